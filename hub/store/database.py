@@ -1,0 +1,154 @@
+"""The connection pool: one per process, with time-outs on everything.
+
+Timestamps come back aware; `jsonb` is Python objects; statements are prepared and cached per connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+import msgspec
+
+from hub.exceptions import Unreachable
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    AcquireContext: TypeAlias = asyncpg.pool.PoolAcquireContext[asyncpg.Record]
+else:
+    Connection = asyncpg.pool.PoolConnectionProxy
+
+T = TypeVar("T")
+
+STATEMENT_TIMEOUT_MS = 15_000  # nothing on the hot path takes 100 ms; past this a statement is stuck, not slow
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000  # a process that stalls with locks held must not stall the others for longer
+COMMAND_TIMEOUT_SECONDS = 20.0  # the client's side of the same, for a server that no longer answers at all
+ATTEMPTS = 4  # of a transaction that lost a deadlock or a serialization race
+
+# What a healthy retry cures: the transaction was rolled back by the server and nothing of it stands.
+_RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+"""What a Postgres that is away, starting or stuck looks like from here; callers turn these into 503."""
+
+
+async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda data: msgspec.json.decode(bytes(data)[1:]),
+        format="binary",
+    )
+
+
+def describe(url: str) -> str:
+    """`url` without its credentials, for messages."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or re.sub(r'.*host=([^&]*).*', r'\1', parts.query) or 'localhost'}:{parts.port or 5432}"
+
+
+class Database:
+    """A pool of connections to one Postgres.
+
+    Owner: whoever called `connect`; `close()` may be called twice.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, size: int = 10, application: str = "hub") -> Database:
+        """Opens the pool and proves that it works.
+
+        Raises:
+            Unreachable: Postgres does not answer, or refuses these credentials or this database.
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                init=_prepare,
+                timeout=5,
+                command_timeout=COMMAND_TIMEOUT_SECONDS,
+                max_inactive_connection_lifetime=300,
+                server_settings={
+                    "application_name": application,
+                    "timezone": "UTC",
+                    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+                    "jit": "off",
+                },
+            )
+        except (*GONE, asyncpg.PostgresError, ValueError) as error:
+            raise Unreachable(
+                f"Postgres at {describe(url)} does not answer: {type(error).__name__}: {error}. "
+                "Check HUB_DATABASE_URL and that the server runs."
+            ) from error
+        return cls(pool)
+
+    def acquire(self) -> AcquireContext:
+        """A connection outside any transaction; waits at most 5 s for a free one."""
+        return self.pool.acquire(timeout=5)
+
+    async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Runs `work` in one READ COMMITTED transaction and commits.
+
+        A transaction that lost a deadlock or a serialization race is run again from the start, so `work` must not have
+        effects outside the database. Cancelling rolls back, unless COMMIT was already sent.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.acquire() as connection, connection.transaction():
+                    return await work(connection)
+            except _RETRIED:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.002 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def fetch(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+        """Rows of one statement on any free connection."""
+        async with self.acquire() as connection:
+            return await connection.fetch(statement, *values)
+
+    async def fetchrow(self, statement: str, *values: Any) -> asyncpg.Record | None:
+        """First row, or None."""
+        async with self.acquire() as connection:
+            return await connection.fetchrow(statement, *values)
+
+    async def execute(self, statement: str, *values: Any) -> str:
+        """Runs one statement in its own transaction; the server's status line."""
+        async with self.acquire() as connection:
+            return await connection.execute(statement, *values)
+
+    async def ping(self) -> None:
+        """Raises Unreachable unless Postgres answers within 2 s."""
+        try:
+            async with asyncio.timeout(2), self.acquire() as connection:
+                await connection.fetchval("SELECT 1")
+        except GONE as error:
+            raise Unreachable(f"Postgres does not answer: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        """Closes the pool; in-flight statements get 5 s."""
+        try:
+            await asyncio.wait_for(self.pool.close(), 5)
+        except TimeoutError:
+            self.pool.terminate()
