@@ -6,10 +6,9 @@ Timestamps come back aware; `jsonb` is Python objects; statements are prepared a
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 import msgspec
@@ -60,7 +59,8 @@ async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
 def describe(url: str) -> str:
     """`url` without its credentials, for messages."""
     parts = urlsplit(url)
-    return f"{parts.hostname or re.sub(r'.*host=([^&]*).*', r'\1', parts.query) or 'localhost'}:{parts.port or 5432}"
+    host = parts.hostname or dict(parse_qsl(parts.query)).get("host", "localhost")
+    return f"{host}:{parts.port or 5432}"
 
 
 class Database:

@@ -139,7 +139,7 @@ CREATE TABLE inbox_items (
     UNIQUE (notification_id, person_id)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX inbox_items_resume ON inbox_items (person_id, item_rev, item_id);
-CREATE INDEX inbox_items_list ON inbox_items (person_id, seq) WHERE removed_at IS NULL;
+CREATE INDEX inbox_items_list ON inbox_items (person_id, (pinned_at IS NOT NULL), seq) WHERE removed_at IS NULL;
 CREATE INDEX inbox_items_collapse ON inbox_items (person_id, collapse_key) WHERE collapse_key IS NOT NULL AND removed_at IS NULL;
 CREATE INDEX inbox_items_dedupe ON inbox_items (person_id, dedupe_key) WHERE dedupe_key IS NOT NULL;
 CREATE INDEX inbox_items_expiry ON inbox_items (expires_at) WHERE expires_at IS NOT NULL AND removed_at IS NULL;

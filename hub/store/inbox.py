@@ -1,0 +1,254 @@
+"""Reading inboxes: snapshots, changes, pages, heads.
+
+Every read is keyed by `person_id`, which a caller gets only from a verified token or an API key's project, so that
+ownership is in every query. Each is one SQL statement and therefore one snapshot: a page's items, counts and revision
+belong together.
+"""
+
+from __future__ import annotations
+
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from hub.exceptions import Invalid
+from hub.model import frames
+from hub.model.counts import Counts
+from hub.model.cursor import Cursor
+from hub.model.item import render
+from hub.store.database import Connection, Database
+from hub.store.sql import load
+
+_SQL = load("inbox")
+_PAGE_CURSOR = struct.Struct(">?Q")
+MAX_BEHIND = 1_000  # contract: more changes than this are not replayed but reset
+FIRST_ID = UUID(int=0)
+STATUSES = ("all", "unread", "unseen", "archived", "snoozed")
+
+
+class HeadState(NamedTuple):
+    """Where a person's inbox stands. `epoch` is the effective one, as in cursors."""
+
+    person_id: int
+    epoch: int
+    rev: int
+    counts: Counts
+    delivered_rev: int
+    floor_rev: int
+    pending_broadcasts: bool
+    tokens_revoked_at: datetime | None
+
+    @property
+    def cursor(self) -> str:
+        return Cursor(self.person_id, self.epoch, self.rev).encode()
+
+
+class InboxQuery(NamedTuple):
+    """One page of a list: newest first, pinned before. `cursor` is a `next_cursor` of the same query."""
+
+    status: str = "all"
+    category: str | None = None
+    tag: str | None = None
+    tenant: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+class InboxPage(NamedTuple):
+    head: HeadState
+    items: list[bytes]
+    next_cursor: str | None
+
+
+class Position(NamedTuple):
+    """How far a run of `changes` pages has read; a page may end in the middle of a revision."""
+
+    item_rev: int
+    item_id: UUID
+
+
+class ChangesPage(NamedTuple):
+    """What happened after `since`, complete up to `rev`; `counts` belong to `rev` when `more` is false."""
+
+    since: int
+    rev: int
+    cursor: str
+    items: list[bytes]
+    updates: list[bytes]
+    removed: list[str]
+    more: bool
+    counts: Counts
+    position: Position
+    head: HeadState
+
+    def frame(self) -> bytes:
+        """The `changes` frame of this page."""
+        return frames.changes(
+            self.since,
+            self.rev,
+            self.cursor,
+            updates=self.updates,
+            items=self.items,
+            removed=self.removed,
+            more=self.more,
+            counts=None if self.more else self.counts,
+        )
+
+
+def head_of(row: Any, rev: str = "head_rev") -> HeadState:
+    return HeadState(
+        row["person_id"],
+        row["epoch"],
+        row[rev],
+        Counts(row["unseen"], row["unread"], row["total"]),
+        row["delivered_rev"],
+        row["floor_rev"],
+        row["pending_broadcasts"],
+        row["tokens_revoked_at"],
+    )
+
+
+async def ensure_people(conn: Connection, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Any]:
+    """Rows of people by (project_id, user), person and head made where missing.
+
+    Safe when two transactions make the same person: rows are taken in key order, the later one waits and reads.
+    """
+    projects = [project_id for project_id, _ in keys]
+    users = [user for _, user in keys]
+    rows = await conn.fetch(_SQL["find_people"], projects, users)
+    missing = set(keys) - {(row["project_id"], row["user_id"]) for row in rows}
+    if missing:
+        await conn.execute(_SQL["ensure_people"], [p for p, _ in missing], [u for _, u in missing])
+        rows = await conn.fetch(_SQL["find_people"], projects, users)
+    headless = sorted(row["person_id"] for row in rows if not row["has_head"])
+    if headless:
+        await conn.execute(_SQL["ensure_heads"], headless)
+    return {(row["project_id"], row["user_id"]): row for row in rows}
+
+
+async def open_inbox(db: Database, project_id: int, user: str) -> HeadState:
+    """The head of a user's inbox, person and inbox made where missing (whoever connects can be reached by broadcasts)."""
+
+    async def work(conn: Connection) -> HeadState:
+        row = (await ensure_people(conn, [(project_id, user)]))[project_id, user]
+        head = await conn.fetchrow(_SQL["read_heads"], [row["person_id"]])
+        assert head is not None
+        return head_of(head, "rev")
+
+    return await db.transaction(work)
+
+
+async def read_heads(db: Database, person_ids: Sequence[int]) -> dict[int, HeadState]:
+    """Heads by person; who has none (deleted meanwhile) is missing from the answer."""
+    rows = await db.fetch(_SQL["read_heads"], list(person_ids))
+    return {row["person_id"]: head_of(row, "rev") for row in rows}
+
+
+async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPage | None:
+    """One page with the head it belongs to; None when the person has no inbox.
+
+    Raises:
+        Invalid: the cursor is none of ours.
+    """
+    pinned, seq = _decode_page_cursor(query.cursor)
+    rows = await db.fetch(
+        _SQL["read_page"],
+        person_id,
+        query.status,
+        query.category,
+        query.tag,
+        query.tenant,
+        pinned,
+        seq,
+        query.limit + 1,
+    )
+    if not rows:
+        return None
+    found = [row for row in rows if row["item_id"] is not None]
+    page = found[: query.limit]
+    following = None
+    if len(found) > len(page):
+        last = page[-1]
+        packed = _PAGE_CURSOR.pack(last["pinned_at"] is not None, last["seq"])
+        following = urlsafe_b64encode(packed).decode("ascii")
+    return InboxPage(head_of(rows[0]), [render(row) for row in page], following)
+
+
+def _decode_page_cursor(text: str | None) -> tuple[bool | None, int | None]:
+    if text is None:
+        return None, None
+    try:
+        pinned, seq = _PAGE_CURSOR.unpack(urlsafe_b64decode(text.encode("ascii")))
+        if seq >= 2**63:
+            raise ValueError
+    except (ValueError, struct.error):
+        raise Invalid.field("cursor", "invalid_cursor", "is not a cursor of this list; start again without it") from None
+    return pinned, seq
+
+
+async def read_snapshot(db: Database, person_id: int, limit: int = 50) -> InboxPage | None:
+    """What a `welcome` shows: the newest, neither archived nor snoozed."""
+    return await read_page(db, person_id, InboxQuery(limit=limit))
+
+
+async def read_item(db: Database, person_id: int, item_id: UUID) -> bytes | None:
+    """One item of this person, or None: not there, or not theirs."""
+    row = await db.fetchrow(_SQL["read_item"], person_id, item_id)
+    return None if row is None else render(row)
+
+
+async def read_changes(
+    db: Database, person_id: int, cursor: Cursor, after: Position | None = None, limit: int = 200
+) -> ChangesPage | None:
+    """The page of changes after `cursor`, or None: discard everything and start from a snapshot.
+
+    Args:
+        cursor: What the client holds completely; of a run of pages, the cursor of the page before.
+        after: `position` of the page before. Without it the run starts at the cursor's revision.
+        limit: Rows of items and tombstones a page.
+    """
+    start = after or Position(cursor.rev, UUID(int=2**128 - 1))
+    rows = await db.fetch(_SQL["read_changes"], person_id, start.item_rev, start.item_id, cursor.rev, limit + 1)
+    if not rows:
+        return None
+    head = head_of(rows[0])
+    if (
+        cursor.person_id != person_id
+        or cursor.epoch != head.epoch
+        or cursor.rev > head.rev
+        or cursor.rev < head.floor_rev
+        or (after is None and head.rev - cursor.rev > MAX_BEHIND)
+    ):
+        return None
+    found = [row for row in rows if row["item_id"] is not None]
+    page = found[:limit]
+    more = len(found) > len(page)
+    rev = head.rev
+    position = Position(head.rev, UUID(int=2**128 - 1))
+    if more:
+        last, following = page[-1], found[limit]
+        # Everything below the next row's revision is on this page or an earlier one; that revision itself may be split.
+        rev = max(cursor.rev, following["item_rev"] - 1)
+        position = Position(last["item_rev"], last["item_id"])
+    marks = zip(rows[0]["mark_revs"] or (), rows[0]["marks"] or (), strict=True)
+    return ChangesPage(
+        since=cursor.rev,
+        rev=rev,
+        cursor=Cursor(person_id, head.epoch, rev).encode(),
+        items=[render(row) for row in page if row["removed_at"] is None],
+        updates=[body.encode("utf-8") for mark_rev, body in marks if mark_rev <= rev],
+        removed=[str(row["item_id"]) for row in page if row["removed_at"] is not None],
+        more=more,
+        counts=head.counts,
+        position=position,
+        head=head,
+    )
+
+
+async def record_delivered(db: Database, revs: Mapping[int, int]) -> None:
+    """Moves `delivered_rev` forward, clamped to the head; one statement for all people, in key order."""
+    people = sorted(revs)
+    await db.execute(_SQL["record_delivered"], people, [revs[person_id] for person_id in people])

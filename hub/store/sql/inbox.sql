@@ -1,0 +1,107 @@
+-- Reading inboxes. Every statement is one snapshot: head and rows belong together.
+
+-- name: ensure_people
+-- Person and head of each (project, user), made where missing. A new person has seen no broadcast and is owed none.
+WITH wanted AS (
+    SELECT DISTINCT project_id, user_id FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
+    ORDER BY project_id, user_id
+), made AS (
+    INSERT INTO people (project_id, user_id)
+    SELECT w.project_id, w.user_id FROM wanted w
+    WHERE NOT EXISTS (SELECT 1 FROM people p WHERE p.project_id = w.project_id AND p.user_id = w.user_id)
+    ORDER BY w.project_id, w.user_id
+    ON CONFLICT (project_id, user_id) DO NOTHING
+    RETURNING person_id, project_id
+)
+INSERT INTO inbox_heads (person_id, broadcast_upto)
+SELECT m.person_id, j.broadcast_seq FROM made m JOIN projects j USING (project_id)
+ON CONFLICT (person_id) DO NOTHING
+
+-- name: ensure_heads
+-- Heads for people who were stored before they had an inbox; they are owed every broadcast accepted since they were stored.
+INSERT INTO inbox_heads (person_id, broadcast_upto)
+SELECT p.person_id, COALESCE(
+    (SELECT max(b.broadcast_seq) FROM broadcasts b WHERE b.project_id = p.project_id AND b.created_at < p.created_at), 0)
+FROM people p
+WHERE p.person_id = ANY($1::bigint[])
+ORDER BY p.person_id
+ON CONFLICT (person_id) DO NOTHING
+
+-- name: find_people
+SELECT p.person_id, p.project_id, p.user_id, p.name, p.locale, p.timezone, p.avatar_url, h.person_id IS NOT NULL AS has_head
+FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
+JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
+LEFT JOIN inbox_heads h ON h.person_id = p.person_id
+
+-- name: read_heads
+SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
+       h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at
+FROM inbox_heads h
+JOIN people p ON p.person_id = h.person_id
+JOIN projects j ON j.project_id = p.project_id
+WHERE h.person_id = ANY($1::bigint[])
+
+-- name: read_page
+-- $2 status, $3 category, $4 tag, $5 tenant, $6 pinned and $7 seq of the last row of the page before, $8 limit
+SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev AS head_rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
+       h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at, i.*
+FROM inbox_heads h
+JOIN people p ON p.person_id = h.person_id
+JOIN projects j ON j.project_id = p.project_id
+LEFT JOIN LATERAL (
+    SELECT item_id, notification_id, seq, rev, content, created_at, seen_at, read_at, clicked_at, archived_at, pinned_at,
+           snoozed_until, expires_at
+    FROM inbox_items
+    WHERE person_id = h.person_id AND removed_at IS NULL
+      AND CASE $2::text
+          WHEN 'all' THEN archived_at IS NULL AND snoozed_until IS NULL
+          WHEN 'unread' THEN read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL
+          WHEN 'unseen' THEN seen_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL
+          WHEN 'archived' THEN archived_at IS NOT NULL
+          WHEN 'snoozed' THEN snoozed_until IS NOT NULL AND archived_at IS NULL
+          END
+      AND ($3::text IS NULL OR category = $3)
+      AND ($4::text IS NULL OR $4 = ANY(tags))
+      AND ($5::text IS NULL OR tenant = $5)
+      AND ($6::boolean IS NULL OR ((pinned_at IS NOT NULL), seq) < ($6, $7::bigint))
+    ORDER BY (pinned_at IS NOT NULL) DESC, seq DESC
+    LIMIT $8
+) i ON true
+WHERE h.person_id = $1
+ORDER BY (i.pinned_at IS NOT NULL) DESC, i.seq DESC
+
+-- name: read_item
+SELECT item_id, notification_id, seq, rev, content, created_at, seen_at, read_at, clicked_at, archived_at, pinned_at,
+       snoozed_until, expires_at
+FROM inbox_items
+WHERE person_id = $1 AND item_id = $2 AND removed_at IS NULL
+
+-- name: read_changes
+-- $2 and $3: the position after which to read; $4: the client's rev, from which bulk marks count; $5 limit
+SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev AS head_rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
+       h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at,
+       CASE WHEN h.rev > $4 THEN
+           (SELECT array_agg(b.body ORDER BY b.rev) FROM bulk_marks b WHERE b.person_id = h.person_id AND b.rev > $4)
+       END AS marks,
+       CASE WHEN h.rev > $4 THEN
+           (SELECT array_agg(b.rev ORDER BY b.rev) FROM bulk_marks b WHERE b.person_id = h.person_id AND b.rev > $4)
+       END AS mark_revs,
+       i.*
+FROM inbox_heads h
+JOIN people p ON p.person_id = h.person_id
+JOIN projects j ON j.project_id = p.project_id
+LEFT JOIN LATERAL (
+    SELECT item_id, notification_id, seq, rev, item_rev, content, created_at, seen_at, read_at, clicked_at, archived_at,
+           pinned_at, snoozed_until, expires_at, removed_at
+    FROM inbox_items
+    WHERE person_id = h.person_id AND (item_rev, item_id) > ($2::bigint, $3::uuid)
+    ORDER BY item_rev, item_id
+    LIMIT $5
+) i ON true
+WHERE h.person_id = $1
+ORDER BY i.item_rev, i.item_id
+
+-- name: record_delivered
+UPDATE inbox_heads h SET delivered_rev = LEAST(w.rev, h.rev)
+FROM unnest($1::bigint[], $2::bigint[]) AS w (person_id, rev)
+WHERE h.person_id = w.person_id AND h.delivered_rev < LEAST(w.rev, h.rev)
