@@ -3,6 +3,7 @@
 HubError
 ├── ConfigError          the set-up is wrong: names the setting, the reason and an example
 ├── Unreachable          a server we need (Postgres, Redis, a hub) did not answer
+├── MigrationError       the database's schema and this release do not fit together
 ├── LocalError           `hub dev` cannot start or keep its embedded servers
 └── Refused              a request we will not carry out; becomes one problem+json answer or one error frame
     ├── Malformed        400  not JSON, not UTF-8, not the shape of a request
@@ -35,6 +36,10 @@ class ConfigError(HubError):
 
 class Unreachable(HubError):
     """A server did not answer; the message names which one and where, without credentials."""
+
+
+class MigrationError(HubError):
+    """A migration failed, or an applied one was changed; the message names the file and the way out."""
 
 
 class LocalError(HubError):
