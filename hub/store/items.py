@@ -1,0 +1,175 @@
+"""Writing inbox items under a locked head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from hub.model.item import Item
+from hub.model.mark import Mark
+from hub.store.database import Connection
+from hub.store.sql import load
+
+_SQL = load("items")
+_TAG_SEPARATOR = "\x1f"  # no name may hold a control character
+
+
+class NewItem(NamedTuple):
+    """An item to insert; `removed_at` when a later one of the same transaction already collapsed it."""
+
+    person_id: int
+    item: Item
+    removed_at: datetime | None = None
+
+
+class Removal(NamedTuple):
+    """An item that becomes a tombstone at the person's revision `rev`."""
+
+    person_id: int
+    item_id: UUID
+    rev: int
+    at: datetime
+
+
+class BulkEffect(NamedTuple):
+    """What a mark by filter will do: items it changes, and how many of those count as unseen, unread, live."""
+
+    changed: int
+    unseen: int
+    unread: int
+    live: int
+
+
+async def insert_items(conn: Connection, rows: Sequence[NewItem]) -> None:
+    """Inserts all rows in one statement."""
+    if not rows:
+        return
+    items = [row.item for row in rows]
+    await conn.execute(
+        _SQL["insert_items"],
+        [row.person_id for row in rows],
+        [item.item_id for item in items],
+        [item.notification_id for item in items],
+        [item.seq for item in items],
+        [item.rev for item in items],
+        [item.category for item in items],
+        [_TAG_SEPARATOR.join(item.tags) or None for item in items],
+        [item.tenant for item in items],
+        [item.collapse_key for item in items],
+        [item.dedupe_key for item in items],
+        ["" if row.removed_at else row.item.content for row in rows],
+        [item.created_at for item in items],
+        [item.expires_at for item in items],
+        [row.removed_at for row in rows],
+    )
+
+
+async def find_duplicates(conn: Connection, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Which (person_id, dedupe_key) had an item within 24 hours."""
+    pairs = list(keys)
+    rows = await conn.fetch(_SQL["find_duplicates"], [p for p, _ in pairs], [k for _, k in pairs])
+    return {(row["person_id"], row["dedupe_key"]) for row in rows}
+
+
+async def find_delivered(conn: Connection, notifications: Iterable[UUID], people: Iterable[int]) -> set[tuple[UUID, int]]:
+    """Which (notification_id, person_id) have an item or its tombstone already."""
+    rows = await conn.fetch(_SQL["find_delivered"], list(notifications), list(people))
+    return {(row["notification_id"], row["person_id"]) for row in rows}
+
+
+async def find_collapsible(conn: Connection, keys: Iterable[tuple[int, str]]) -> list[asyncpg.Record]:
+    """Older unread items of each (person_id, collapse_key)."""
+    pairs = list(keys)
+    return await conn.fetch(_SQL["find_collapsible"], [p for p, _ in pairs], [k for _, k in pairs])
+
+
+def to_item(row: Any) -> Item:
+    """A mutable item of a whole row."""
+    return Item(**{name: row[name] for name in Item.__struct_fields__})
+
+
+async def read_by_ids(conn: Connection, person_id: int, ids: Iterable[UUID]) -> list[Item]:
+    """Items of this person among `ids`, oldest first; tombstones are not there."""
+    return [to_item(row) for row in await conn.fetch(_SQL["read_by_ids"], person_id, list(ids))]
+
+
+async def save_items(conn: Connection, person_id: int, rev: int, items: Sequence[Item]) -> None:
+    """Writes the state of changed items, all at one revision."""
+    await conn.execute(
+        _SQL["save_items"],
+        person_id,
+        rev,
+        [item.item_id for item in items],
+        [item.seen_at for item in items],
+        [item.read_at for item in items],
+        [item.clicked_at for item in items],
+        [item.archived_at for item in items],
+        [item.pinned_at for item in items],
+        [item.snoozed_until for item in items],
+    )
+
+
+async def remove_items(conn: Connection, removals: Sequence[Removal]) -> None:
+    """Turns items into tombstones, all in one statement."""
+    if not removals:
+        return
+    await conn.execute(
+        _SQL["remove_items"],
+        [removal.person_id for removal in removals],
+        [removal.item_id for removal in removals],
+        [removal.rev for removal in removals],
+        [removal.at for removal in removals],
+    )
+
+
+async def due_people(conn: Connection, limit: int) -> list[int]:
+    """People with items whose expiry or end of snooze has come."""
+    return [row["person_id"] for row in await conn.fetch(_SQL["due_people"], limit)]
+
+
+async def due_items(conn: Connection, person_ids: Iterable[int], now: datetime) -> list[tuple[int, Item]]:
+    """Expired and waking items of people whose heads are locked."""
+    rows = await conn.fetch(_SQL["due_items"], list(person_ids), now)
+    return [(row["person_id"], to_item(row)) for row in rows]
+
+
+async def live_of_notification(conn: Connection, notification_id: UUID, after: int, limit: int) -> list[int]:
+    """The next people, in key order, who hold an item of this notification."""
+    rows = await conn.fetch(_SQL["live_of_notification"], notification_id, after, limit)
+    return [row["person_id"] for row in rows]
+
+
+async def items_of_notification(
+    conn: Connection, notifications: Iterable[UUID], people: Iterable[int]
+) -> list[asyncpg.Record]:
+    """Items of these notifications that these people hold."""
+    return await conn.fetch(_SQL["items_of_notification"], list(notifications), list(people))
+
+
+async def bulk_effect(conn: Connection, person_id: int, mark: Mark, upto: int) -> BulkEffect:
+    """What a mark by filter will change; the head is locked, so it stays true until `apply_bulk`."""
+    row = await conn.fetchrow(
+        _SQL["bulk_effect"], person_id, upto, mark.category, mark.tag, str(mark.action), mark.until
+    )
+    assert row is not None
+    return BulkEffect(*row)
+
+
+async def apply_bulk(
+    conn: Connection, person_id: int, mark: Mark, upto: int, rev: int, now: datetime, body: bytes
+) -> None:
+    """Carries out a mark by filter and logs it under its revision."""
+    await conn.execute(
+        _SQL["bulk_apply"], person_id, upto, mark.category, mark.tag, str(mark.action), mark.until, rev, now
+    )
+    await conn.execute(_SQL["insert_bulk_mark"], person_id, rev, body.decode("utf-8"))
+
+
+async def ids_by_filter(conn: Connection, person_id: int, mark: Mark, upto: int) -> list[UUID]:
+    """Ids that a mark by filter covers, for actions that change items one by one."""
+    rows = await conn.fetch(_SQL["ids_by_filter"], person_id, upto, mark.category, mark.tag, str(mark.action))
+    return [row["item_id"] for row in rows]

@@ -1,0 +1,32 @@
+-- Heads, locked in a statement of their own and in key order: in one statement with the reads that follow, a waiter would
+-- go on with its old snapshot and miss a sibling that committed meanwhile (facts.md, "Traps").
+
+-- name: lock_heads
+SELECT h.person_id, p.project_id, p.user_id, p.locale, h.epoch # j.epoch AS epoch, h.rev, h.unseen, h.unread, h.total,
+       h.broadcast_upto, j.broadcast_seq, clock_timestamp() AS now
+FROM inbox_heads h
+JOIN people p ON p.person_id = h.person_id
+JOIN projects j ON j.project_id = p.project_id
+WHERE h.person_id = ANY($1::bigint[])
+ORDER BY h.person_id
+FOR UPDATE OF h
+
+-- name: save_heads
+UPDATE inbox_heads h
+SET rev = w.rev, unseen = w.unseen, unread = w.unread, total = w.total, broadcast_upto = w.broadcast_upto
+FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::int[], $5::int[], $6::bigint[])
+    AS w (person_id, rev, unseen, unread, total, broadcast_upto)
+WHERE h.person_id = w.person_id
+
+-- name: recount
+-- Counts as they should be, for people whose stored counts differ.
+SELECT h.person_id, h.unseen, h.unread, h.total,
+       COALESCE(c.unseen, 0) AS true_unseen, COALESCE(c.unread, 0) AS true_unread, COALESCE(c.total, 0) AS true_total
+FROM inbox_heads h
+LEFT JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE i.seen_at IS NULL) AS unseen, count(*) FILTER (WHERE i.read_at IS NULL) AS unread,
+           count(*) AS total
+    FROM inbox_items i
+    WHERE i.person_id = h.person_id AND i.removed_at IS NULL AND i.archived_at IS NULL AND i.snoozed_until IS NULL
+) c ON true
+WHERE (h.unseen, h.unread, h.total) IS DISTINCT FROM (COALESCE(c.unseen, 0), COALESCE(c.unread, 0), COALESCE(c.total, 0))

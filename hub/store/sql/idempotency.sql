@@ -1,0 +1,18 @@
+-- name: try_locks
+SELECT pg_try_advisory_xact_lock(w.lock) AS locked FROM unnest($1::bigint[]) WITH ORDINALITY AS w (lock, n) ORDER BY w.n
+
+-- name: find
+SELECT i.scope, i.key, i.fingerprint, i.status, i.body
+FROM unnest($1::text[], $2::text[]) AS w (scope, key)
+JOIN idempotency i ON i.scope = w.scope AND i.key = w.key
+WHERE i.created_at > now() - interval '24 hours'
+
+-- name: remember
+INSERT INTO idempotency (scope, key, fingerprint, status, body)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::bytea[])
+ON CONFLICT (scope, key) DO UPDATE
+SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = now()
+
+-- name: purge
+DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM idempotency WHERE created_at < now() - interval '24 hours' LIMIT $1))
