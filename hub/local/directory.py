@@ -1,0 +1,136 @@
+"""The directory `.hub/`: whose it is, who uses it now, and the secrets that were made for it.
+
+lock            held by the process that runs the servers; its id is the content
+secrets.json    mode 0600: passwords of the servers, and the HUB_SECRET of `hub dev`
+postgres/       data, mode 0700, owned by the account that runs the server
+valkey/         the same
+*.log           what the servers said
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from hub.exceptions import LocalError
+
+_FORMAT = 1  # of the directory; a newer one is refused rather than misread
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSecrets:
+    """`password` opens both servers; `hub_secret` is what `hub dev` signs tokens with."""
+
+    password: str
+    hub_secret: str
+
+
+class LocalDirectory:
+    """An open, locked `.hub/`. `close()` may be called twice; the lock also ends with the process."""
+
+    def __init__(self, path: Path, lock: IO[str], found: LocalSecrets) -> None:
+        self.path = path
+        self.secrets = found
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path) -> LocalDirectory:
+        """Create it when missing, and lock it.
+
+        Raises:
+            LocalError: Not writable, in use by another process, or not what we wrote.
+        """
+        path = path.absolute()
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = (path / "lock").open("a+")
+        except (FileExistsError, NotADirectoryError):
+            raise LocalError(
+                f"{path} is a file; it has to be a directory. Remove it, or use another directory."
+            ) from None
+        except OSError as error:
+            raise LocalError(
+                f"Cannot write to {path} ({error.strerror}): the data are kept there. start in one of your own."
+            ) from None
+        try:
+            _take(path, lock)
+            with (
+                contextlib.suppress(FileExistsError),
+                (path / ".gitignore").open("x") as ignore,
+            ):
+                ignore.write("*\n")
+            return cls(path, lock, _load_secrets(path))
+        except OSError as error:
+            lock.close()
+            raise LocalError(
+                f"Cannot use {path}: {error.filename or path}: {error.strerror}."
+            ) from None
+        except BaseException:
+            lock.close()
+            raise
+
+    def close(self) -> None:
+        self._lock.close()
+
+
+def _take(path: Path, lock: IO[str]) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        owner = lock.read(20).strip()
+        raise LocalError(
+            f"{path} is in use by another hub{f' (process {owner})' if owner else ''}: stop it, "
+            "or start this one in another directory and on another port."
+        ) from None
+    lock.seek(0)
+    lock.truncate()
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+
+
+def _load_secrets(path: Path) -> LocalSecrets:
+    file = path / "secrets.json"
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept.pop("format") != _FORMAT:
+            raise LocalError(
+                f"{path} was written by another release of the hub: use that one, or delete the directory."
+            )
+        found = LocalSecrets(**kept)
+        if min(len(found.password), len(found.hub_secret)) < 32:
+            raise ValueError("too short")
+        return found
+    except FileNotFoundError:
+        if (path / "postgres").exists():
+            raise _damaged(file, "is missing") from None
+    except PermissionError:
+        raise LocalError(
+            f"Cannot read {file}: it belongs to another user. Start it in a directory of your own."
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise _damaged(file, "is damaged") from None
+    made = LocalSecrets(secrets.token_urlsafe(24), secrets.token_urlsafe(32))
+    scratch = path / "secrets.json.new"
+    scratch.unlink(missing_ok=True)
+    with os.fdopen(
+        os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+    ) as output:
+        json.dump({"format": _FORMAT, **asdict(made)}, output)
+    scratch.rename(file)
+    return made
+
+
+def start_afresh(home: Path) -> str:
+    """The way out of damaged data, for the end of a message."""
+    return f"To start afresh delete {home}; what is in it is then lost."
+
+
+def _damaged(file: Path, how: str) -> LocalError:
+    return LocalError(f"{file} {how}. {start_afresh(file.parent)}")
