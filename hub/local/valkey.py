@@ -50,9 +50,7 @@ class Valkey:
     Owner: `Servers`. Not safe for concurrent calls; every method may be called in any state.
     """
 
-    def __init__(
-        self, home: Path, password: str, *, durable: bool, options: Mapping[str, str]
-    ) -> None:
+    def __init__(self, home: Path, password: str, *, durable: bool, options: Mapping[str, str]) -> None:
         self._home = home
         self._data = home / "valkey"
         self._log = home / "valkey.log"
@@ -94,13 +92,9 @@ class Valkey:
             if not complaint:
                 self._port = port
                 return
-            if (
-                self._port or "bind:" not in complaint
-            ):  # on the first start somebody may be faster with a port
+            if self._port or "bind:" not in complaint:  # on the first start somebody may be faster with a port
                 break
-        raise LocalError(
-            f"Valkey does not start in {self._data} ({complaint.rstrip('.')}). {start_afresh(self._home)}"
-        )
+        raise LocalError(f"Valkey does not start in {self._data} ({complaint.rstrip('.')}). {start_afresh(self._home)}")
 
     async def stop(self) -> None:
         """Write everything and end. Returns when it is gone."""
@@ -119,9 +113,7 @@ class Valkey:
             pid = int((self._home / "valkey.pid").read_text())
             await stop_leftover(pid, self._data.resolve(), "-server", signal.SIGTERM)
 
-    async def _try_start(
-        self, program: Path, account: Account | None, port: int
-    ) -> str:
+    async def _try_start(self, program: Path, account: Account | None, port: int) -> str:
         """Empty once it runs, else what it complained about."""
         settings = {
             **self._options,
@@ -134,11 +126,7 @@ class Valkey:
             open_log(self._log) as log,
             tempfile.TemporaryFile(dir=self._home) as config,
         ):
-            config.write(
-                "".join(
-                    f"{name} {value}\n" for name, value in settings.items()
-                ).encode()
-            )
+            config.write("".join(f"{name} {value}\n" for name, value in settings.items()).encode())
             config.flush()
             config.seek(0)
             start = log.tell()
@@ -182,10 +170,7 @@ async def _ping(port: int, password: str) -> bool:
         return False
     try:
         writer.write(f"AUTH {password}\r\nPING\r\n".encode())
-        return (
-            await reader.readline() == b"+OK\r\n"
-            and await reader.readline() == b"+PONG\r\n"
-        )
+        return await reader.readline() == b"+OK\r\n" and await reader.readline() == b"+PONG\r\n"
     except OSError:
         return False
     finally:
