@@ -123,10 +123,15 @@ async def ensure_people(conn: Connection, keys: Sequence[tuple[int, str]]) -> di
     if missing:
         await conn.execute(_SQL["ensure_people"], [p for p, _ in missing], [u for _, u in missing])
         rows = await conn.fetch(_SQL["find_people"], projects, users)
-    headless = sorted(row["person_id"] for row in rows if not row["has_head"])
+    headless = [row["person_id"] for row in rows if not row["has_head"]]
     if headless:
-        await conn.execute(_SQL["ensure_heads"], headless)
+        await ensure_heads(conn, headless)
     return {(row["project_id"], row["user_id"]): row for row in rows}
+
+
+async def ensure_heads(conn: Connection, person_ids: Sequence[int]) -> None:
+    """Gives stored people an inbox where they have none yet."""
+    await conn.execute(_SQL["ensure_heads"], sorted(person_ids))
 
 
 async def open_inbox(db: Database, project_id: int, user: str) -> HeadState:

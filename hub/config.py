@@ -1,0 +1,170 @@
+"""Settings: the environment, checked once at start.
+
+A missing or bad value stops the start with its name, the reason and an example. Nothing secret is ever printed:
+secrets are `SecretStr`, and messages show names only.
+"""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hub.exceptions import ConfigError
+
+log = structlog.get_logger("hub.config")
+
+EXAMPLES = {
+    "database_url": "postgresql://hub:password@localhost:5432/hub",
+    "redis_url": "redis://localhost:6379/0",
+    "secret": "the output of: openssl rand -base64 48",
+    "public_url": "https://hub.example.com",
+    "allowed_origins": "https://app.example.com,https://admin.example.com",
+    "log_format": "json",
+}
+MIN_SECRET_CHARACTERS = 32  # 256 bits in the usual spellings; RFC 7518, section 3.2 asks as much for HS256
+
+
+class Settings(BaseSettings):
+    """Every `HUB_*` variable. Those below the first group have defaults that fit; docs/operations.md says when to change one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HUB_", env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True
+    )
+
+    database_url: SecretStr
+    redis_url: SecretStr
+    secret: SecretStr
+    encryption_keys: SecretStr | None = None
+    vapid_private_key: SecretStr | None = None
+    vapid_subject: str | None = None
+    smtp_url: SecretStr | None = None
+    email_from: str | None = None
+    public_url: str | None = None
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    metrics_token: SecretStr | None = None
+    log_format: Literal["console", "json"] = "console"
+    otel_endpoint: str | None = None
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    pool_size: int = Field(10, ge=2, le=200)  # Postgres connections a process
+    rate_limit_per_second: int = Field(5_000, ge=1)  # requests per API key and process
+    client_rate_limit_per_second: int = Field(100, ge=1)  # REST requests per person and process
+    connections_per_user: int = Field(20, ge=1)  # per gateway; the oldest is closed with 4005
+    connections_per_address: int = Field(1_000, ge=1)  # per gateway
+    connections: int = Field(50_000, ge=1)  # per gateway
+    heartbeat_seconds: float = Field(25, gt=0, le=120)
+    hello_seconds: float = Field(10, gt=0, le=60)
+    connection_max_seconds: float = Field(0, ge=0)  # 0: connections live as long as their token is renewed
+    drain_seconds: float = Field(20, ge=0, le=600)
+    write_buffer_bytes: int = Field(1024 * 1024, ge=16 * 1024)  # per connection; past it 4001
+    reconcile_seconds: float = Field(40, gt=0)  # head comparison of everybody connected, jittered
+    probe_seconds: float = Field(5, gt=0)  # self-published probe of the Redis subscription
+    lease_seconds: float = Field(10, gt=0)  # of a gateway's presence
+    trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-* count; comma-separated, as uvicorn's forwarded_allow_ips
+    allow_private_jwks: bool = False  # JWKS URLs on private addresses and over http: tests and closed networks
+    dev: bool = Field(False, exclude=True, validation_alias="__set_by_hub_dev_only__")
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < MIN_SECRET_CHARACTERS:
+            raise ValueError(f"must have at least {MIN_SECRET_CHARACTERS} characters")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: SecretStr) -> SecretStr:
+        return _with_scheme(value, ("postgresql", "postgres"))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        return _with_scheme(value, ("redis", "rediss", "redis+cluster", "unix"))
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("must be an http or https URL")
+        return value
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(part.strip() for part in value.split(",") if part.strip())
+        for origin in origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+                raise ValueError(f"{origin!r} is no origin: scheme and host, without a path")
+        return origins
+
+
+def _with_scheme(value: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
+    try:
+        scheme = urlsplit(value.get_secret_value()).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in schemes:
+        raise ValueError(f"must start with {' or '.join(s + '://' for s in schemes)}")
+    return value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and `.env`; `overrides` win.
+
+    Raises:
+        ConfigError: a value is missing or bad.
+    """
+    dev = bool(overrides.pop("dev", False))
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(entry) for entry in error.errors())) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f".env cannot be read: {error}") from None
+    if dev:
+        settings = settings.model_copy(update={"dev": True})
+    return settings
+
+
+def _explain(entry: Any) -> str:
+    name = str(entry["loc"][0]) if entry["loc"] else "?"
+    reason = "is not set" if entry["type"] == "missing" else entry["msg"].removeprefix("Value error, ")
+    example = EXAMPLES.get(name)
+    return f"HUB_{name.upper()} {reason}." + (f" Example: HUB_{name.upper()}={example}" if example else "")
+
+
+OWN_VARIABLES = {"HUB_URL", "HUB_API_KEY"}
+"""Read by the commands that call the API, not by the servers."""
+
+
+def unknown_variables() -> list[str]:
+    """`HUB_*` names in the environment and `.env` that nothing reads: likely misspelt."""
+    known = {f"HUB_{name.upper()}" for name in Settings.model_fields if name != "dev"} | OWN_VARIABLES
+    names = {name.upper() for name in os.environ}
+    try:
+        lines = Path(".env").read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    names |= {line.partition("=")[0].removeprefix("export ").strip().upper() for line in lines if "=" in line}
+    return sorted(name for name in names if name.startswith("HUB_") and name not in known)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a server's URL names this machine only; what `hub dev --external` accepts."""
+    host = urlsplit(url).hostname or ""
+    if host in ("", "localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

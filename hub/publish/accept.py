@@ -1,0 +1,73 @@
+"""Accepting: from a checked publish body to a notification that can no longer fail.
+
+Shapes and sizes are checked by the API's schemas; what is left are the rules between fields. Everything that Postgres
+or JSON could refuse later is refused here, because after the 202 there is nobody left to tell.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from uuid_utils.compat import uuid7
+
+from hub.exceptions import Invalid
+from hub.model.notification import Notification, from_request
+from hub.model.times import format_time
+
+MAX_DATA_BYTES = 16 * 1024  # contract: an item's data
+MAX_AHEAD = timedelta(days=366)  # of send_at and expires_at; a typing error must not wait for a century
+
+
+def accept(project_id: int, body: dict[str, Any], now: datetime) -> Notification:
+    """The notification of a schema-checked publish body.
+
+    Args:
+        body: Plain values; times as aware datetimes or RFC 3339 strings, `delay` as timedelta.
+        now: Accepted when; whole milliseconds, aware.
+
+    Raises:
+        Invalid: rules between fields.
+    """
+    request = {name: value for name, value in body.items() if value is not None}
+    request.setdefault("category", "general")
+    request.setdefault("priority", "normal")
+    delay = request.pop("delay", None)
+    if delay is not None:
+        if "send_at" in request:
+            raise Invalid.field("delay", "not_allowed", "give either delay or send_at, not both")
+        request["send_at"] = now + delay
+    send_at, expires_at = request.get("send_at"), request.get("expires_at")
+    if isinstance(send_at, datetime):
+        if send_at > now + MAX_AHEAD:
+            raise Invalid.field("send_at", "out_of_range", f"must be within {MAX_AHEAD.days} days")
+        request["send_at"] = format_time(send_at)
+    elif isinstance(send_at, dict) and isinstance(send_at["local"], datetime):
+        request["send_at"] = {"local": send_at["local"].isoformat(timespec="seconds")}
+    if isinstance(expires_at, datetime):
+        starts = send_at if isinstance(send_at, datetime) and send_at > now else now
+        if expires_at <= starts:
+            raise Invalid.field("expires_at", "out_of_range", f"must be after send_at ({format_time(starts)})")
+        request["expires_at"] = format_time(expires_at)
+    _check_data(request)
+    return from_request(uuid7(), project_id, now, request)
+
+
+def _check_data(request: dict[str, Any]) -> None:
+    shared = request.get("data") or {}
+    sized: dict[UUID | str, Any] = {"data": shared}
+    for index, entry in enumerate(request["recipients"]):
+        if isinstance(entry, dict) and entry.get("data"):
+            sized[f"recipients.{index}.data"] = {**shared, **entry["data"]}
+    for path, data in sized.items():
+        size = len(msgspec.json.encode(data))
+        if size > MAX_DATA_BYTES:
+            raise Invalid.field(str(path), "too_large", f"has {size} bytes as JSON; at most {MAX_DATA_BYTES} are allowed")
+
+
+def answer(notification: Notification) -> dict[str, Any]:
+    """The body of a 202."""
+    recipients = len(notification.users) if notification.direct else None
+    return {"id": str(notification.notification_id), "status": "accepted", "recipients": recipients}

@@ -1,0 +1,184 @@
+"""Fan-out jobs: lists over 100, topics, everyone, schedules, large cancellations.
+
+A job's checkpoint is (stage, position):
+
+| stage | walks over                            | position               |
+|-------|---------------------------------------|------------------------|
+| 0     | explicit users                        | index in the list      |
+| 1 … n | subscribers of the n-th topic         | last person_id         |
+| n + 1 | everyone: one broadcast row; with a   | last person_id         |
+|       | local send time all people, in chunks |                        |
+
+`run_chunk` does one chunk in one transaction: it shares the notification (a cancellation waits, or is seen), delivers,
+and moves the checkpoint by compare-and-set. Killed anywhere, the job stands at its last commit; who got the
+notification before is left out, because (person, notification) is unique. After each chunk the lease is given back, so
+that the next claim takes whatever is most urgent by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import available_timezones
+
+import structlog
+
+from hub.bus import announce
+from hub.model.notification import Notification, local_instant
+from hub.publish.broadcast import lock_current
+from hub.publish.cancel import withdraw
+from hub.publish.deliver import Delivery, deliver
+from hub.publish.publisher import deliver_to_users
+from hub.publish.writer import InboxWriter, change_inboxes
+from hub.store import items, jobs, notifications
+from hub.store.inbox import ensure_heads
+from hub.store.jobs import Job
+
+if TYPE_CHECKING:
+    from hub.runtime import Hub
+
+log = structlog.get_logger("hub.jobs")
+CHUNK = 500  # people per transaction
+
+
+class LeaseLost(Exception):
+    """Somebody else moved this job on; the transaction is rolled back and nothing of the chunk stands."""
+
+
+class _Step(NamedTuple):
+    """What a chunk did: people reached, and the checkpoint after it; None when the job is through."""
+
+    reached: int
+    checkpoint: tuple[int, int] | None
+    broadcast: bool = False
+
+
+async def run_chunk(hub: Hub, job: Job) -> None:
+    """One chunk of a claimed job. Its effects are durable when it returns.
+
+    Raises:
+        LeaseLost: another worker went on with it.
+    """
+
+    async def work(writer: InboxWriter) -> _Step:
+        row = await notifications.share_notification(writer.conn, job.notification_id)
+        if row is None:
+            await jobs.finish(writer.conn, job, "cancelled")
+            return _Step(0, None)
+        if job.kind == "cancel":
+            step = await _withdraw_chunk(writer, job)
+        else:
+            expired = row["expires_at"] is not None and row["expires_at"] <= datetime.now(UTC)
+            if row["cancelled_at"] is not None or expired:
+                await jobs.finish(writer.conn, job, "cancelled")
+                return _Step(0, None)
+            step = await _fanout_chunk(writer, job, notifications.to_notification(row))
+        stage, position = step.checkpoint or (job.stage, job.position)
+        if not await jobs.advance(writer.conn, job, stage, position, step.reached):
+            raise LeaseLost(str(job.job_id))
+        if step.checkpoint is None:
+            await _finish(writer, job, row, step)
+        return step
+
+    step = await change_inboxes(hub, work)
+    if step.broadcast:
+        await hub.publish_hint(announce.project_channel(hub.installation, job.project_id), b"b")
+    log.debug("job.chunk", job=str(job.job_id), notification=str(job.notification_id), reached=step.reached)
+
+
+async def _finish(writer: InboxWriter, job: Job, row: Any, step: _Step) -> None:
+    if job.kind == "cancel":
+        await jobs.finish(writer.conn, job)
+        return
+    local = row["send_local"]
+    following = _next_instant(local, datetime.now(UTC)) if local is not None else None
+    if following is not None:
+        await jobs.rearm(writer.conn, job, following)
+        return
+    recipients = job.delivered + step.reached
+    if step.broadcast:
+        recipients = await notifications.count_people(writer.conn, job.project_id)
+    await notifications.set_recipients(writer.conn, job.notification_id, recipients)
+    await jobs.finish(writer.conn, job)
+
+
+async def _withdraw_chunk(writer: InboxWriter, job: Job) -> _Step:
+    people = await items.live_of_notification(writer.conn, job.notification_id, job.position, CHUNK)
+    reached = await withdraw(writer, [job.notification_id], people) if people else 0
+    return _Step(reached, (0, people[-1]) if len(people) == CHUNK else None)
+
+
+async def _fanout_chunk(writer: InboxWriter, job: Job, notification: Notification) -> _Step:
+    stage, position = job.stage, job.position
+    if stage == 0:
+        users = list(notification.users)[position : position + CHUNK]
+        reached = await _deliver_users(writer, notification, users)
+        through = position + CHUNK >= len(notification.users)
+        return _Step(reached, _next_stage(notification, 0) if through else (0, position + CHUNK))
+    if stage <= len(notification.topics):
+        topic = notification.topics[stage - 1]
+        rows = await jobs.subscribers(writer.conn, job.project_id, topic, position, CHUNK)
+        actor = notification.actor.id if notification.actor else None
+        reached = await _deliver_people(writer, notification, [row for row in rows if row["user_id"] != actor])
+    elif notification.send_local is None:
+        await notifications.insert_broadcast(writer.conn, job.project_id, notification.notification_id)
+        return _Step(0, None, broadcast=True)
+    else:
+        stored = notification.created_at
+        rows = await jobs.everyone(writer.conn, job.project_id, stored, position, CHUNK)
+        reached = await _deliver_people(writer, notification, rows)
+    if len(rows) == CHUNK:
+        return _Step(reached, (stage, rows[-1]["person_id"]))
+    return _Step(reached, _next_stage(notification, stage))
+
+
+def _next_stage(notification: Notification, stage: int) -> tuple[int, int] | None:
+    last = len(notification.topics) + (1 if notification.everyone else 0)
+    return (stage + 1, 0) if stage < last else None
+
+
+async def _deliver_users(writer: InboxWriter, notification: Notification, users: Sequence[str]) -> int:
+    if notification.send_local is not None:
+        zones = await jobs.zones(writer.conn, notification.project_id, users)
+        told = notification.users
+        due = await _due_zones(writer, notification)
+        users = [u for u in users if due(told[u].get("timezone") or zones.get(u))]
+    return await deliver_to_users(writer, [(notification, users)], repeated=True) if users else 0
+
+
+async def _deliver_people(writer: InboxWriter, notification: Notification, rows: Sequence[Any]) -> int:
+    if notification.send_local is not None:
+        due = await _due_zones(writer, notification)
+        rows = [row for row in rows if due(row["timezone"])]
+    people = [row["person_id"] for row in rows]
+    if not people:
+        return 0
+    await notifications.resolve_actors(writer.conn, [notification])
+    await ensure_heads(writer.conn, people)
+    await lock_current(writer, people)
+    return (await deliver(writer, [Delivery(notification, p) for p in people], repeated=True)).recipients
+
+
+async def _due_zones(writer: InboxWriter, notification: Notification) -> Callable[[str | None], bool]:
+    """Tells whether the local send time has come in a zone; None is the project's."""
+    own = await jobs.project_zone(writer.conn, notification.project_id)
+    now = datetime.now(UTC)
+
+    @cache
+    def is_due(zone: str | None) -> bool:
+        assert notification.send_local is not None
+        return local_instant(notification.send_local, zone or own) <= now
+
+    return is_due
+
+
+@cache
+def _instants(local: datetime) -> tuple[datetime, ...]:
+    """Every instant at which some place on earth reads `local`: 38 or so, the zones differ in few offsets."""
+    return tuple(sorted({local_instant(local, zone) for zone in available_timezones()}))
+
+
+def _next_instant(local: datetime, now: datetime) -> datetime | None:
+    return next((instant for instant in _instants(local) if instant > now), None)

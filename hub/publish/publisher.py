@@ -1,0 +1,232 @@
+"""Group commit: requests that arrive together share a transaction.
+
+Nobody waits for company: a group starts at once while a slot is free, and what arrives meanwhile forms the next one.
+So a lone request costs one transaction, and under load the fsync, the round trips and the announcements are shared.
+
+    publish() → queue → group: keys → notifications → heads → items → jobs → outbox → COMMIT → answers → announce
+
+A group that fails is run again one by one, so that a bad request fails alone. Dying before COMMIT: no answer was given
+and nothing stands. Dying after it: a retry with the same Idempotency-Key finds the stored answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+from prometheus_client import Counter, Histogram
+from uuid_utils.compat import uuid7
+
+from hub.exceptions import Refused, Unavailable
+from hub.model.notification import LANES, PERSON_FIELDS, Notification
+from hub.publish.broadcast import lock_current
+from hub.publish.deliver import Delivery, deliver
+from hub.publish.writer import InboxWriter, change_inboxes
+from hub.store import idempotency, jobs, notifications
+from hub.store.database import GONE
+from hub.store.idempotency import Answer, IdempotencyKey
+from hub.store.inbox import ensure_people
+
+if TYPE_CHECKING:
+    from hub.runtime import Hub
+
+log = structlog.get_logger("hub.publish")
+
+PUBLISHED = Counter("hub_notifications_accepted_total", "Notifications accepted", ["priority"])
+GROUP_SIZE = Histogram("hub_publish_group_units", "Requests per group commit", buckets=(1, 2, 5, 10, 20, 50, 100))
+
+GROUPS = 2  # under way at once: one waits for the disk while the other computes
+GROUP_RECIPIENTS = 1_000  # a transaction's worth: some 30 ms
+GROUP_UNITS = 100
+QUEUE_LIMIT = 5_000  # requests waiting; past it the caller is told to come back
+BULK_QUEUE = 1_000  # requests waiting; past it bulk is accepted as a job
+
+
+class PublishUnit(msgspec.Struct, eq=False):
+    """One request: its notifications and the answer that is remembered with them."""
+
+    notifications: Sequence[Notification]
+    answer: Answer
+    key: IdempotencyKey | None = None
+
+
+class Publisher:
+    """Owned by the runtime; `close()` finishes what is queued."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._queue: deque[tuple[PublishUnit, asyncio.Future[Answer]]] = deque()
+        self._groups: set[asyncio.Task[None]] = set()
+
+    async def publish(self, unit: PublishUnit) -> Answer:
+        """The unit's answer, or that of its first time; everything is durable when it returns.
+
+        Cancelling does not undo it: the group goes on.
+
+        Raises:
+            Unavailable: the queue is full, or Postgres is away; nothing is known to stand.
+            Refused: of the idempotency key.
+        """
+        if len(self._queue) >= QUEUE_LIMIT:
+            raise Unavailable("Too many requests are waiting for the database.", code="overloaded", retry_after=1)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._queue.append((unit, future))
+        self._start()
+        return await future
+
+    def _start(self) -> None:
+        while self._queue and len(self._groups) < GROUPS:
+            task = asyncio.create_task(self._group(), name="publish-group")
+            self._groups.add(task)
+            task.add_done_callback(self._ended)
+            # The task takes its group when it first runs: what arrives in this turn of the loop still joins.
+            if len(self._groups) * GROUP_UNITS >= len(self._queue):
+                break
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._groups.discard(task)
+        self._start()
+
+    def _take(self) -> list[tuple[PublishUnit, asyncio.Future[Answer]]]:
+        group: list[tuple[PublishUnit, asyncio.Future[Answer]]] = []
+        recipients = 0
+        while self._queue and len(group) < GROUP_UNITS and recipients < GROUP_RECIPIENTS:
+            unit, future = self._queue.popleft()
+            if not future.cancelled():
+                group.append((unit, future))
+                recipients += sum(len(n.users) for n in unit.notifications)
+        return group
+
+    async def _group(self) -> None:
+        group = self._take()
+        if not group:
+            return
+        GROUP_SIZE.observe(len(group))
+        as_jobs = len(self._queue) > BULK_QUEUE
+        try:
+            await self._commit(group, as_jobs)
+        except GONE as error:
+            self._refuse(group, error)
+        except Exception as error:
+            if len(group) == 1:
+                self._fail(group[0][1], error)
+                return
+            log.warning("publish.group_split", units=len(group), error=repr(error))
+            for entry in group:
+                try:
+                    await self._commit([entry], as_jobs)
+                except GONE as gone:
+                    self._refuse([entry], gone)
+                except Exception as alone:
+                    self._fail(entry[1], alone)
+
+    def _refuse(self, group: Sequence[tuple[PublishUnit, asyncio.Future[Answer]]], error: BaseException) -> None:
+        log.warning("publish.database_away", units=len(group), error=repr(error))
+        for _, future in group:
+            self._fail(
+                future,
+                Unavailable(
+                    "The database does not answer. Whether this request was carried out is not known; "
+                    "send it again with the same Idempotency-Key.",
+                    retry_after=1,
+                ),
+            )
+
+    @staticmethod
+    def _fail(future: asyncio.Future[Answer], error: BaseException) -> None:
+        if not future.done():
+            future.set_exception(error)
+
+    async def _commit(self, group: Sequence[tuple[PublishUnit, asyncio.Future[Answer]]], as_jobs: bool) -> None:
+        units = [unit for unit, _ in group]
+        outcomes = await change_inboxes(self._hub, lambda writer: write_group(writer, units, as_jobs))
+        woken = False
+        for (unit, future), outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Refused):
+                self._fail(future, outcome)
+                continue
+            if not future.done():
+                future.set_result(outcome)
+            if outcome.replayed:
+                continue
+            for notification in unit.notifications:
+                PUBLISHED.labels(notification.priority).inc()
+                log.debug(
+                    "notification.accepted",
+                    notification=str(notification.notification_id),
+                    project=notification.project_id,
+                    category=notification.category,
+                )
+                woken = woken or as_jobs or not notification.direct
+        if woken:
+            await self._hub.wake_workers()
+
+    async def close(self) -> None:
+        """Waits until everything queued has its answer. May be called twice."""
+        while self._groups:
+            await asyncio.wait(set(self._groups))
+
+
+async def write_group(writer: InboxWriter, units: Sequence[PublishUnit], as_jobs: bool) -> list[Answer | Refused]:
+    """Writes a group in the writer's transaction; for each unit its answer, or why not."""
+    conn = writer.conn
+    outcomes: list[Answer | Refused] = [unit.answer for unit in units]
+    keyed = [index for index, unit in enumerate(units) if unit.key is not None]
+    if keyed:
+        keys = [key for index in keyed if (key := units[index].key) is not None]
+        for index, found in zip(keyed, await idempotency.begin_many(conn, keys), strict=True):
+            if found is not None:
+                outcomes[index] = found
+    fresh = [unit for unit, outcome in zip(units, outcomes, strict=True) if outcome is unit.answer]
+    accepted = [notification for unit in fresh for notification in unit.notifications]
+    if accepted:
+        await _write_notifications(writer, accepted, as_jobs)
+    await idempotency.remember_many(conn, [(unit.key, unit.answer) for unit in fresh if unit.key is not None])
+    return outcomes
+
+
+async def _write_notifications(writer: InboxWriter, accepted: Sequence[Notification], as_jobs: bool) -> None:
+    conn = writer.conn
+    direct, later = [], []
+    for notification in accepted:
+        queued = as_jobs and notification.priority == "bulk"
+        (direct if notification.direct and not queued else later).append(notification)
+    rows = [(n, len(n.users)) for n in direct] + [(n, None) for n in later]
+    await notifications.insert_notifications(conn, rows)
+    if later:
+        await jobs.insert_jobs(conn, [_job(notification) for notification in later])
+    if direct:
+        await deliver_to_users(writer, [(n, list(n.users)) for n in direct], repeated=False)
+
+
+def _job(notification: Notification) -> jobs.NewJob:
+    # A local time comes first where clocks are furthest ahead; the job finds the other zones' instants itself.
+    due_at = notification.send_at or notification.first_local_instant
+    lane = LANES[notification.priority]
+    return jobs.NewJob(uuid7(), notification.project_id, notification.notification_id, "fanout", lane, due_at)
+
+
+async def deliver_to_users(
+    writer: InboxWriter, wanted: Sequence[tuple[Notification, Sequence[str]]], *, repeated: bool
+) -> int:
+    """Delivers to people by name, made where missing, with what is told beside their ids; how many were new."""
+    keys = dict.fromkeys((n.project_id, user) for n, users in wanted for user in users)
+    people = await ensure_people(writer.conn, list(keys))
+    told: dict[int, dict[str, Any]] = {}
+    for notification, users in wanted:
+        for user in users:
+            fields = {name: value for name in PERSON_FIELDS if (value := notification.users[user].get(name))}
+            if fields:
+                told.setdefault(people[notification.project_id, user]["person_id"], {}).update(fields)
+    if told:
+        await notifications.update_people(writer.conn, told)
+    await notifications.resolve_actors(writer.conn, [n for n, _ in wanted])
+    deliveries = [Delivery(n, people[n.project_id, user]["person_id"]) for n, users in wanted for user in users]
+    await lock_current(writer, [delivery.person_id for delivery in deliveries])
+    return (await deliver(writer, deliveries, repeated=repeated)).recipients
+
+

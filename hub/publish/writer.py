@@ -1,0 +1,102 @@
+"""One transaction that changes inboxes: locks heads, takes revisions, collects what is announced after the commit.
+
+    lock() → (read, decide) → item() / update() / removed() / changes() → finish() → COMMIT → announce
+
+Dying before COMMIT leaves nothing; dying after it leaves the outbox row, and any worker announces from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from hub.bus import announce
+from hub.model import frames
+from hub.store import outbox
+from hub.store.database import Connection
+from hub.store.heads import LockedHead, lock_heads, save_heads
+
+if TYPE_CHECKING:
+    from hub.runtime import Hub
+
+T = TypeVar("T")
+
+
+class Announcements(NamedTuple):
+    """What one committed transaction has to tell: PUBLISH pairs, and the outbox row to delete afterwards."""
+
+    outbox_id: UUID
+    messages: list[tuple[str, bytes]]
+
+
+class InboxWriter:
+    """The inbox side of one open transaction."""
+
+    def __init__(self, conn: Connection, installation: str) -> None:
+        self.conn = conn
+        self.heads: dict[int, LockedHead] = {}
+        self._installation = installation
+        self._messages: list[tuple[str, bytes]] = []
+
+    async def lock(self, person_ids: Iterable[int]) -> list[LockedHead]:
+        """Heads of these people, locked; those without an inbox are left out."""
+        wanted = list(dict.fromkeys(person_ids))
+        new = [person_id for person_id in wanted if person_id not in self.heads]
+        if new:
+            self.heads.update(await lock_heads(self.conn, new))
+        return [self.heads[person_id] for person_id in wanted if person_id in self.heads]
+
+    def _tell(self, head: LockedHead, kind: str, frame: bytes) -> None:
+        person = head.person
+        name = announce.channel(self._installation, person.project_id, person.user)
+        self._messages.append((name, announce.pack(kind, head.rev, head.cursor, frame)))
+
+    def item(self, head: LockedHead, body: bytes, removed: Sequence[str] = ()) -> None:
+        """Tells of a new or changed item at the head's revision."""
+        self._tell(head, announce.ITEM, frames.item(head.rev, head.cursor, body, head.counts, removed))
+
+    def update(self, head: LockedHead, scope: dict[str, Any], fields: dict[str, Any]) -> None:
+        """Tells of marks at the head's revision."""
+        self._tell(head, announce.UPDATE, frames.update(head.rev, head.cursor, scope, fields, head.counts))
+
+    def removed(self, head: LockedHead, ids: Sequence[str]) -> None:
+        """Tells of items that went at the head's revision."""
+        self._tell(head, announce.REMOVED, frames.removed(head.rev, head.cursor, ids, head.counts))
+
+    def changes(self, head: LockedHead, items: Sequence[bytes], removed: Sequence[str] = ()) -> None:
+        """Tells of several items that changed in one revision."""
+        frame = frames.changes(
+            head.rev - 1, head.rev, head.cursor, items=items, removed=removed, counts=head.counts
+        )
+        self._tell(head, announce.CHANGES, frame)
+
+    async def finish(self) -> Announcements | None:
+        """Writes heads and outbox; call last in the transaction. None when no inbox changed."""
+        await save_heads(self.conn, self.heads.values())
+        if not self._messages:
+            return None
+        told = Announcements(uuid7(), self._messages)
+        changed = [[h.person.person_id, h.rev] for h in self.heads.values() if h.changed]
+        await outbox.insert(self.conn, told.outbox_id, changed)
+        return told
+
+
+async def change_inboxes(hub: Hub, work: Callable[[InboxWriter], Awaitable[T]]) -> T:
+    """Runs `work` in a transaction, commits, and hands its announcements on.
+
+    `work` may run again after a deadlock. When this returns the change is durable; its announcement follows within
+    milliseconds, or from the outbox.
+    """
+
+    async def run(conn: Connection) -> tuple[T, Announcements | None]:
+        writer = InboxWriter(conn, hub.installation)
+        result = await work(writer)
+        return result, await writer.finish()
+
+    result, told = await hub.db.transaction(run)
+    if told is not None:
+        hub.announcing.put(told)
+    return result

@@ -1,0 +1,87 @@
+"""The runtime of a process: what every role shares, opened and closed in one order.
+
+    open:  database → installation → Redis client → announcements → publisher
+    close: publisher (queued requests get their answers) → announcements (told) → Redis → database
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from hub.bus.announce import Announcer, fleet_channel
+from hub.bus.client import create_redis
+from hub.config import Settings
+from hub.exceptions import HubError, Unreachable
+from hub.publish.announcing import AnnounceQueue
+from hub.publish.publisher import Publisher
+from hub.store.database import Database
+
+log = structlog.get_logger("hub")
+
+
+class Hub:
+    """What a role works with. One per process; made by `open_hub`."""
+
+    def __init__(self, settings: Settings, db: Database, redis: Redis, installation: str) -> None:
+        self.settings = settings
+        self.db = db
+        self.redis = redis
+        self.installation = installation
+        self.announcer = Announcer(redis, installation)
+        self.announcing = AnnounceQueue(self.announcer, db)
+        self.publisher = Publisher(self)
+
+    async def publish_hint(self, channel: str, payload: bytes) -> None:
+        """Tells other processes something they would find out by themselves; lost when Redis is away."""
+        try:
+            await self.announcer.publish([(channel, payload)])
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("bus.hint_lost", channel=channel, error=repr(error))
+
+    async def wake_workers(self) -> None:
+        """Says that a job is due; workers poll as well."""
+        await self.publish_hint(fleet_channel(self.installation), b"j")
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings, *, role: str) -> AsyncIterator[Hub]:
+    """Opens what every role shares.
+
+    Raises:
+        Unreachable: Postgres does not answer (Redis may be away: the hub heals when it comes).
+        HubError: the database has no schema yet.
+    """
+    db = await Database.connect(
+        settings.database_url.get_secret_value(), size=settings.pool_size, application=f"hub-{role}"
+    )
+    try:
+        installation = await _installation(db)
+        redis = create_redis(settings.redis_url.get_secret_value())
+        hub = Hub(settings, db, redis, installation)
+        hub.announcing.start()
+        try:
+            yield hub
+        finally:
+            await hub.publisher.close()
+            await hub.announcing.close()
+            await redis.aclose()
+    finally:
+        await db.close()
+
+
+async def _installation(db: Database) -> str:
+    try:
+        row = await db.fetchrow("SELECT name FROM installation")
+    except asyncpg.UndefinedTableError:
+        row = None
+    except (asyncpg.PostgresError, OSError) as error:
+        raise Unreachable(f"Postgres does not answer: {error}") from error
+    if row is None:
+        raise HubError("The database has no schema. Run: hub migrate")
+    return str(row["name"])

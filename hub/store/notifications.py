@@ -1,0 +1,127 @@
+"""Notifications, broadcasts, and what people are told beside a recipient's id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from hub.model.notification import PERSON_FIELDS, Actor, Notification, from_request
+from hub.store.database import Connection, Database
+from hub.store.sql import load
+
+_SQL = load("notifications")
+
+
+async def insert_notifications(conn: Connection, rows: Sequence[tuple[Notification, int | None]]) -> None:
+    """Stores notifications with their number of recipients (None while a job counts them), one statement."""
+    notifications = [notification for notification, _ in rows]
+    await conn.execute(
+        _SQL["insert_notifications"],
+        [n.notification_id for n in notifications],
+        [n.project_id for n in notifications],
+        [n.category for n in notifications],
+        [n.priority for n in notifications],
+        [n.request for n in notifications],
+        [n.send_at for n in notifications],
+        [n.send_local for n in notifications],
+        [n.expires_at for n in notifications],
+        [n.request.get("cancellation_key") for n in notifications],
+        [bool(n.request.get("sandbox")) for n in notifications],
+        [recipients for _, recipients in rows],
+        [n.created_at for n in notifications],
+    )
+
+
+def to_notification(row: Mapping[str, Any] | asyncpg.Record) -> Notification:
+    """The notification in a whole row, without its actor's name (see `resolve_actors`)."""
+    notification = from_request(row["notification_id"], row["project_id"], row["created_at"], row["request"])
+    notification.excluded_users = frozenset(row["excluded_users"] or ())
+    return notification
+
+
+async def resolve_actors(conn: Connection, notifications: Iterable[Notification]) -> None:
+    """Gives actors the name and picture that are stored for them; no query when there is no actor."""
+    acted = [n for n in notifications if n.actor is not None]
+    if not acted:
+        return
+    keys = {(n.project_id, n.actor.id) for n in acted if n.actor}
+    rows = await conn.fetch(_SQL["find_actors"], [p for p, _ in keys], [u for _, u in keys])
+    known = {(r["project_id"], r["user_id"]): Actor(r["user_id"], r["name"], r["avatar_url"]) for r in rows}
+    for notification in acted:
+        assert notification.actor is not None
+        found = known.get((notification.project_id, notification.actor.id))
+        notification.actor = found or notification.actor
+
+
+async def update_people(conn: Connection, told: Mapping[int, Mapping[str, Any]]) -> None:
+    """Stores what requests say about their recipients beside the id, in key order."""
+    people = [(person_id, told[person_id]) for person_id in sorted(told)]
+    if not people:
+        return
+    columns = [[fields.get(name) for _, fields in people] for name in PERSON_FIELDS]
+    await conn.execute(_SQL["update_people"], [person_id for person_id, _ in people], *columns)
+
+
+async def get_notification(db: Database, project_id: int, notification_id: UUID) -> asyncpg.Record | None:
+    """One notification of this project, or None."""
+    return await db.fetchrow(_SQL["get_notification"], project_id, notification_id)
+
+
+async def list_notifications(
+    db: Database,
+    project_id: int,
+    *,
+    category: str | None = None,
+    user: str | None = None,
+    since: datetime | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[asyncpg.Record]:
+    """Notifications of this project, newest first; `before` is the last id of the page before."""
+    return await db.fetch(_SQL["list_notifications"], project_id, category, user, since, before, limit)
+
+
+async def share_notification(conn: Connection, notification_id: UUID) -> asyncpg.Record | None:
+    """The row, held so that a cancellation waits for this transaction."""
+    return await conn.fetchrow(_SQL["share_notification"], notification_id)
+
+
+async def lock_notification(conn: Connection, project_id: int, notification_id: UUID) -> asyncpg.Record | None:
+    """The row of this project, held alone: fan-out in progress has finished its chunk."""
+    return await conn.fetchrow(_SQL["lock_notification"], project_id, notification_id)
+
+
+async def ids_of_cancellation_key(conn: Connection, project_id: int, key: str) -> list[UUID]:
+    rows = await conn.fetch(_SQL["ids_of_cancellation_key"], project_id, key)
+    return [row["notification_id"] for row in rows]
+
+
+async def set_cancelled(conn: Connection, notification_id: UUID) -> None:
+    await conn.execute(_SQL["set_cancelled"], notification_id)
+
+
+async def exclude_users(conn: Connection, notification_id: UUID, users: Sequence[str]) -> None:
+    """Withdraws a notification for these people only, also from fan-out that has not reached them."""
+    await conn.execute(_SQL["exclude_users"], notification_id, list(users))
+
+
+async def set_recipients(conn: Connection, notification_id: UUID, recipients: int) -> None:
+    await conn.execute(_SQL["set_recipients"], notification_id, recipients)
+
+
+async def insert_broadcast(conn: Connection, project_id: int, notification_id: UUID) -> int:
+    """Makes a notification a broadcast; takes the project's next number and holds its row until the commit."""
+    return int(await conn.fetchval(_SQL["insert_broadcast"], project_id, notification_id))
+
+
+async def pending_broadcasts(conn: Connection, project_id: int, after: int) -> list[asyncpg.Record]:
+    """Broadcasts above `after` that are neither expired nor cancelled, oldest first."""
+    return await conn.fetch(_SQL["pending_broadcasts"], project_id, after)
+
+
+async def count_people(conn: Connection, project_id: int) -> int:
+    return int(await conn.fetchval(_SQL["count_people"], project_id))

@@ -1,0 +1,62 @@
+-- name: insert_jobs
+INSERT INTO jobs (job_id, project_id, notification_id, kind, lane, state, due_at)
+SELECT w.job_id, w.project_id, w.notification_id, w.kind, w.lane, 'waiting', COALESCE(w.due_at, clock_timestamp())
+FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::smallint[], $6::timestamptz[])
+    AS w (job_id, project_id, notification_id, kind, lane, due_at)
+
+-- name: claim
+-- The most urgent due job: lane first, so that bulk never delays critical; then the longest due.
+UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => $1)
+WHERE job_id = (
+    SELECT job_id FROM jobs
+    WHERE state = 'waiting' AND due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
+    ORDER BY lane, due_at, job_id LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING *
+
+-- name: advance
+-- Compare-and-set: a worker whose lease was lost and whose job went on elsewhere changes nothing and rolls back.
+UPDATE jobs SET stage = $4, position = $5, delivered = delivered + $6, lease_until = NULL, attempts = 0, last_error = NULL
+WHERE job_id = $1 AND stage = $2 AND position = $3 AND state = 'waiting'
+
+-- name: rearm
+UPDATE jobs SET stage = 0, position = 0, due_at = $2, lease_until = NULL WHERE job_id = $1 AND state = 'waiting'
+
+-- name: finish
+UPDATE jobs SET state = $2, finished_at = clock_timestamp(), lease_until = NULL WHERE job_id = $1 AND state = 'waiting'
+
+-- name: finish_of_notification
+UPDATE jobs SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL
+WHERE notification_id = $1 AND kind = 'fanout' AND state = 'waiting'
+RETURNING job_id, delivered
+
+-- name: failed
+-- Waits before the next try: 1, 2, 4 … 60 s.
+UPDATE jobs SET attempts = attempts + 1, last_error = left($2, 500),
+    lease_until = clock_timestamp() + make_interval(secs => LEAST(60, power(2, LEAST(attempts, 10))))
+WHERE job_id = $1
+
+-- name: next_due
+-- Seconds until a job that nobody works on is due; null when none waits.
+SELECT EXTRACT(epoch FROM min(GREATEST(due_at, COALESCE(lease_until, due_at))) - clock_timestamp())::float8
+FROM jobs WHERE state = 'waiting'
+
+-- name: subscribers
+SELECT s.person_id, p.user_id, p.timezone
+FROM topics t
+JOIN topic_subscribers s ON s.topic_id = t.topic_id
+JOIN people p ON p.person_id = s.person_id
+WHERE t.project_id = $1 AND t.topic = $2 AND s.person_id > $3
+ORDER BY s.person_id LIMIT $4
+
+-- name: everyone
+SELECT person_id, user_id, timezone FROM people
+WHERE project_id = $1 AND created_at <= $2 AND person_id > $3
+ORDER BY person_id LIMIT $4
+
+-- name: zones
+SELECT user_id, timezone FROM people WHERE project_id = $1 AND user_id = ANY($2::text[])
+
+-- name: project_zone
+SELECT timezone FROM projects WHERE project_id = $1
