@@ -258,7 +258,7 @@ def _is_about_port(complaint: str) -> bool:
 
 
 def _is_ready(lock: Path, pid: int) -> bool:
-    """The postmaster writes its state into the eighth line (miscadmin.h, LOCK_FILE_LINE_PM_STATUS); pg_ctl reads it there."""
+    """The postmaster keeps its state in the eighth line (miscadmin.h, LOCK_FILE_LINE_PM_STATUS), where pg_ctl reads it."""
     try:
         lines = lock.read_text().split("\n")
     except OSError:
