@@ -69,7 +69,11 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(10, gt=0)  # of a gateway's presence
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-* count; comma-separated, as uvicorn's forwarded_allow_ips
     allow_private_jwks: bool = False  # JWKS URLs on private addresses and over http: tests and closed networks
-    dev: bool = Field(False, exclude=True, validation_alias="__set_by_hub_dev_only__")
+
+    @property
+    def dev(self) -> bool:
+        """Whether this is `hub dev`: project `dev` and key `hk_dev` work there and nowhere else."""
+        return False
 
     @field_validator("secret")
     @classmethod
@@ -108,6 +112,14 @@ class Settings(BaseSettings):
         return origins
 
 
+class DevSettings(Settings):
+    """The settings of `hub dev`."""
+
+    @property
+    def dev(self) -> bool:
+        return True
+
+
 def _with_scheme(value: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
     try:
         scheme = urlsplit(value.get_secret_value()).scheme
@@ -124,16 +136,13 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         ConfigError: a value is missing or bad.
     """
-    dev = bool(overrides.pop("dev", False))
+    kind = DevSettings if overrides.pop("dev", False) else Settings
     try:
-        settings = Settings(**overrides)
+        return kind(**overrides)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(entry) for entry in error.errors())) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f".env cannot be read: {error}") from None
-    if dev:
-        settings = settings.model_copy(update={"dev": True})
-    return settings
 
 
 def _explain(entry: Any) -> str:
@@ -149,7 +158,7 @@ OWN_VARIABLES = {"HUB_URL", "HUB_API_KEY"}
 
 def unknown_variables() -> list[str]:
     """`HUB_*` names in the environment and `.env` that nothing reads: likely misspelt."""
-    known = {f"HUB_{name.upper()}" for name in Settings.model_fields if name != "dev"} | OWN_VARIABLES
+    known = {f"HUB_{name.upper()}" for name in Settings.model_fields} | OWN_VARIABLES
     names = {name.upper() for name in os.environ}
     try:
         lines = Path(".env").read_text("utf-8").splitlines()

@@ -1,0 +1,85 @@
+"""The worker role: what happens without anybody asking.
+
+| loop     | does                                                        | at the latest after |
+|----------|-------------------------------------------------------------|---------------------|
+| jobs     | fan-out and large cancellations, chunk by chunk             | 1 s, or a wake-up   |
+| settle   | expiry and the end of snoozes                               | 1 s                 |
+| outbox   | announces again what was left behind                        | 1 s                 |
+| upkeep   | purges old keys, tombstones, jobs                           | 60 s                |
+
+Any number of workers may run: claims skip what others hold, and every step is one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from hub.publish.inbox import settle_due
+from hub.publish.jobs import LeaseLost, run_chunk
+from hub.publish.reannounce import reannounce
+from hub.runtime import Hub
+from hub.store import idempotency, jobs, retention
+from workers.loop import Loop
+
+log = structlog.get_logger("hub.worker")
+
+JOB_LOOPS = 2  # chunks under way at once per worker: one waits for Postgres while the other computes
+SETTLE_PEOPLE = 200
+PURGE_ROWS = 1_000
+
+
+class Worker:
+    """Runs all loops until `stop()`."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.jobs = [Loop("jobs", self._job, 1.0) for _ in range(JOB_LOOPS)]
+        self.loops = [
+            *self.jobs,
+            Loop("settle", self._settle, 1.0),
+            Loop("outbox", self._outbox, 1.0),
+            Loop("upkeep", self._upkeep, 60.0),
+        ]
+
+    async def run(self) -> None:
+        """Returns after `stop()`, when every step under way has ended. Cancelling is safe: transactions roll back."""
+        async with asyncio.TaskGroup() as group:
+            for loop in self.loops:
+                group.create_task(loop.run(), name=f"worker-{loop.name}")
+
+    def stop(self) -> None:
+        for loop in self.loops:
+            loop.stop()
+
+    def wake(self) -> None:
+        """A job is due."""
+        for loop in self.jobs:
+            loop.wake()
+
+    async def _job(self) -> bool:
+        job = await jobs.claim(self._hub.db)
+        if job is None:
+            return False
+        try:
+            await run_chunk(self._hub, job)
+        except LeaseLost:
+            log.info("job.lease_lost", job=str(job.job_id), notification=str(job.notification_id))
+        except Exception as error:
+            await jobs.failed(self._hub.db, job, repr(error))
+            raise
+        return True
+
+    async def _settle(self) -> bool:
+        return await settle_due(self._hub, SETTLE_PEOPLE) == SETTLE_PEOPLE
+
+    async def _outbox(self) -> bool:
+        return await reannounce(self._hub) > 0
+
+    async def _upkeep(self) -> bool:
+        async with self._hub.db.acquire() as conn:
+            keys = await idempotency.purge(conn, PURGE_ROWS)
+        people = await retention.purge_people(self._hub.db)
+        finished = await retention.purge_jobs(self._hub.db, PURGE_ROWS)
+        return keys == PURGE_ROWS or finished == PURGE_ROWS or people > 0
