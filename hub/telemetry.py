@@ -24,7 +24,7 @@ import prometheus_client
 import structlog
 
 LATENCY_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""For every latency histogram: the field's targets, 500 ms and 30 s, are bounds (mission.md), so both can be read off."""
+"""For every latency histogram: the targets 500 ms and 30 s (mission.md) are bounds, so both can be read off."""
 
 _HIDDEN = "[hidden]"
 _SECRET_FIELDS = frozenset(
@@ -94,7 +94,7 @@ def configure_logging(form: Literal["console", "json"], *, role: str = "", level
     root.setLevel(level)
     # uvicorn says at INFO that it starts and which WebSocket URLs it accepts, a line per connection.
     logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
-    logging.captureWarnings(True)
+    logging.captureWarnings(capture=True)
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
@@ -153,7 +153,7 @@ def _hide_fields(logger: object, method: str, event: MutableMapping[str, Any]) -
 
 
 def _hide(name: object, value: Any) -> Any:
-    """The value under that name as text can show it: bytes would otherwise leave as Base64, which `redact` cannot read."""
+    """The value under that name as text can show it: bytes would leave as Base64, which `redact` cannot read."""
     if isinstance(name, bytes):
         name = name.decode("latin-1")
     if isinstance(name, str) and name.lower() in _SECRET_FIELDS:

@@ -149,7 +149,7 @@ class Postgres:
 
     async def _create(self, install: PostgresInstall, account: Account | None) -> None:
         """initdb beside the final place, then a rename: a start that was killed half-way leaves no half directory."""
-        scratch = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self._home))
+        scratch = _scratch_directory(self._home)
         try:
             if account is not None:
                 os.chown(scratch, account.uid, account.gid)
@@ -253,12 +253,16 @@ class Postgres:
         return last_complaint(self._log, start, "could not bind", "PANIC:", "FATAL:")
 
 
+def _scratch_directory(home: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix="postgres.new-", dir=home))
+
+
 def _is_about_port(complaint: str) -> bool:
     return "could not bind" in complaint or "could not create any TCP/IP" in complaint
 
 
 def _is_ready(lock: Path, pid: int) -> bool:
-    """The postmaster keeps its state in the eighth line (miscadmin.h, LOCK_FILE_LINE_PM_STATUS), where pg_ctl reads it."""
+    """The postmaster keeps its state in the eighth line (LOCK_FILE_LINE_PM_STATUS, miscadmin.h); pg_ctl reads it there."""
     try:
         lines = lock.read_text().split("\n")
     except OSError:

@@ -93,7 +93,7 @@ def spawn(
         group=account.gid if account else None,
         extra_groups=[] if account else None,
         umask=0o077,
-        preexec_fn=_bind_life(farewell) if _libc is not None else None,  # noqa: PLW1509 -- one call into libc, nothing that locks
+        preexec_fn=_bind_life(farewell) if _libc is not None else None,  # one call into libc, nothing that locks
     )
 
 
@@ -157,14 +157,14 @@ def is_ours(pid: int, directory: Path, program: str) -> bool:
     if _LINUX:
         try:
             status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-            works_in = os.readlink(f"/proc/{pid}/cwd")
+            works_in = Path(f"/proc/{pid}/cwd").readlink()
         except OSError:
             return False
         name, state = (
             status[status.index("(") + 1 : status.rindex(")")],
             status[status.rindex(")") + 2],
         )
-        return state != "Z" and program in name and works_in == str(directory)
+        return state != "Z" and program in name and works_in == directory
     try:
         command = ["ps", "-o", "command=", "-p", str(pid)]
         shown = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout

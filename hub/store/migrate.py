@@ -178,8 +178,8 @@ def _missing(known: list[Migration], applied: dict[int, tuple[str, str]]) -> lis
         name, checksum = applied.get(migration.version, (migration.name, migration.checksum))
         if checksum != migration.checksum:
             raise MigrationError(
-                f"Migration {migration} is not the file that was applied to this database as {migration.version:04d}_{name} "
-                f"(SHA-256 {checksum[:12]}…, now {migration.checksum[:12]}…). An applied file never changes: "
+                f"Migration {migration} is not the file that was applied to this database as "
+                f"{migration.version:04d}_{name} (SHA-256 {checksum[:12]}…, now {migration.checksum[:12]}…). An applied file never changes: "
                 "restore it and put the change into a new one."
             )
     return [migration for migration in known if migration.version not in applied]
