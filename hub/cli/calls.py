@@ -1,0 +1,181 @@
+"""Commands that are one call to the API: send, timeline, explain, dead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+import msgspec
+
+from hub.cli.output import Command, json_option, printable, show, table
+from hub.cli.remote import ApiRefused, Remote, open_remote, segment
+
+
+def _call(work: Callable[[Remote], Coroutine[Any, Any, Any]]) -> Any:
+    async def with_remote() -> Any:
+        async with open_remote() as remote:
+            return await work(remote)
+
+    return asyncio.run(with_remote())
+
+
+async def _ask(remote: Remote, template: str, method: str, path: str, **rest: Any) -> Any:
+    """A call that older hubs lack: a 404 says which of the two it is."""
+    try:
+        return await remote.call(method, path, **rest)
+    except ApiRefused as error:
+        if error.status in (404, 405) and not await remote.offers(template):
+            raise ApiRefused(
+                f"The hub at {remote.url} does not offer {template} yet: it is older than this command.",
+                error.status,
+                "not_offered",
+            ) from None
+        raise
+
+
+class _JsonObject(click.ParamType["dict[str, Any]"]):
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return msgspec.json.decode(value, type=dict[str, Any])
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            self.fail(f"{value!r} is not a JSON object.", param, ctx)
+
+
+def _publish_options(command: Command) -> Command:
+    options = [
+        click.argument("user"),
+        click.argument("title"),
+        click.option("--body", help="Text below the title."),
+        click.option("--category", help="Default: general."),
+        click.option("--url", "action_url", help="Where a click leads."),
+        click.option("--data", type=_JsonObject(), help="JSON object that travels with the item."),
+        click.option("--tag", "tags", multiple=True, help="May be repeated."),
+        click.option("--priority", type=click.Choice(["critical", "normal", "bulk"])),
+        click.option("--dedupe-key", help="The same key to the same person within 24 h is dropped."),
+        click.option("--thread-key", help="Groups items."),
+        click.option("--collapse-key", help="Replaces the older unread item of the same key."),
+        click.option("--send-at", help="RFC 3339 time, as 2026-11-21T09:00:00Z."),
+        click.option("--delay", help="ISO 8601 duration, as PT5M."),
+        click.option("--expires-at", help="RFC 3339 time."),
+        click.option("--cancellation-key", help="To withdraw it by."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _publish_body(user: str, given: dict[str, Any]) -> dict[str, Any]:
+    fields = {
+        name: list(value) if name == "tags" else value for name, value in given.items() if value not in (None, ())
+    }
+    return {"recipients": [user], **fields}
+
+
+@click.command()
+@_publish_options
+@json_option
+def send(user: str, *, as_json: bool, **given: Any) -> None:
+    """Send a notification with TITLE to USER and print its id."""
+
+    async def work(remote: Remote) -> Any:
+        return await remote.call("POST", "/v1/notifications", _publish_body(user, given))
+
+    answer = _call(work)
+    show(answer, f"{answer['id']} {answer['status']}", as_json=as_json)
+
+
+@click.command()
+@_publish_options
+@json_option
+def explain(user: str, *, as_json: bool, **given: Any) -> None:
+    """Say what would become of a notification with TITLE to USER; sends nothing."""
+    path = "/v1/notifications/explain"
+
+    async def work(remote: Remote) -> Any:
+        return await _ask(remote, path, "POST", path, body=_publish_body(user, given))
+
+    answer = _call(work)
+    columns = ["user", "channel", "decision", "at", "if", "reason", "layer"]
+    show(answer, table(answer["items"], columns), as_json=as_json)
+
+
+@click.command()
+@click.argument("notification_id", metavar="ID")
+@json_option
+def timeline(notification_id: str, *, as_json: bool) -> None:
+    """Show everything that happened to the notification ID, oldest first."""
+
+    async def work(remote: Remote) -> list[Any]:
+        template = "/v1/notifications/{id}/timeline"
+        path = f"/v1/notifications/{segment(notification_id)}/timeline"
+        return await _pages(remote, template, path, {}, limit=None)
+
+    items = _call(work)
+    show({"items": items}, table(items, ["at", "user", "channel", "event", "reason", "detail"]), as_json=as_json)
+
+
+async def _pages(
+    remote: Remote, template: str, path: str, query: dict[str, str | None], *, limit: int | None
+) -> list[Any]:
+    items: list[Any] = []
+    cursor = None
+    while True:
+        size = 100 if limit is None else min(100, limit - len(items))
+        page = await _ask(remote, template, "GET", path, query={**query, "limit": str(size), "cursor": cursor})
+        items += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None or (limit is not None and len(items) >= limit):
+            return items
+
+
+@click.group()
+def dead() -> None:
+    """Deliveries that were given up."""
+
+
+def _filter_options(command: Command) -> Command:
+    for name in ("user", "category", "channel"):
+        command = click.option(f"--{name}", help=f"Only of this {name}.")(command)
+    return command
+
+
+@dead.command("list")
+@_filter_options
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@json_option
+def dead_list(*, limit: int, as_json: bool, **query: str | None) -> None:
+    """List dead letters."""
+    path = "/v1/deliveries"
+
+    async def work(remote: Remote) -> list[Any]:
+        return await _pages(remote, path, path, {"state": "dead", **query}, limit=limit)
+
+    items = _call(work)
+    columns = ["id", "user", "channel", "category", "attempts", "reason"]
+    show({"items": items}, table(items, columns), as_json=as_json)
+
+
+@dead.command("replay")
+@click.argument("ids", nargs=-1)
+@_filter_options
+@click.option("--all", "everything", is_flag=True, help="All dead letters (that the filter names).")
+@json_option
+def dead_replay(ids: tuple[str, ...], *, everything: bool, as_json: bool, **query: str | None) -> None:
+    """Send dead letters again: those with these IDS, of a filter, or --all."""
+    chosen = {name: value for name, value in query.items() if value is not None}
+    if ids and (chosen or everything):
+        raise click.UsageError("Give IDS, or a filter, not both.")
+    if not (ids or chosen or everything):
+        raise click.UsageError("Say which: IDS, a filter such as --channel email, or --all.")
+    path = "/v1/deliveries/replay"
+
+    async def work(remote: Remote) -> Any:
+        body = {"ids": list(ids)} if ids else {"state": "dead", **chosen}
+        return await _ask(remote, path, "POST", path, body=body)
+
+    answer = _call(work)
+    show(answer, f"{printable(answer['replayed'])} sent again", as_json=as_json)

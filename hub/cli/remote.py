@@ -1,0 +1,136 @@
+"""Calls to a hub's API over HTTP, for the commands that are clients of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import msgspec
+from dotenv import dotenv_values
+from yarl import URL
+
+from hub.config import is_loopback
+from hub.exceptions import ConfigError, HubError, Unreachable
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+DEV_KEY = "hk_dev"
+_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)  # seconds
+_GATEWAY_STATUSES = frozenset({502, 503, 504})  # the hub, or a proxy for it, says that it cannot be reached now
+
+
+class ApiRefused(HubError):
+    """The hub answered with an error. `status` is HTTP's, `code` the problem document's."""
+
+    def __init__(self, message: str, status: int, code: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def read_access() -> tuple[str, str]:
+    """Base URL and API key from HUB_URL and HUB_API_KEY, also in `.env`; those of `hub dev` when not set.
+
+    Raises:
+        ConfigError: The URL is none, or there is no key for a hub on another machine.
+    """
+    values = {**dotenv_values(".env"), **os.environ}
+    url = (values.get("HUB_URL") or DEFAULT_URL).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigError("HUB_URL is not the address of a hub. Example: HUB_URL=https://hub.example.com")
+    key = values.get("HUB_API_KEY")
+    if not key:
+        if not is_loopback(url):
+            raise ConfigError("HUB_API_KEY is not set. Example: HUB_API_KEY=hk_… (`hub key create` prints one)")
+        key = DEV_KEY
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError("HUB_API_KEY has characters that no key has. Example: HUB_API_KEY=hk_…")
+    return url, key
+
+
+def segment(name: str) -> str:
+    """A name as one segment of a path."""
+    return quote(name, safe="")
+
+
+class Remote:
+    """A hub's API, with one key. Made by `open_remote`."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self.url = url
+
+    async def call(
+        self, method: str, path: str, body: object = None, query: Mapping[str, str | None] | None = None
+    ) -> Any:
+        """The decoded answer, None when it has no body. `path` is percent-encoded already.
+
+        Raises:
+            Unreachable: No answer.
+            ApiRefused: An error as the answer.
+        """
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        address = URL(self.url + path, encoded=True).update_query(given)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        data = None if body is None else msgspec.json.encode(body)
+        try:
+            async with self._session.request(method, address, data=data, headers=headers) as response:
+                content = await response.read()
+        except TimeoutError:
+            raise Unreachable(f"The hub at {self.url} did not answer in time.") from None
+        except (aiohttp.ClientError, OSError) as error:
+            hint = " Is `hub dev` running? HUB_URL names another hub." if self.url == DEFAULT_URL else " Check HUB_URL."
+            raise Unreachable(f"The hub at {self.url} does not answer ({_reason(error)}).{hint}") from None
+        if response.status >= 400:
+            raise _refusal(self.url, response.status, content)
+        try:
+            return msgspec.json.decode(content) if content else None
+        except msgspec.DecodeError:
+            raise ApiRefused(f"What answers at {self.url} is not a hub.", response.status, "not_a_hub") from None
+
+    async def offers(self, path: str) -> bool:
+        """Whether the hub's OpenAPI document has this path template."""
+        try:
+            document = await self.call("GET", "/openapi.json")
+            return path in document["paths"]
+        except (ApiRefused, KeyError, TypeError):
+            return False
+
+
+@asynccontextmanager
+async def open_remote() -> AsyncIterator[Remote]:
+    """The hub that the environment names. Raises ConfigError."""
+    url, key = read_access()
+    async with aiohttp.ClientSession(
+        timeout=_TIMEOUT, headers={"Authorization": f"Bearer {key}", "User-Agent": "hub-cli"}
+    ) as session:
+        yield Remote(session, url)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or str(error.os_error)
+    return str(error) or type(error).__name__
+
+
+def _refusal(url: str, status: int, content: bytes) -> HubError:
+    try:
+        problem = msgspec.json.decode(content)
+        code, detail = str(problem["code"]), str(problem["detail"])
+        fields = [f"{entry['path']}: {entry['message']}" for entry in problem.get("errors", ())]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+        code, detail, fields = "http", f"{url} answered {status}", []
+    if status in _GATEWAY_STATUSES:
+        return Unreachable(f"The hub at {url} cannot serve now ({status}): {detail}")
+    if status == 401:
+        detail = f"{detail} (HUB_API_KEY is what was sent to {url})"
+    named = [field for field in fields if field not in detail]
+    return ApiRefused("; ".join([detail, *named]), status, code)
