@@ -72,8 +72,8 @@ class Subscriber:
         self._flushing: asyncio.Handle | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self._returned = asyncio.Event()
         self._probe = b""
+        self._returned: asyncio.Future[None] | None = None
 
     @property
     def connected(self) -> bool:
@@ -208,33 +208,24 @@ class Subscriber:
             await asyncio.wait({link.lost}, timeout=self._probe_seconds)
             if link.lost.done():
                 return
-            self._probe = _PROBE + secrets.token_hex(8).encode("ascii")
-            self._returned.clear()
+            returned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._probe, self._returned = _PROBE + secrets.token_hex(8).encode("ascii"), returned
             try:
                 await self._publish(self._control.decode("utf-8"), self._probe)
             except (RedisError, OSError, TimeoutError):
                 continue  # a probe that was not published proves nothing about this connection
-            returned = asyncio.ensure_future(self._returned.wait())
-            try:
-                await asyncio.wait(
-                    {returned, link.lost}, timeout=self._probe_seconds, return_when=asyncio.FIRST_COMPLETED
-                )
-            finally:
-                returned.cancel()
-            if not self._returned.is_set():
+            await asyncio.wait({returned, link.lost}, timeout=self._probe_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not returned.done():
                 log.warning("subscriber.probe_lost", seconds=self._probe_seconds)
                 return
-
-    async def _came_back(self) -> None:
-        await self._returned.wait()
 
     # What comes in
 
     def _deliver(self, kind: bytes, channel: bytes, payload: Any) -> None:
         if kind == b"message":
             if channel == self._control and payload.startswith(_PROBE):
-                if payload == self._probe:
-                    self._returned.set()
+                if payload == self._probe and self._returned is not None and not self._returned.done():
+                    self._returned.set_result(None)
                 return
             try:
                 self._on_message(channel, payload)
