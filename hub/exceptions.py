@@ -10,6 +10,7 @@ HubError
     ├── Unauthenticated  401
     ├── Forbidden        403
     ├── NotFound         404  not there, or not yours
+    ├── TooSlow          408  the body did not arrive in time
     ├── Conflict         409
     ├── TooLarge         413
     ├── Unsupported      415
@@ -99,6 +100,10 @@ class Forbidden(Refused):
 
 class NotFound(Refused):
     status, title, default_code = 404, "Not found", "not_found"
+
+
+class TooSlow(Refused):
+    status, title, default_code = 408, "Too slow", "too_slow"
 
 
 class Conflict(Refused):
