@@ -1,4 +1,4 @@
-"""Logs and metrics of a process.
+"""Logs of a process.
 
 Every record, ours and those of uvicorn, asyncio and other libraries, is one line on standard error in one format, and
 no line leaves without passing `redact`. Records about one notification carry its id in the field `notification`:
@@ -6,8 +6,8 @@ no line leaves without passing `redact`. Records about one notification carry it
     log = get_logger(__name__)
     log.info("accepted", notification=notification_id, recipients=3)
 
-Metrics are declared where they are counted, on prometheus_client's default registry, with names that begin with
-`hub_`; `render_metrics` is the body of `/metrics`.
+Metrics need nothing from here: they are declared where they are counted, on prometheus_client's default registry, with
+names that begin with `hub_`, and `hub.web.health` shows them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, cast
 
 import msgspec
-import prometheus_client
 import structlog
-
-LATENCY_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""For every latency histogram: the targets 500 ms and 30 s (mission.md) are bounds, so both can be read off."""
 
 _HIDDEN = "[hidden]"
 _SECRET_FIELDS = frozenset(
@@ -105,11 +101,6 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
 def log_context(**fields: object) -> AbstractContextManager[None]:
     """Adds `fields` to every record of this task inside the block: `with log_context(request_id=…):`."""
     return cast("AbstractContextManager[None]", structlog.contextvars.bound_contextvars(**fields))
-
-
-def render_metrics() -> tuple[bytes, str]:
-    """Body and content type of `/metrics` (Prometheus text format)."""
-    return prometheus_client.generate_latest(), prometheus_client.CONTENT_TYPE_LATEST
 
 
 class _Stderr:
