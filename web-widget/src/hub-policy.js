@@ -1,0 +1,100 @@
+/**
+ * The client's decisions that need no connection: what to do after a close, how long to wait, when to renew a token.
+ * Pure functions; numbers are the protocol's unless a comment says otherwise.
+ */
+
+/** Longest wait between two attempts, in seconds. */
+export const BACKOFF_CEILING_SECONDS = 30;
+/** A connection that lived this long, in seconds, starts the backoff anew. */
+export const STABLE_SECONDS = 30;
+/** Silence beyond the heartbeat, in seconds, after which a connection counts as dead. */
+export const SILENCE_GRACE_SECONDS = 10;
+/** From opening to `welcome`: as long as the hub waits for `hello`. */
+export const WELCOME_SECONDS = 10;
+/** Between two receipts. The protocol allows an `ack` every 500 ms; `seen` shares the timer and the limit of frames. */
+export const RECEIPT_SECONDS = 1;
+/** The hub takes 50 frames in 10 s; the rest of them stays free for pong, receipts and state. */
+export const FRAME_WINDOW_SECONDS = 10;
+export const MARKS_PER_WINDOW = 20;
+/** WebSockets that fail in a row before `welcome` until SSE is tried: one may be chance, or a restart. */
+export const SOCKET_FAILURES_BEFORE_SSE = 2;
+/** The most ids in one mark. */
+export const IDS_PER_MARK = 100;
+/** No key, no pointer for this long: idle. Our choice: longer than reading a paragraph, shorter than fetching a coffee. */
+export const IDLE_SECONDS = 120;
+
+/**
+ * @typedef {{then: "reconnect" | "stop", retryAfter: number | null, freshToken: boolean}} AfterClose
+ *   `retryAfter` in seconds, null for the backoff
+ */
+
+/**
+ * What a close code asks of the client, by range: 4500–4999 stop, everything else (4000–4499, and the codes that proxies
+ * and browsers make up) reconnect.
+ * @param {number} code
+ * @param {string} [reason] may be `{"retry_after_seconds": n}`
+ * @returns {AfterClose}
+ */
+export function afterClose(code, reason = "") {
+  const then = code >= 4500 && code <= 4999 ? "stop" : "reconnect";
+  return { then, retryAfter: then === "stop" ? null : retryAfterSeconds(reason), freshToken: code === 4100 };
+}
+
+/**
+ * @param {string} reason
+ * @returns {number | null}
+ */
+function retryAfterSeconds(reason) {
+  if (!reason.startsWith("{")) return null;
+  try {
+    const seconds = JSON.parse(reason).retry_after_seconds;
+    return typeof seconds === "number" && seconds >= 0 ? seconds : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Full jitter: anything between nothing and a ceiling that doubles, so that a fleet never comes back in step.
+ * @param {number} attempt failures so far, from 0
+ * @param {() => number} random in [0, 1)
+ * @returns {number} seconds
+ */
+export function backoffSeconds(attempt, random) {
+  return random() * Math.min(BACKOFF_CEILING_SECONDS, 0.5 * 2 ** Math.min(attempt, 16));
+}
+
+/**
+ * How long to keep a token before asking for the next one: most of its life, so that the new one is there in time. A
+ * browser's clock may be hours off, so its lifetime is taken from the token itself where that says more.
+ * @param {string} token a JWT
+ * @param {string | null} expiresAt what the hub said, RFC 3339
+ * @param {number} now milliseconds since the epoch
+ * @returns {number | null} seconds from now; null when nothing tells
+ */
+export function renewAfterSeconds(token, expiresAt, now) {
+  const claims = readClaims(token);
+  const expiry = claims?.exp ?? (expiresAt === null ? NaN : Date.parse(expiresAt) / 1000);
+  if (!Number.isFinite(expiry)) return null;
+  let left = expiry - now / 1000;
+  if (claims?.iat !== undefined) {
+    const lifetime = expiry - claims.iat;
+    if (left <= 0 || left > lifetime) left = lifetime;
+  }
+  return Math.max(1, left - Math.min(60, left / 4));
+}
+
+/**
+ * @param {string} token
+ * @returns {{exp?: number, iat?: number} | null}
+ */
+function readClaims(token) {
+  try {
+    const [, payload = ""] = token.split(".");
+    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+    const number = (/** @type {unknown} */ value) => (typeof value === "number" ? value : undefined);
+    return { exp: number(claims.exp), iat: number(claims.iat) };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,65 @@
+/** The client token: asked of the page's callback, kept while it is good, never stored and never written anywhere. */
+
+import { renewAfterSeconds } from "./hub-policy.js";
+
+export class TokenKeeper {
+  #getToken;
+  /** @type {string | null} */
+  #token = null;
+  #goodUntil = 0;
+  /** @type {Promise<{token: string | null, changed: boolean}> | null} */
+  #asking = null;
+  /** The hub has accepted the token held now: if it is refused later, it has most likely only expired. */
+  accepted = false;
+
+  /** @param {() => string | null | Promise<string | null>} getToken */
+  constructor(getToken) {
+    this.#getToken = getToken;
+  }
+
+  /**
+   * The token to use now: the one held while it is good, else a new one.
+   * @param {boolean} [fresh] a new one in any case
+   * @returns {Promise<string | null>} null: there is nobody signed in
+   * @throws whatever the callback throws
+   */
+  async take(fresh = false) {
+    if (!fresh && this.#token !== null && Date.now() < this.#goodUntil) return this.#token;
+    return (await this.replace()).token;
+  }
+
+  /**
+   * Ask the callback for the next token; whoever asks meanwhile gets the same.
+   * @returns {Promise<{token: string | null, changed: boolean}>} `changed`: it is not the one that was held
+   * @throws whatever the callback throws
+   */
+  replace() {
+    this.#asking ??= this.#replace().finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  async #replace() {
+    const held = this.#token;
+    const token = (await this.#getToken()) ?? null;
+    const changed = token !== held;
+    if (changed) this.accepted = false;
+    this.#token = token;
+    this.#goodUntil = Date.now() + (this.renewAfter(null) ?? 0) * 1000;
+    return { token, changed };
+  }
+
+  /** The token held is no good any more. */
+  forget() {
+    this.#token = null;
+  }
+
+  /**
+   * @param {string | null} expiresAt what the hub said of the token held, RFC 3339
+   * @returns {number | null} seconds until the next one should be asked for; null when nothing tells
+   */
+  renewAfter(expiresAt) {
+    return this.#token === null ? null : renewAfterSeconds(this.#token, expiresAt, Date.now());
+  }
+}
