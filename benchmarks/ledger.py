@@ -1,7 +1,7 @@
 """The account of deliveries: what was accepted must have arrived, at every socket of its person, exactly once.
 
-During a measurement an arrival is only a tuple appended to a list; frames are decoded and compared afterwards, so that the
-account costs the measured seconds next to nothing.
+During a measurement an arrival is only a tuple appended to a list; frames are decoded and compared afterwards, so that
+the account costs the measured seconds next to nothing.
 """
 
 from __future__ import annotations

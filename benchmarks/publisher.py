@@ -1,8 +1,8 @@
 """The load client's HTTP: keep-alive connections as bare protocols, requests as ready bytes.
 
-Two shapes of load. `pump` is a closed loop: every connection sends its next request when its last was answered, which finds
-the highest rate. `pace` is an open loop: requests go out at their scheduled moments whatever the hub does, so that a stalled hub
-cannot hide its stall by being asked less (coordinated omission).
+Two shapes of load. `pump` is a closed loop: every connection sends its next request when its last was answered, which
+finds the highest rate. `pace` is an open loop: requests go out at their moments whatever the hub does, so that
+a stalled hub cannot hide its stall by being asked less (coordinated omission).
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ async def pace(
 ) -> Paced:
     """Open loop: one request every 1/`per_second` s on whatever connection is idle, until `requests` end.
 
-    Each request's callback hears the moment it was written (perf_counter_ns) and the answer. That moment, not the due one,
-    is where latency starts: timers of the loop have a resolution of 1 ms, which would be the load client's latency.
+    Each request's callback hears the moment it was written (perf_counter_ns) and the answer. Latency starts at that
+    moment, not at the due one: timers of the loop have a resolution of 1 ms, which is not the hub's.
 
     Raises:
         PublishError: every connection was busy: the hub is behind by more requests than there are connections.

@@ -69,7 +69,7 @@ def change(now: Spread, base: Spread) -> float:
 
 
 def judge(now: Spread, base: Spread, better: Better, tolerance: float) -> Verdict:
-    """Whether `now` differs from `base`: medians apart by more than `tolerance` (a share), and ranges that do not touch.
+    """Whether `now` differs from `base`: medians more than `tolerance` (a share) apart, and ranges that do not touch.
 
     Both conditions, because a range of three rounds is narrower than the truth, and a machine that is shared moves
     medians by some percent without any change of ours.

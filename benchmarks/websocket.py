@@ -1,7 +1,7 @@
 """The load client's WebSocket: one asyncio.Protocol, no task and no queue, as cheap as Python gets.
 
-It speaks the part of the contract that a reading client needs: hello, welcome, item, changes, ping and pong, ack. Frames
-from the hub are unmasked and unfragmented (RFC 6455 section 5.1, contract.md); anything else ends the socket with an error.
+It speaks the part of the contract that a reading client needs: hello, welcome, item, changes, ping and pong, ack.
+Frames from the hub are unmasked and unfragmented (RFC 6455 section 5.1, contract.md); anything else ends the socket.
 """
 
 from __future__ import annotations
@@ -33,10 +33,7 @@ def client_frame(payload: bytes) -> bytes:
     """A masked text frame. The mask is zero: it protects proxies from pages (RFC 6455 section 10.3), of which there are
     none here, and masking by Python would be the load client's largest cost."""
     size = len(payload)
-    if size < 126:
-        head = bytes((0x81, 0x80 | size))
-    else:
-        head = bytes((0x81, 0xFE)) + size.to_bytes(2, "big")
+    head = bytes((0x81, 0x80 | size)) if size < 126 else b"\x81\xfe" + size.to_bytes(2, "big")
     return head + b"\0\0\0\0" + payload
 
 

@@ -1,4 +1,4 @@
-"""benchmarks.websocket, .publisher and .ledger against a scripted hub: the load client counts right, or the figures are void."""
+"""benchmarks.websocket, .publisher and .ledger against a scripted hub: figures of a client that miscounts are void."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.websocket import Socket, SocketError, client_frame, upgrade_requ
 
 
 class ScriptedHub:
-    """Speaks just enough of the contract: hello → welcome, then what the test sends; POST → 202 and an item to everyone."""
+    """Speaks just enough of the contract: hello → welcome; a POST → 202 and an item to everyone."""
 
     def __init__(self) -> None:
         self.clients: list[ServerConnection] = []

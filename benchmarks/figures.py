@@ -1,0 +1,37 @@
+"""What is measured: each figure's name, unit, direction, and how far it may move before it counts as changed.
+
+The thresholds live here and nowhere else; no test asserts a speed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from benchmarks.stats import Better
+
+
+class Figure(NamedTuple):
+    name: str
+    title: str
+    unit: str
+    better: Better
+    tolerance: float  # share of the baseline's median; from how much repeated runs of one commit differed
+    digits: int = 1
+
+
+FIGURES = {
+    figure.name: figure
+    for figure in (
+        Figure("latency_p50", "publish → screen, p50", "ms", "lower", 0.15, 2),
+        Figure("latency_p99", "publish → screen, p99", "ms", "lower", 0.30, 2),
+        Figure("publish_single", "publishes to one person", "1/s", "higher", 0.10, 0),
+        Figure("publish_lists", "publishes to lists of 100", "1/s", "higher", 0.10),
+        Figure("fanout_cpu", "gateway CPU, fan-out", "s per 100,000 deliveries", "lower", 0.10, 3),
+        Figure("unicast_cpu", "gateway CPU, unicast", "s per 100,000 deliveries", "lower", 0.10, 3),
+        Figure("unicast_acked_cpu", "gateway CPU, unicast with acks", "s per 100,000 deliveries", "lower", 0.10, 3),
+        Figure("idle_memory", "idle connection", "KiB", "lower", 0.05),
+        Figure("handshakes", "handshakes, hello → welcome", "1/s", "higher", 0.10, 0),
+        Figure("handshake_cpu", "gateway CPU per handshake", "ms", "lower", 0.10, 3),
+        Figure("resumes", "handshakes with a cursor", "1/s", "higher", 0.10, 0),
+    )
+}

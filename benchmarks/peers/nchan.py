@@ -1,0 +1,53 @@
+"""Nchan in Debian's nginx: C, the floor of what a socket server costs here."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.fleet import HOST, free_port
+from benchmarks.peers.transport import Peer, PeerMissing, load, started
+from benchmarks.plan import Plan
+from benchmarks.process import children
+
+MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+
+CONFIGURATION = """
+load_module {module};
+daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {directory}/pid; error_log {directory}/error.log;
+events {{ worker_connections 10000; }}
+http {{
+  access_log off; client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
+  uwsgi_temp_path {directory}; scgi_temp_path {directory}; keepalive_requests 10000000;
+  server {{
+    listen {host}:{port};
+    location = /pub {{ nchan_publisher; nchan_channel_id $arg_id; nchan_message_buffer_length 0; }}
+    location = /sub {{ nchan_subscriber websocket; nchan_channel_id $arg_id; nchan_subscriber_first_message newest; }}
+  }}
+}}
+"""
+
+
+def _module_there() -> bool:
+    return MODULE.exists()
+
+
+async def nchan(plan: Plan) -> dict[str, float]:
+    """One round on a new nginx.
+
+    Raises:
+        PeerMissing: nginx or its module is not installed.
+    """
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None or not _module_there():
+        raise PeerMissing("apt-get install nginx-light libnginx-mod-nchan")
+    with tempfile.TemporaryDirectory(prefix="hub-bench-nginx-") as directory:
+        port = free_port()
+        configuration = Path(directory) / "nginx.conf"
+        configuration.write_text(CONFIGURATION.format(module=MODULE, directory=directory, host=HOST, port=port))
+        async with started([nginx, "-c", str(configuration), "-p", directory], port) as process:
+            [worker] = children(process.pid)
+            return await load(
+                Peer(worker, port, lambda channel: f"/pub?id={channel}", lambda channel: f"/sub?id={channel}"), plan
+            )

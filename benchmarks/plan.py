@@ -1,0 +1,40 @@
+"""How much is measured: one value object, from the command line to the result file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The sizes of a run. The defaults take about four minutes on two cores."""
+
+    rounds: int = 3  # every measurement once per round, in turn, so that a slow minute of the machine hits all alike
+    readers: int = 1_000  # connected people, where somebody must be
+    rate_per_second: float = 200.0  # of the latency measurement
+    latency_seconds: float = 10.0
+    publish_seconds: float = 6.0
+    publish_connections: int = 32  # of the load client to the api
+    list_size: int = 100
+    screens: int = 1_000  # sockets of one person, for the fan-out
+    fanouts: int = 150  # publishes to that person: 150,000 deliveries
+    connections: int = 5_000  # idle, and handshaken
+    handshakes_in_flight: int = 64
+    ack_seconds: float = 0.5  # what the contract lets a client do at most
+
+    def quick(self) -> Plan:
+        """A run of half a minute, to see that everything works; its figures mean little."""
+        return replace(
+            self,
+            rounds=1,
+            readers=100,
+            latency_seconds=2.0,
+            publish_seconds=1.0,
+            screens=100,
+            fanouts=20,
+            connections=500,
+        )
+
+    def asdict(self) -> dict[str, Any]:
+        return asdict(self)
