@@ -1,0 +1,55 @@
+"""People as their backend knows them: names, addresses, properties. Inboxes are in inbox.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from hub.store.database import Connection, Database
+from hub.store.sql import load
+
+_SQL = load("people")
+FIELDS = ("name", "email", "phone", "locale", "timezone", "avatar_url")
+
+
+async def put_people(conn: Connection, project_id: int, people: Sequence[Mapping[str, Any]]) -> None:
+    """Stores whole people (`id`, FIELDS, `properties`); what is not given is removed. Each id at most once."""
+    ordered = sorted(people, key=lambda person: person["id"])
+    columns = [[person.get(field) for person in ordered] for field in FIELDS]
+    properties = [person.get("properties") or {} for person in ordered]
+    await conn.execute(_SQL["put_people"], project_id, [person["id"] for person in ordered], *columns, properties)
+
+
+async def get_person(db: Database, project_id: int, user: str) -> asyncpg.Record | None:
+    """One person of this project, or None."""
+    return await db.fetchrow(_SQL["get_person"], project_id, user)
+
+
+async def lock_person(conn: Connection, project_id: int, user: str) -> asyncpg.Record | None:
+    """The row, held until the transaction ends, so that two patches cannot undo each other."""
+    return await conn.fetchrow(_SQL["lock_person"], project_id, user)
+
+
+async def list_people(db: Database, project_id: int, *, after: str | None, limit: int) -> list[asyncpg.Record]:
+    """People by id, from the one after `after` on."""
+    return await db.fetch(_SQL["list_people"], project_id, after, limit)
+
+
+async def delete_person(conn: Connection, project_id: int, user: str) -> bool:
+    """Removes a person with inbox, subscriptions and everything else; whether there was one."""
+    await conn.execute(_SQL["lock_head"], project_id, user)
+    return await conn.execute(_SQL["delete_person"], project_id, user) == "DELETE 1"
+
+
+async def revoke_tokens(db: Database, project_id: int, user: str) -> None:
+    """Voids every client token issued to the user before now."""
+    await db.execute(_SQL["revoke_tokens"], project_id, user)
+
+
+async def tokens_revoked_at(db: Database, project_id: int, user: str) -> datetime | None:
+    """When the user's tokens were last revoked; None: never, or nobody stored."""
+    record = await db.fetchrow(_SQL["tokens_revoked_at"], project_id, user)
+    return None if record is None else record["tokens_revoked_at"]

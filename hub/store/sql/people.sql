@@ -1,0 +1,38 @@
+-- name: put_people
+-- Whole people, in key order: made where missing, replaced where there.
+INSERT INTO people (project_id, user_id, name, email, phone, locale, timezone, avatar_url, properties)
+SELECT $1, w.user_id, w.name, w.email, w.phone, w.locale, w.timezone, w.avatar_url, w.properties
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[])
+    AS w (user_id, name, email, phone, locale, timezone, avatar_url, properties)
+ORDER BY w.user_id
+ON CONFLICT (project_id, user_id) DO UPDATE SET
+    name = excluded.name, email = excluded.email, phone = excluded.phone, locale = excluded.locale,
+    timezone = excluded.timezone, avatar_url = excluded.avatar_url, properties = excluded.properties, updated_at = now()
+
+-- name: get_person
+SELECT * FROM people WHERE project_id = $1 AND user_id = $2
+
+-- name: lock_person
+SELECT * FROM people WHERE project_id = $1 AND user_id = $2 FOR NO KEY UPDATE
+
+-- name: list_people
+SELECT * FROM people
+WHERE project_id = $1 AND ($2::text IS NULL OR user_id > $2)
+ORDER BY user_id LIMIT $3
+
+-- name: lock_head
+-- Before the person itself, as everybody else takes them.
+SELECT h.person_id FROM inbox_heads h JOIN people p USING (person_id)
+WHERE p.project_id = $1 AND p.user_id = $2
+FOR UPDATE OF h
+
+-- name: delete_person
+DELETE FROM people WHERE project_id = $1 AND user_id = $2
+
+-- name: revoke_tokens
+-- Also for somebody who was never stored: tokens are issued to anybody.
+INSERT INTO people (project_id, user_id, tokens_revoked_at) VALUES ($1, $2, clock_timestamp())
+ON CONFLICT (project_id, user_id) DO UPDATE SET tokens_revoked_at = clock_timestamp()
+
+-- name: tokens_revoked_at
+SELECT tokens_revoked_at FROM people WHERE project_id = $1 AND user_id = $2
