@@ -144,7 +144,7 @@ async def _apply_next(conn: asyncpg.Connection[asyncpg.Record], known: list[Migr
         if not missing:
             return None
         migration = missing[0]
-        await conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_SECONDS}s'")
+        await conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_SECONDS * 1000:.0f}ms'")
         try:
             await conn.execute(migration.sql)
         except asyncpg.LockNotAvailableError as error:
@@ -179,7 +179,7 @@ def _missing(known: list[Migration], applied: dict[int, tuple[str, str]]) -> lis
         if checksum != migration.checksum:
             raise MigrationError(
                 f"Migration {migration} is not the file that was applied to this database as "
-                f"{migration.version:04d}_{name} (SHA-256 {checksum[:12]}…, now {migration.checksum[:12]}…). An applied file never changes: "
-                "restore it and put the change into a new one."
+                f"{migration.version:04d}_{name} (SHA-256 {checksum[:12]}…, now {migration.checksum[:12]}…). "
+                "An applied file never changes: restore it and put the change into a new one."
             )
     return [migration for migration in known if migration.version not in applied]
