@@ -26,7 +26,7 @@ class PublicKey(NamedTuple):
 
 
 class ProjectRow(NamedTuple):
-    """One project. `signing_secret` is the HS256 secret for tokens its backend signs; never logged, never in an error."""
+    """One project. `signing_secret` is the HS256 secret for tokens its backend signs; no repr shows it."""
 
     project_id: int
     name: str
@@ -118,7 +118,7 @@ async def update_project(
     project_id: int,
     *,
     timezone: str | _Unchanged = UNCHANGED,
-    jwks_url: str | None | _Unchanged = UNCHANGED,
+    jwks_url: str | _Unchanged | None = UNCHANGED,
     public_keys: list[PublicKey] | _Unchanged = UNCHANGED,
     signing_secret: str | None = None,
 ) -> ProjectRow | None:
