@@ -15,8 +15,8 @@ it the same way. Whatever affects its state is in this file, and every change of
 
 Why nothing is lost or doubled: the subscription is confirmed before the store is read, so a change is in the read or
 behind it in the buffer; a buffered or live frame goes out only when its revision is the next one of the same epoch, and
-whatever else comes leads to a read of everything after `rev`. A frame of another epoch is never forwarded, nor compared:
-its revisions count something else.
+whatever else comes leads to a read of everything after `rev`. A frame of another epoch is never forwarded, nor even
+compared: its revisions count something else.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Wheel:
         entry.slot = None
         try:
             again = entry.tick(now)
-        except Exception as error:  # noqa: BLE001 - one broken connection must not stop the clock of all others
+        except Exception as error:  # one broken connection must not stop the clock of all others
             self._loop.call_exception_handler({"message": "a deadline failed", "exception": error})
             return
         if again is not None:

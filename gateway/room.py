@@ -1,0 +1,214 @@
+"""A room: one person's connections to this gateway, and what they share.
+
+The channel, the store's answers and the order of marks belong to the person, not to a connection. So three tabs that
+missed the same frame cost one read, and marks of one person are carried out in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import structlog
+
+from gateway.codes import Code
+from gateway.message import Message, from_announcement
+from gateway.session import Read, State
+from hub.bus.announce import REVOKED, Announcement
+from hub.exceptions import Forbidden, NotFound, RateLimited, Refused, Unavailable
+from hub.model.mark import Mark, parse_mark, seen_upto
+from hub.model.person import Person
+from hub.publish import inbox as publish_inbox
+from hub.store import inbox
+from hub.store.database import GONE
+
+if TYPE_CHECKING:
+    from gateway.connection import Connection
+    from gateway.switchboard import Switchboard
+
+log = structlog.get_logger("hub.gateway")
+
+MARKS_WAITING = 200  # per person; two tabs at the frame limit for 20 s of a database that is away
+RETRY_SECONDS = (0.2, 3.0)  # between reads while the store is away: first, longest; full jitter
+PAGE_ROWS = 200  # contract: items ≤ 200
+SNAPSHOT_ITEMS = 50  # contract
+
+Wanted: TypeAlias = "tuple[Any, Any]"
+
+
+class Room:
+    """Made for a person's first connection, gone with the last."""
+
+    __slots__ = (
+        "_board",
+        "_marking",
+        "_marks",
+        "_reading",
+        "_wanted",
+        "channel",
+        "connections",
+        "person_id",
+        "project_id",
+        "user",
+    )
+
+    def __init__(self, board: Switchboard, channel: bytes, project_id: int, user: str) -> None:
+        self._board = board
+        self.channel = channel
+        self.project_id = project_id
+        self.user = user
+        self.person_id = 0
+        self.connections: list[Connection] = []  # oldest first
+        self._wanted: dict[Wanted, list[Connection]] = {}
+        self._reading = False
+        self._marks: deque[tuple[Connection, int | None, Mark]] = deque()
+        self._marking = False
+
+    def hear(self, announced: Announcement) -> None:
+        """An announcement on the person's channel."""
+        if announced.kind == REVOKED:
+            self._board.check_tokens(self)
+            return
+        message = from_announcement(announced)
+        if message is None:
+            return
+        for connection in tuple(self.connections):
+            actions = connection.session.announced(message)
+            if actions:
+                connection.perform(actions)
+
+    def compare(self, head: inbox.HeadState) -> None:
+        """The store's head as it was just now: every session that is elsewhere is brought to date."""
+        revoked_at = head.tokens_revoked_at
+        if self.person_id:
+            self.person_id = head.person_id
+        for connection in tuple(self.connections):
+            if revoked_at is not None:
+                connection.perform(connection.session.revoked(revoked_at.timestamp()))
+            connection.perform(connection.session.behind(head.person_id, head.epoch, head.rev))
+
+    def end(self, code: Code, reason: str) -> None:
+        """Closes every connection."""
+        for connection in tuple(self.connections):
+            connection.end(code, reason)
+
+    # Reading, one at a time
+
+    def read(self, connection: Connection, wanted: Read) -> None:
+        """Answers the session from a read that starts from now on: an earlier one may not hold what it missed."""
+        self._wanted.setdefault((wanted.cursor, wanted.after), []).append(connection)
+        if not self._reading:
+            self._reading = True
+            self._board.spawn(self._read_wanted())
+
+    async def _read_wanted(self) -> None:
+        try:
+            while self._wanted:
+                wanted = next(iter(self._wanted))
+                waiting = self._wanted.pop(wanted)
+                delay = RETRY_SECONDS[0]
+                while any(connection.session.state is State.RESUMING for connection in waiting):
+                    try:
+                        async with self._board.reads:
+                            await self._answer(wanted, waiting)
+                        break
+                    except GONE as error:
+                        log.warning("gateway.read_failed", error=repr(error))
+                        await asyncio.sleep(random.uniform(0, delay))
+                        delay = min(delay * 2, RETRY_SECONDS[1])
+                    except Exception:  # a bug of ours must neither stop the room nor leave a client without an answer
+                        log.exception("gateway.read_broken")
+                        for connection in waiting:
+                            connection.end(Code.INTERNAL_ERROR, "the hub failed")
+        finally:
+            self._reading = False
+
+    async def _answer(self, wanted: Wanted, waiting: list[Connection]) -> None:
+        cursor, after = wanted
+        board, db = self._board, self._board.hub.db
+        if cursor is None:
+            board.count_read("snapshot")
+            snapshot = await inbox.read_snapshot(db, self.person_id, SNAPSHOT_ITEMS)
+            if snapshot is None:  # the person was deleted; who connects again is a new one
+                self.end(Code.TRY_AGAIN_LATER, "this inbox is gone")
+                return
+            for connection in waiting:
+                connection.perform(connection.session.snapshot(snapshot))
+            head = snapshot.head
+        else:
+            board.count_read("changes")
+            page = await inbox.read_changes(db, self.person_id, cursor, after, PAGE_ROWS)
+            if page is None:
+                for connection in waiting:
+                    connection.perform(connection.session.reset())
+                return
+            message = Message(page.frame(), page.cursor)
+            for connection in waiting:
+                connection.perform(connection.session.page(page, message))
+            head = page.head
+        if head.pending_broadcasts:
+            board.pull(self.project_id, [head.person_id])
+
+    # Marks, in order
+
+    def mark(self, connection: Connection, ref: int, body: dict[str, Any]) -> None:
+        """Carries out a mark after those before it, and answers."""
+        try:
+            self._enqueue(connection, ref, parse_mark(body, datetime.now(UTC)))
+        except Refused as refused:
+            connection.perform(connection.session.answer_error(ref, frame_code(refused), refused.detail))
+
+    def seen(self, connection: Connection, rev: int) -> None:
+        """Marks everything up to `rev` seen; only a failure is answered."""
+        try:
+            self._enqueue(connection, None, seen_upto(rev))
+        except Refused as refused:
+            connection.perform(connection.session.answer_error(None, frame_code(refused), refused.detail))
+
+    def _enqueue(self, connection: Connection, ref: int | None, mark: Mark) -> None:
+        self._board.take_rate(self.project_id, self.user)
+        if len(self._marks) >= MARKS_WAITING:
+            raise Unavailable("Too many marks wait for the database.")
+        self._marks.append((connection, ref, mark))
+        if not self._marking:
+            self._marking = True
+            self._board.spawn(self._mark_waiting())
+
+    async def _mark_waiting(self) -> None:
+        try:
+            while self._marks:
+                connection, ref, mark = self._marks.popleft()
+                session = connection.session
+                try:
+                    person = Person(self.person_id, self.project_id, self.user)
+                    marked = await publish_inbox.mark(self._board.hub, person, mark)
+                except Refused as refused:
+                    actions = session.answer_error(ref, frame_code(refused), refused.detail)
+                except GONE as error:
+                    log.warning("gateway.mark_failed", error=repr(error))
+                    actions = session.answer_error(ref, "unavailable", "the database does not answer; try again")
+                except Exception:  # as above
+                    log.exception("gateway.mark_broken")
+                    actions = session.answer_error(ref, "unavailable", "the hub failed")
+                else:
+                    actions = () if ref is None else session.answer(ref, marked.rev, marked.changed)
+                connection.perform(actions)
+        finally:
+            self._marking = False
+
+
+def frame_code(refused: Refused) -> str:
+    """The contract's code of an error frame for a refusal."""
+    match refused:
+        case Forbidden():
+            return "forbidden"
+        case NotFound():
+            return "not_found"
+        case RateLimited():
+            return "rate_limited"
+        case Unavailable():
+            return "unavailable"
+    return "invalid_frame"

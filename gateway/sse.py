@@ -1,0 +1,183 @@
+"""Server-sent events: the same session, one way, over one HTTP answer.
+
+Raw ASGI, because an event has to leave from where the announcement arrives: synchronously, without a task or a queue in
+between. An ASGI `send` that does not have to wait runs to its end within one step, so it is stepped by hand; when it
+would wait, its bytes are kept, bounded, and a task sends them when the client has read on.
+
+Once the token is accepted the answer is 200 whatever comes: an EventSource that reads any other status never tries
+again. What else goes wrong is said by `event: close`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import msgspec
+
+from gateway.client_frames import State as PresenceState
+from gateway.codes import Close, Code
+from gateway.connection import Connection
+from gateway.grant import Grant
+from gateway.message import Message
+from gateway.session import State
+from gateway.switchboard import Switchboard
+from hub.web.asgi import Receive, Scope, Send
+
+TRANSPORT_KEY = "hub.transport"
+"""Where the socket's transport is left in the scope, when the server shows it: to break off a stuck client."""
+COMMENT_SECONDS = (12.0, 16.0)  # contract: every 15 s or so; proxies cut at 30 s at the earliest
+RETRY_MILLISECONDS = (1_000, 5_000)  # browsers wait this long; jittered, so that streams cut together do not return so
+CLOSE_SECONDS = 5.0  # for a client to read what waits before the end
+_COMMENT = b":\n\n"
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"x-accel-buffering", b"no"),  # nginx would collect events
+]
+
+
+class EventStream(Connection):
+    """One stream of server-sent events."""
+
+    __slots__ = ("_broken_off", "_comment_at", "_ended", "_held", "_send", "_sending", "_transport")
+
+    transport_name = "sse"
+
+    def __init__(self, board: Switchboard, address: str, send: Send, transport: asyncio.Transport | None) -> None:
+        super().__init__(board, board.session(beats=False), address)
+        self._send = send
+        self._transport = transport
+        self._held = bytearray()
+        self._sending: asyncio.Task[None] | None = None
+        self._ended = False
+        self._broken_off = 0.0  # when an end that takes too long is broken off
+        self._comment_at = board.now() + random.uniform(*COMMENT_SECONDS)
+
+    async def run(self, receive: Receive, grant: Grant, cursor: str | None, presence: PresenceState) -> None:
+        """Lasts as long as the stream: until the client goes, or until it was told why the hub does."""
+        board, session = self.board, self.session
+        self._put(b"retry: %d\n\n" % random.randint(*RETRY_MILLISECONDS))
+        try:
+            refusal = board.open(self)
+            if refusal is not None:
+                self.perform(session.end(refusal))
+            else:
+                now = board.now()
+                session.greet("", cursor, presence, now)  # whoever made this stream has verified the token
+                self.perform(session.admitted(grant, now))
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            board.gone(self)
+            if self._sending is not None:
+                self._sending.cancel()
+
+    # Connection
+
+    @property
+    def congested(self) -> bool:
+        return self._sending is not None
+
+    def write(self, message: Message) -> None:
+        if self._ended:
+            return
+        self.board.sent += 1
+        self._put(message.sse)
+        if len(self._held) - len(message.sse) > self.board.write_buffer_bytes:
+            self.end(Code.TOO_SLOW, f"{len(self._held)} bytes wait to be read")
+
+    def hang_up(self, close: Close) -> None:
+        if close.code is Code.TOO_SLOW:
+            self._break_off()
+            return
+        reason: dict[str, int] = {"code": int(close.code)}
+        if close.retry_after_seconds is not None:
+            reason["retry_after_seconds"] = close.retry_after_seconds
+        self._ended = True
+        self._put(b"event: close\ndata: %b\n\n" % msgspec.json.encode(reason), last=True)
+        self._broken_off = self.board.now() + CLOSE_SECONDS
+        self.board.wheel.schedule(self, self._broken_off)
+
+    def linger(self, now: float) -> float | None:
+        if self._sending is None:
+            return None
+        if now < self._broken_off:
+            return self._broken_off
+        self._break_off()
+        return None
+
+    def tick(self, now: float) -> float | None:
+        again = super().tick(now)
+        if self.session.state is State.CLOSED or again is None:
+            return again
+        if now >= self._comment_at:
+            self._comment_at = now + random.uniform(*COMMENT_SECONDS)
+            if not self.congested:
+                self._put(_COMMENT)
+        return min(again, self._comment_at)
+
+    # Writing
+
+    def _put(self, data: bytes, *, last: bool = False) -> None:
+        """Sends now what can be sent now; keeps the rest."""
+        if self._sending is None and _step(self._send(_body(data, last=last))):
+            return
+        self._held += data
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_held())
+
+    async def _send_held(self) -> None:
+        while self._held:
+            data, self._held = bytes(self._held), bytearray()
+            await self._send(_body(data))
+        if self._ended:
+            await self._send(_body(b"", last=True))
+        self._sending = None
+        self.uncongested()
+
+    def _break_off(self) -> None:
+        """Gives up a client that does not read: what waits is dropped with its connection."""
+        self._held.clear()
+        if self._sending is not None:
+            self._sending.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def serve(
+    board: Switchboard,
+    grant: Grant,
+    cursor: str | None,
+    presence: PresenceState,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Answers one accepted request with a stream."""
+    await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+    stream = EventStream(board, _address(scope, board), send, scope.get(TRANSPORT_KEY))
+    await stream.run(receive, grant, cursor, presence)
+
+
+def _address(scope: Scope, board: Switchboard) -> str:
+    client = scope.get("client")
+    address: str = client[0] if client else ""
+    return "" if address in board.trusted and not board.trusted.always_trust else address
+
+
+def _body(data: bytes, *, last: bool = False) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": not last}
+
+
+def _step(sending: Any) -> bool:
+    """Runs a coroutine to its end if it does not wait; False when it would have: then it has done nothing.
+
+    uvicorn waits before it writes, and only then.
+    """
+    try:
+        sending.send(None)
+    except StopIteration:
+        return True
+    sending.close()
+    return False

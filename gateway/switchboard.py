@@ -1,0 +1,420 @@
+"""The switchboard: all connections of this gateway, and the way of a person's changes to them.
+
+    Redis ── subscriber ── room of that person ── session of each connection ── transport
+    store ── heads of everybody, compared after every gap and every reconcile_seconds ──┘
+
+Any gateway serves any person: what is here can be lost at any moment, and is made again from a hello.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from redis.exceptions import RedisError
+from uvicorn.middleware.proxy_headers import _TrustedHosts
+
+from gateway import metrics
+from gateway.admission import Admission, Denied
+from gateway.codes import Close, Code
+from gateway.connection import Connection
+from gateway.receipts import Receipts
+from gateway.room import Room
+from gateway.session import PATIENCE_SECONDS, Rules, Session, State
+from gateway.wheel import Wheel
+from hub.bus import announce
+from hub.bus.presence import INCARNATION_CHARACTERS, PresenceWriter
+from hub.bus.subscribe import Subscriber, SubscriberClosed
+from hub.publish.broadcast import pull_broadcasts
+from hub.runtime import Hub
+from hub.store import inbox
+from hub.store.database import GONE
+from hub.web.limits import RateLimiter
+from hub.web.origins import Origins
+
+log = structlog.get_logger("hub.gateway")
+
+COMPARE_PEOPLE = 1_000  # heads per statement: a few milliseconds
+RECONCILE_AWAY_SECONDS = 3.0  # between comparisons while Redis is away: then the store is all there is
+UPKEEP_SECONDS = 1.0  # between flushes of receipts and of counters
+RETRY_SECONDS = 0.5
+DRAIN_SPACING_SECONDS = 0.1  # at most, between two closes of a drain: a few connections need no long window
+DRAIN_RETRY_SECONDS = (1, 3)  # what a drained client waits; the window has spread them already
+LINGER_SECONDS = 5.0  # for the last closing handshakes of a drain
+
+
+class Switchboard:
+    """One per gateway process. `start()` opens what it needs; `drain()`, then `close()` end it; both may be repeated."""
+
+    def __init__(self, hub: Hub) -> None:
+        settings = hub.settings
+        loop = asyncio.get_running_loop()
+        self.hub = hub
+        self.incarnation = secrets.token_hex(INCARNATION_CHARACTERS // 2)
+        self.rules = Rules(settings.heartbeat_seconds, settings.hello_seconds, settings.connection_max_seconds)
+        self.write_buffer_bytes = settings.write_buffer_bytes
+        self.origins = Origins(settings.allowed_origins, settings.public_url)
+        self.trusted = _TrustedHosts(settings.trusted_proxies)
+        self.limits = RateLimiter()
+        self.wheel = Wheel(loop)
+        self.receipts = Receipts(hub.db)
+        self.presence = PresenceWriter(hub.redis, hub.installation, self.incarnation, settings.lease_seconds)
+        self.admission = Admission(hub)
+        self.reads = asyncio.Semaphore(max(1, settings.pool_size - 2))  # leaves connections for marks and hellos
+        self.draining = False
+        self.connections: dict[str, Connection] = {}
+        self.now = loop.time
+        self.sent = 0
+        self._rooms: dict[bytes, Room] = {}
+        self._projects: Counter[int] = Counter()
+        self._addresses: Counter[str] = Counter()
+        self._made = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pulling: dict[int, set[int]] = {}
+        self._gap = asyncio.Event()
+        self._empty = asyncio.Event()
+        self.subscriber = Subscriber(
+            settings.redis_url.get_secret_value(),
+            control=control_channel(hub.installation, self.incarnation),
+            publish=hub.redis.publish,
+            on_message=self._hear,
+            on_gap=self._on_gap,
+            probe_seconds=settings.probe_seconds,
+        )
+
+    def start(self) -> None:
+        self.subscriber.start()
+        self.presence.start()
+        self.spawn(self._reconcile())
+        self.spawn(self._upkeep())
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs something short, or something that lasts as long as the gateway; `close()` ends it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Connections come and go
+
+    def session(self, *, beats: bool = True) -> Session:
+        """A session for a connection that was just accepted."""
+        self._made += 1
+        return Session(f"{self.incarnation}{self._made:x}", self.rules, self.now(), random.random(), beats=beats)
+
+    def open(self, connection: Connection) -> Close | None:
+        """Takes a connection in, or says why not; then it is to be closed with that."""
+        self.connections[connection.session.connection] = connection
+        self._addresses[connection.address] += bool(connection.address)
+        self._empty.clear()
+        metrics.CONNECTIONS.labels(connection.transport_name).inc()
+        settings = self.hub.settings
+        if self.draining:
+            return self._drained()
+        if len(self.connections) > settings.connections:
+            return Close(Code.TRY_AGAIN_LATER, "this gateway is full")
+        if self._addresses[connection.address] > settings.connections_per_address:
+            return Close(Code.TRY_AGAIN_LATER, "too many connections from this address")
+        self.wheel.schedule(connection, connection.session.deadline(self.now()))
+        return None
+
+    def gone(self, connection: Connection) -> None:
+        """The transport is closed."""
+        connection.session.end()
+        self.leave(connection)
+        self.wheel.cancel(connection)
+        if self.connections.pop(connection.session.connection, None) is None:
+            return
+        if connection.address:
+            self._addresses[connection.address] -= 1
+            if not self._addresses[connection.address]:
+                del self._addresses[connection.address]
+        if not self.connections:
+            self._empty.set()
+        metrics.CONNECTIONS.labels(connection.transport_name).dec()
+
+    def admit(self, connection: Connection, token: str) -> None:
+        """Verifies the token of a hello."""
+        self.spawn(self._admit(connection, token))
+
+    async def _admit(self, connection: Connection, token: str) -> None:
+        session = connection.session
+        while session.state is State.ADMITTING:
+            try:
+                grant = await self.admission.verify(token)
+            except Denied as denied:
+                connection.end(denied.code, denied.detail)
+            except GONE as error:
+                log.warning("gateway.admission_waits", error=repr(error))
+                await asyncio.sleep(random.uniform(0, RETRY_SECONDS))
+            else:
+                connection.perform(session.admitted(grant, self.now()))
+
+    def renew(self, connection: Connection, ref: int, token: str) -> None:
+        """Verifies the token of a `token` frame."""
+        self.spawn(self._renew(connection, ref, token))
+
+    async def _renew(self, connection: Connection, ref: int, token: str) -> None:
+        session = connection.session
+        try:
+            grant = await self.admission.verify(token)
+        except Denied as denied:
+            connection.perform(session.answer_error(ref, "token_refused", denied.detail))
+        except GONE as error:
+            log.warning("gateway.renewal_failed", error=repr(error))
+            connection.perform(session.answer_error(ref, "unavailable", "the database does not answer; try again"))
+        else:
+            connection.perform(session.renewed(ref, grant, self.now()))
+            if session.state is not State.CLOSED:
+                connection.reschedule()
+
+    def join(self, connection: Connection) -> None:
+        """Takes an admitted connection into its person's room."""
+        grant = connection.session.grant
+        assert grant is not None
+        name = announce.channel(self.hub.installation, grant.project_id, grant.user).encode("utf-8")
+        room = self._rooms.get(name)
+        if room is None:
+            room = self._rooms[name] = Room(self, name, grant.project_id, grant.user)
+            self._projects[grant.project_id] += 1
+        room.connections.append(connection)
+        connection.room = room
+        while len(room.connections) > self.hub.settings.connections_per_user:
+            room.connections[0].end(Code.TOO_MANY_CONNECTIONS, "a newer connection took the place of this one")
+        self.spawn(self._join(connection, room))
+
+    async def _join(self, connection: Connection, room: Room) -> None:
+        session = connection.session
+        project = announce.project_channel(self.hub.installation, room.project_id).encode("utf-8")
+        while session.state is State.JOINING:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await asyncio.gather(self.subscriber.subscribe(room.channel), self.subscriber.subscribe(project))
+                head = await inbox.open_inbox(self.hub.db, room.project_id, room.user)
+                if head.pending_broadcasts:
+                    await pull_broadcasts(self.hub, [head.person_id])
+            except SubscriberClosed:
+                return
+            except GONE as error:
+                log.warning("gateway.join_waits", error=repr(error))
+                await asyncio.sleep(random.uniform(0, RETRY_SECONDS))
+                continue
+            if head.tokens_revoked_at is not None:
+                connection.perform(session.revoked(head.tokens_revoked_at.timestamp()))
+            if session.state is not State.JOINING:
+                return
+            room.person_id = head.person_id
+            registered = self.presence.set(room.project_id, room.user, session.connection, session.presence)
+            await asyncio.wait({registered}, timeout=RETRY_SECONDS)
+            connection.perform(session.joined(head.person_id))
+
+    def leave(self, connection: Connection) -> None:
+        """The session is over: nothing is sent to it any more, and its presence ends."""
+        room, connection.room = connection.room, None
+        connection.deferred = None
+        if room is None:
+            return
+        self.presence.remove(room.project_id, room.user, connection.session.connection)
+        room.connections.remove(connection)
+        if room.connections:
+            return
+        del self._rooms[room.channel]
+        self.subscriber.unsubscribe(room.channel)
+        self._projects[room.project_id] -= 1
+        if not self._projects[room.project_id]:
+            del self._projects[room.project_id]
+            channel = announce.project_channel(self.hub.installation, room.project_id)
+            self.subscriber.unsubscribe(channel.encode("utf-8"))
+
+    def take_rate(self, project_id: int, user: str) -> None:
+        """Counts one request of a person, by whatever way; raises RateLimited."""
+        self.limits.take(f"{project_id}:{user}", self.hub.settings.client_rate_limit_per_second)
+
+    def count_close(self, close: Close) -> None:
+        metrics.CLOSES.labels(str(int(close.code))).inc()
+
+    def count_read(self, kind: str) -> None:
+        metrics.READS.labels(kind).inc()
+
+    # Changes come in
+
+    def _hear(self, channel: bytes, payload: bytes) -> None:
+        room = self._rooms.get(channel)
+        if room is not None:
+            announced = announce.unpack(payload)
+            if announced is not None:
+                room.hear(announced)
+        elif channel.endswith(b":!"):
+            project_id = int(channel.split(b":")[2])
+            if payload == b"b":
+                self.pull(project_id, [room.person_id for room in self._of_project(project_id) if room.person_id])
+            elif payload == b"p":
+                self.admission.forget()
+        elif payload.startswith(b"{"):
+            self._controlled(payload)
+
+    def _controlled(self, payload: bytes) -> None:
+        """Another gateway took a receipt for a connection that lives here."""
+        receipt = msgspec.json.decode(payload)
+        connection = self.connections.get(receipt["connection"])
+        if connection is not None:
+            connection.perform(connection.session.change_state(receipt["state"]))
+
+    def _of_project(self, project_id: int) -> Iterable[Room]:
+        return (room for room in self._rooms.values() if room.project_id == project_id)
+
+    def pull(self, project_id: int, person_ids: Sequence[int]) -> None:
+        """Gives pending broadcasts to these people; one batch at a time for each project."""
+        waiting = self._pulling.get(project_id)
+        if waiting is not None:
+            waiting.update(person_ids)
+        elif person_ids:
+            self._pulling[project_id] = set(person_ids)
+            self.spawn(self._pull(project_id))
+
+    async def _pull(self, project_id: int) -> None:
+        try:
+            while person_ids := self._pulling[project_id]:
+                self._pulling[project_id] = set()
+                try:
+                    await pull_broadcasts(self.hub, sorted(person_ids))
+                except GONE as error:  # heads say so again at the next comparison
+                    log.warning("gateway.pull_failed", people=len(person_ids), error=repr(error))
+                    return
+        finally:
+            del self._pulling[project_id]
+
+    # What may have been missed
+
+    def _on_gap(self) -> None:
+        """The subscription was interrupted."""
+        self.presence.rewrite()
+        self._gap.set()
+
+    def check_tokens(self, room: Room) -> None:
+        """Tokens of this person were revoked, or the person was deleted."""
+        self.spawn(self._check_tokens(room))
+
+    async def _check_tokens(self, room: Room) -> None:
+        self.admission.forget()
+        try:
+            heads = await inbox.read_heads(self.hub.db, [room.person_id])
+        except GONE as error:
+            log.warning("gateway.revocation_waits", error=repr(error))
+            self._gap.set()
+            return
+        head = heads.get(room.person_id)
+        if head is None:
+            room.end(Code.REVOKED, "this inbox was deleted")
+        else:
+            room.compare(head)
+
+    async def _reconcile(self) -> None:
+        pause = self.hub.settings.reconcile_seconds
+        while True:
+            wait = pause * random.uniform(0.8, 1.2)
+            if not self.subscriber.connected:
+                wait = min(wait, RECONCILE_AWAY_SECONDS)
+            try:
+                async with asyncio.timeout(wait):
+                    await self._gap.wait()
+            except TimeoutError:
+                pass
+            self._gap.clear()
+            try:
+                await self._compare(list(self._rooms.values()))
+            except GONE as error:
+                log.warning("gateway.compare_failed", error=repr(error))
+                self._gap.set()
+                await asyncio.sleep(random.uniform(0, RETRY_SECONDS * 2))
+            except Exception:  # whatever it was, the next comparison is what heals
+                log.exception("gateway.compare_broken")
+
+    async def _compare(self, rooms: Sequence[Room]) -> None:
+        """Compares the heads of everybody here with the store's."""
+        for start in range(0, len(rooms), COMPARE_PEOPLE):
+            batch = [room for room in rooms[start : start + COMPARE_PEOPLE] if room.person_id and room.connections]
+            self.count_read("heads")
+            heads = await inbox.read_heads(self.hub.db, [room.person_id for room in batch])
+            pending: dict[int, list[int]] = {}
+            for room in batch:
+                head = heads.get(room.person_id)
+                if head is None:
+                    room.end(Code.TRY_AGAIN_LATER, "this inbox is gone")
+                    continue
+                room.compare(head)
+                if head.pending_broadcasts:
+                    pending.setdefault(room.project_id, []).append(head.person_id)
+            for project_id, person_ids in pending.items():
+                self.pull(project_id, person_ids)
+
+    async def _upkeep(self) -> None:
+        while True:
+            await asyncio.sleep(UPKEEP_SECONDS)
+            metrics.SENT.inc(self.sent)
+            self.sent = 0
+            try:
+                await self.receipts.flush()
+            except Exception:  # the next second tries again
+                log.exception("gateway.receipts_broken")
+
+    # The end
+
+    def _drained(self) -> Close:
+        return Close(Code.DRAINING, "", random.randint(*DRAIN_RETRY_SECONDS))
+
+    async def drain(self) -> None:
+        """Sends every client to another gateway, spread over the window, then writes their receipts."""
+        self.draining = True
+        connections = list(self.connections.values())
+        random.shuffle(connections)
+        spacing = min(self.hub.settings.drain_seconds / max(1, len(connections)), DRAIN_SPACING_SECONDS)
+        log.info("gateway.draining", connections=len(connections), seconds=round(spacing * len(connections), 1))
+        for connection in connections:
+            if connection.session.state is not State.CLOSED:
+                connection.perform(connection.session.end(self._drained()))
+                await asyncio.sleep(spacing * random.uniform(0.5, 1.5))
+        if self.connections:
+            try:
+                async with asyncio.timeout(LINGER_SECONDS):
+                    await self._empty.wait()
+            except TimeoutError:
+                log.warning("gateway.not_drained", connections=len(self.connections))
+        await self.receipts.flush()
+
+    async def close(self) -> None:
+        """Ends everything at once: what is still connected gets 1001."""
+        self.draining = True
+        for connection in list(self.connections.values()):
+            connection.end(Code.GOING_AWAY, "the gateway stops")
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        try:
+            async with asyncio.timeout(2):
+                await self.receipts.flush()
+        except (TimeoutError, *GONE) as error:
+            log.warning("gateway.receipts_lost", error=repr(error))
+        await self.presence.close()
+        await self.subscriber.close()
+        self.wheel.close()
+
+    async def tell_state(self, connection: str, state: str) -> None:
+        """Changes the presence of a connection on whatever gateway holds it; lost when Redis is away."""
+        channel = control_channel(self.hub.installation, connection[:INCARNATION_CHARACTERS])
+        payload = msgspec.json.encode({"connection": connection, "state": state})
+        try:
+            await self.hub.redis.publish(channel, payload)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("gateway.state_lost", error=repr(error))
+
+
+def control_channel(installation: str, incarnation: str) -> str:
+    """The channel of one gateway process: probes, and receipts that came to another one."""
+    return f"hub:{installation}:gateway:{incarnation}"
