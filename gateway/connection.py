@@ -26,7 +26,6 @@ from gateway.session import (
     Renew,
     Seen,
     Session,
-    State,
 )
 
 if TYPE_CHECKING:
@@ -121,10 +120,8 @@ class Connection:
     def tick(self, now: float) -> float | None:
         """The switchboard's clock; see Timed."""
         session = self.session
-        if session.state is State.CLOSED:
-            return self.linger(now)
         self.perform(session.tick(now))
-        return self.linger(now) if session.state is State.CLOSED else session.deadline(now)
+        return self.linger(now) if session.closed else session.deadline(now)
 
     def reschedule(self) -> None:
         """The session's deadline came nearer."""

@@ -222,6 +222,10 @@ class Session:
         self._resync: Cursor | None = None  # a sync that came while the store was being read
         self._sent = 0  # highest revision that ever went out in this epoch: what an ack can mean
 
+    @property
+    def closed(self) -> bool:
+        return self.state is State.CLOSED
+
     # What the client says
 
     def receive(self, data: bytes, now: float) -> Actions:
@@ -284,10 +288,7 @@ class Session:
             case client.Ack(rev):
                 return (Ack(min(rev, max(self._sent, self.rev))),)
             case client.ChangeState(presence):
-                if presence == self.presence:
-                    return ()
-                self.presence = presence
-                return (ChangeState(presence),)
+                return self.change_state(presence)
             case client.Sync(cursor):
                 return self._sync(decode_cursor(cursor))
             case client.Token(ref, token):
@@ -308,6 +309,13 @@ class Session:
         self._sent = max(self._sent, self.rev)
         self._move(Event.STALE)
         return self._read_from(cursor)
+
+    def change_state(self, presence: client.State) -> Actions:
+        """The person turned to the page, or away from it: by frame or, for server-sent events, by a receipt."""
+        if self.state is State.CLOSED or presence == self.presence:
+            return ()
+        self.presence = presence
+        return (ChangeState(presence),)
 
     # What came of it
 

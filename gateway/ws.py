@@ -92,13 +92,13 @@ class WebSocket(Connection, asyncio.Protocol):
         if self._phase is Phase.HANDSHAKE:
             self._shake_hands(data)
             return
-        if self._phase is Phase.BROKEN:
+        if self._deaf:
             return
         now = self.board.now()
         try:
             for opcode, payload in self._reader.feed(data):
                 self._take(opcode, payload, now)
-                if self._phase is Phase.BROKEN:
+                if self._deaf:
                     return
         except framing.Violation as violation:
             self._break(violation.close)
@@ -118,6 +118,10 @@ class WebSocket(Connection, asyncio.Protocol):
         """uvicorn stops; whoever is still here after the drain."""
         self.end(Code.GOING_AWAY, "the gateway stops")
         self._transport.close()
+
+    @property
+    def _deaf(self) -> bool:
+        return self._phase is Phase.BROKEN
 
     # Handshake
 
