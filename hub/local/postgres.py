@@ -22,10 +22,10 @@ from hub.local.process import (
     free_port,
     last_complaint,
     open_log,
+    place_for,
     spawn,
     stop,
     stop_leftover,
-    visible_path,
     wait_for_exit,
 )
 
@@ -158,32 +158,19 @@ class Postgres:
             with (
                 open_log(self._log) as log,
                 tempfile.TemporaryFile(dir=self._home) as password,
+                place_for(scratch, account) as place,
             ):
                 password.write(self._password.encode())
                 password.flush()
                 password.seek(0)
                 if account is not None:
                     os.fchown(password.fileno(), account.uid, account.gid)
-                command: list[str | Path] = [
-                    install.initdb,
-                    *(
-                        "-D",
-                        visible_path(scratch, account),
-                        "-U",
-                        USER,
-                        "-A",
-                        "scram-sha-256",
-                    ),
-                    *(
-                        f"--pwfile=/dev/fd/{password.fileno()}",
-                        "--encoding=UTF8",
-                        *_locale(install),
-                    ),
-                    *("--no-instructions", *([] if self._durable else ["--no-sync"])),
-                ]
+                command: list[str | Path] = [install.initdb, "-D", place.path, "-U", USER, "-A", "scram-sha-256"]
+                command += [f"--pwfile=/dev/fd/{password.fileno()}", "--encoding=UTF8", *_locale(install)]
+                command += ["--no-instructions"] if self._durable else ["--no-instructions", "--no-sync"]
                 process = spawn(
                     command,
-                    directory=scratch,
+                    place=place,
                     account=account,
                     log=log,
                     pass_fds=(password.fileno(),),
@@ -222,22 +209,12 @@ class Postgres:
             "port": str(port),
             **(_OPTIONS_18 if install.major >= 18 else {}),
         }
-        with open_log(self._log) as log:
+        with open_log(self._log) as log, place_for(self._data, account) as place:
             start = log.tell()
-            command: list[str | Path] = [
-                install.postgres,
-                "-D",
-                visible_path(self._data, account),
-            ]
+            command: list[str | Path] = [install.postgres, "-D", place.path]
             for name, value in settings.items():
                 command += ["-c", f"{name}={value}"]
-            process = self._process = spawn(
-                command,
-                directory=self._data,
-                account=account,
-                log=log,
-                farewell=signal.SIGINT,
-            )
+            process = self._process = spawn(command, place=place, account=account, log=log, farewell=signal.SIGINT)
         try:
             async with asyncio.timeout(_START_SECONDS):
                 while process.poll() is None:
@@ -262,7 +239,7 @@ def _is_about_port(complaint: str) -> bool:
 
 
 def _is_ready(lock: Path, pid: int) -> bool:
-    """The postmaster keeps its state in the eighth line (LOCK_FILE_LINE_PM_STATUS, miscadmin.h); pg_ctl reads it there."""
+    """The postmaster keeps its state in the eighth line (miscadmin.h), where pg_ctl reads it too."""
     try:
         lines = lock.read_text().split("\n")
     except OSError:

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -56,38 +56,55 @@ def account_for(directory: Path) -> Account | None:
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
-def visible_path(directory: Path, account: Account | None) -> str:
-    """How a server whose working directory is `directory` names it.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory as a server is to find it: its `path`, where to start, and the descriptors that the path needs."""
 
-    Another account often may not walk the path (`/root` is 0700). The kernel's link to the working directory needs no
-    right on the directories above it.
+    path: str
+    start_in: Path
+    descriptors: tuple[int, ...] = ()
+
+
+@contextlib.contextmanager
+def place_for(directory: Path, account: Account | None) -> Iterator[Place]:
+    """How a server that runs as `account` finds `directory`.
+
+    Another account often may not walk the path there (`/root` is 0700), and nobody's permissions are ours to change. It
+    gets the directory as an open descriptor: the kernel's link to it needs no right on the directories above.
     """
-    return "/proc/self/cwd" if account is not None and _LINUX else str(directory)
+    if account is None or not _LINUX:
+        yield Place(str(directory), directory)
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield Place(f"/proc/self/fd/{descriptor}", Path("/"), (descriptor,))
+    finally:
+        os.close(descriptor)
 
 
 def spawn(
     command: Iterable[str | Path],
     *,
-    directory: Path,
+    place: Place,
     account: Account | None,
     log: IO[bytes],
     stdin: IO[bytes] | None = None,
     pass_fds: tuple[int, ...] = (),
     farewell: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in `directory`, in a session of its own so that a Ctrl-C at the terminal is not its business.
+    """Start a process at `place`, in a session of its own so that a Ctrl-C at the terminal is not its business.
 
     On Linux the kernel sends it `farewell` when the thread that called this ends, even by kill -9: call it from a
     thread that lives as long as the server should. Elsewhere only `stop` or the next start ends it.
     """
     return subprocess.Popen(
         list(command),
-        cwd=directory,
+        cwd=place.start_in,
         env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
         stdin=stdin or subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        pass_fds=pass_fds,
+        pass_fds=(*place.descriptors, *pass_fds),
         start_new_session=True,
         user=account.uid if account else None,
         group=account.gid if account else None,

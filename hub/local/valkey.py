@@ -20,10 +20,10 @@ from hub.local.process import (
     free_port,
     last_complaint,
     open_log,
+    place_for,
     spawn,
     stop,
     stop_leftover,
-    visible_path,
     wait_for_exit,
 )
 
@@ -115,28 +115,23 @@ class Valkey:
 
     async def _try_start(self, program: Path, account: Account | None, port: int) -> str:
         """Empty once it runs, else what it complained about."""
-        settings = {
-            **self._options,
-            "port": str(port),
-            "dir": f'"{visible_path(self._data, account)}"',
-            "requirepass": self._password,
-        }
-        # By standard input: arguments are there for every user to read.
+        # Settings by standard input: arguments are there for every user to read.
         with (
             open_log(self._log) as log,
             tempfile.TemporaryFile(dir=self._home) as config,
+            place_for(self._data, account) as place,
         ):
+            settings = {
+                **self._options,
+                "port": str(port),
+                "dir": f'"{place.path}"',
+                "requirepass": self._password,
+            }
             config.write("".join(f"{name} {value}\n" for name, value in settings.items()).encode())
             config.flush()
             config.seek(0)
             start = log.tell()
-            process = self._process = spawn(
-                [program, "-"],
-                directory=self._data,
-                account=account,
-                log=log,
-                stdin=config,
-            )
+            process = self._process = spawn([program, "-"], place=place, account=account, log=log, stdin=config)
         try:
             (self._home / "valkey.pid").write_text(f"{process.pid}\n")
             async with asyncio.timeout(_START_SECONDS):

@@ -1,0 +1,23 @@
+"""`hub migrate`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from hub.cli.output import json_option, show
+from hub.config import load_settings
+from hub.store import migrate as migrations
+
+
+@click.command()
+@json_option
+def migrate(*, as_json: bool) -> None:
+    """Bring the database to the schema of this release; an empty one gets the project `default`.
+
+    May run in any number of processes at once, and while the last release still serves.
+    """
+    applied = asyncio.run(migrations.migrate(load_settings().database_url.get_secret_value()))
+    text = "\n".join(f"applied {name}" for name in applied) or "The database is up to date."
+    show({"applied": applied}, text, as_json=as_json)

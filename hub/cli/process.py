@@ -1,0 +1,268 @@
+"""One process of the hub: its roles on one port, from the first signal of readiness to an orderly end.
+
+    start:  port → runtime → gateway's subscriptions → HTTP server → worker loops → ready
+    stop:   not ready → no new connections → sessions told to leave, spread over the drain window → requests finish
+            → worker loops finish their step → gateway → runtime
+
+The first SIGINT or SIGTERM stops in that order; a second one leaves out the waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+
+from gateway.server import GatewayApp, create_gateway
+from hub.api.app import create_api
+from hub.config import Settings, unknown_variables
+from hub.exceptions import HubError
+from hub.runtime import Hub, open_hub
+from hub.telemetry import configure_logging, get_logger
+from hub.web.app import WebApp
+from hub.web.asgi import ASGIApp, Receive, Scope, Send
+from hub.web.health import HealthRoutes
+from workers.worker import Worker
+
+log = get_logger("hub")
+
+MAX_CLIENT_FRAME_BYTES = 16 * 1024  # contract, "Frames"
+_BACKLOG = 4096  # a reconnect storm arrives within a second; somaxconn caps it where the kernel allows less
+_KEEP_ALIVE_SECONDS = (
+    75  # longer than a proxy keeps its idle connections, so that it never sends into one we just closed
+)
+_REQUESTS_END_SECONDS = 10  # the longest request is one bounded transaction
+_WORKER_END_SECONDS = 15  # a step is one transaction, and statements time out after 15 s
+_GC_GENERATION_2 = 1000  # a full collection stops a gateway for 23 ms per 1,000 connections (facts.md)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What a process does. `front` answers before api and gateway: the demo page of `hub dev`."""
+
+    api: bool = False
+    gateway: bool = False
+    worker: bool = False
+    front: Callable[[ASGIApp], ASGIApp] | None = None
+
+    def __str__(self) -> str:
+        return "+".join(name for name in ("api", "gateway", "worker") if getattr(self, name))
+
+
+def listen_on(host: str, port: int) -> socket.socket:
+    """A listening socket; connections wait in it until the server is ready.
+
+    Raises:
+        HubError: The port is taken, or the address is none of this machine.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except PermissionError:
+        raise HubError(f"Port {port} needs root; use one above 1023 with --port.") from None
+    except OSError as error:
+        if error.errno in (98, 48):  # EADDRINUSE on Linux, on the BSDs and macOS
+            raise HubError(
+                f"Port {port} on {host} is taken: stop what uses it, or choose another with --port."
+            ) from None
+        raise HubError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from None
+
+
+def address_of(listener: socket.socket) -> str:
+    """The listener's base URL."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def start_logging(settings: Settings, role: str) -> None:
+    """Logs as the settings say, and a warning for each `HUB_*` name that nothing reads."""
+    configure_logging(settings.log_format, role=role, level=_LEVELS[settings.log_level])
+    for name in unknown_variables():
+        log.warning("config.unknown_variable", name=name, hint="misspelt? nothing reads it")
+
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+async def run_roles(
+    settings: Settings, roles: Roles, listener: socket.socket, *, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGINT or SIGTERM, then stop in order. Closes `listener`.
+
+    Args:
+        on_ready: Called once, when the process can serve.
+
+    Raises:
+        Unreachable: Postgres does not answer at the start.
+        HubError: No schema, or a part of the process ended by itself.
+    """
+    with contextlib.closing(listener):
+        async with open_hub(settings, role=str(roles)) as hub:
+            await _Process(hub, roles, listener, on_ready).run()
+
+
+class _Process:
+    def __init__(self, hub: Hub, roles: Roles, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+        self._hub = hub
+        self._listener = listener
+        self._on_ready = on_ready
+        self._gateway = create_gateway(hub) if roles.gateway else None
+        self._worker = Worker(hub) if roles.worker else None
+        self._draining = False
+        app = _compose(hub, roles, self._gateway, lambda: self._draining)
+        self._server = _Server(_configure(hub.settings, app, self._gateway), self._started, self._drain)
+
+    async def run(self) -> None:
+        worker: asyncio.Task[None] | None = None
+        with _signals(self._stop):
+            try:
+                if self._gateway is not None:
+                    await self._gateway.startup()
+                if self._worker is not None:
+                    worker = asyncio.create_task(self._worker.run(), name="worker")
+                    worker.add_done_callback(lambda _: self._stop())
+                await self._server.serve([self._listener])
+                unasked = worker is not None and worker.done()
+            finally:
+                if self._worker is not None and worker is not None:
+                    self._worker.stop()
+                    await _finish(worker)
+                if self._gateway is not None:
+                    await self._gateway.close()
+        if unasked:
+            raise HubError("The worker ended by itself; the log says why.")
+
+    async def _started(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*gc.get_threshold()[:2], _GC_GENERATION_2)
+        self._on_ready()
+
+    async def _drain(self) -> None:
+        if self._gateway is not None:
+            await self._gateway.drain()
+
+    def _stop(self) -> None:
+        if self._server.should_exit:
+            self._server.hurry()
+        self._draining = True
+        self._server.should_exit = True
+
+
+async def _finish(worker: asyncio.Task[None]) -> None:
+    try:
+        async with asyncio.timeout(_WORKER_END_SECONDS):
+            await worker
+    except TimeoutError:
+        log.warning("worker.cut", seconds=_WORKER_END_SECONDS)
+    except Exception:
+        log.exception("worker.failed")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server with our order of ending: it would close every socket at once, and die of the signal it got."""
+
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], Awaitable[None]], drain: Callable[[], Awaitable[None]]
+    ) -> None:
+        super().__init__(config)
+        self._on_started = started
+        self._drain = drain
+        self._hurry = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the process's business."""
+        yield
+
+    def hurry(self) -> None:
+        """Leave out what is still waited for."""
+        self.force_exit = True
+        self._hurry.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        await self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        drained = asyncio.ensure_future(self._drain())
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait([drained, hurried], return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        drained.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await drained
+        await super().shutdown(sockets)
+
+
+def _configure(settings: Settings, app: ASGIApp, gateway: GatewayApp | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws=gateway.ws_protocol if gateway is not None else "none",
+        ws_max_size=MAX_CLIENT_FRAME_BYTES,
+        ws_per_message_deflate=False,  # 19 → 53–68 KiB a connection
+        ws_ping_interval=None,  # the protocol has a heartbeat of its own
+        ws_ping_timeout=None,
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_REQUESTS_END_SECONDS,
+    )
+
+
+def _compose(hub: Hub, roles: Roles, gateway: GatewayApp | None, draining: Callable[[], bool]) -> ASGIApp:
+    app: ASGIApp
+    if roles.api:
+        app = create_api(hub) if gateway is None else _ByPath(create_api(hub), gateway)
+    elif gateway is not None:
+        app = gateway
+    else:
+        token = hub.settings.metrics_token
+        health = HealthRoutes(
+            {"postgres": hub.db.ping, "redis": hub.redis.ping},
+            draining=draining,
+            metrics_token=token.get_secret_value() if token else None,
+        )
+        app = WebApp(health.routes())
+    return app if roles.front is None else roles.front(app)
+
+
+class _ByPath:
+    """Api and gateway behind one port, each with the paths that the contract gives it."""
+
+    def __init__(self, api: ASGIApp, gateway: ASGIApp) -> None:
+        self._api = api
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope.get("path", "")
+        # The gateway's readiness knows of draining and of its own subscriptions, beside what the api needs.
+        ours = path == "/v1/inbox" or path.startswith(("/v1/inbox/", "/widget/")) or path == "/readyz"
+        await (self._gateway if ours else self._api)(scope, receive, send)
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
