@@ -661,10 +661,14 @@ export class HubClient {
       try {
         listener(detail);
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        report(error);
       }
     }
   }
+}
+
+/** @param {unknown} error of a listener, to where uncaught ones go */
+function report(error) {
+  if (globalThis.reportError) globalThis.reportError(error);
+  else console.error(error);
 }

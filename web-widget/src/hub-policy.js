@@ -18,6 +18,8 @@ export const FRAME_WINDOW_SECONDS = 10;
 export const MARKS_PER_WINDOW = 20;
 /** WebSockets that fail in a row before `welcome` until SSE is tried: one may be chance, or a restart. */
 export const SOCKET_FAILURES_BEFORE_SSE = 2;
+/** A client token's longest life; timers of more than 24.8 days would fire at once. */
+export const LONGEST_TOKEN_SECONDS = 86_400;
 /** The most ids in one mark. */
 export const IDS_PER_MARK = 100;
 /** No key, no pointer for this long: idle. Our choice: longer than reading a paragraph, shorter than fetching a coffee. */
@@ -81,7 +83,7 @@ export function renewAfterSeconds(token, expiresAt, now) {
     const lifetime = expiry - claims.iat;
     if (left <= 0 || left > lifetime) left = lifetime;
   }
-  return Math.max(1, left - Math.min(60, left / 4));
+  return Math.min(Math.max(1, left - Math.min(60, left / 4)), LONGEST_TOKEN_SECONDS);
 }
 
 /**
