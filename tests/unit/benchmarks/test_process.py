@@ -32,7 +32,8 @@ def test_memory_grows_with_what_is_held() -> None:
 
 
 def test_a_family_has_its_grandchildren() -> None:
-    code = "import subprocess,sys; subprocess.run([sys.executable,'-c','import sys; print(1, flush=True); sys.stdin.read()'])"
+    grandchild = "import sys; print(1, flush=True); sys.stdin.read()"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"1\n"

@@ -1,0 +1,511 @@
+"""docker-compose.yml's processes, by hand, behind Debian's HAProxy with the deploy/haproxy.cfg that compose mounts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import asyncpg
+import pytest
+import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin, Subprotocol
+from yarl import URL
+
+from hub.local.servers import Servers
+from tests.conftest import with_database
+from tests.support.client_model import ClientModel
+from tests.support.deployment import (
+    PROXY_CONFIGURATION,
+    Deployment,
+    Running,
+    deployment,
+    environment,
+    haproxy_command,
+    listener,
+    status_of,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PROTOCOL = Subprotocol("hub.v1")
+PATIENCE = 30.0  # seconds until something that must happen counts as not happening
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def hub(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
+    """One deployment for the module; whoever stops a process starts it again."""
+    name = f"deployment_{uuid4().hex[:8]}"
+    connection = await asyncpg.connect(servers.database_url)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    directory = tmp_path_factory.mktemp("deployment")
+    async with deployment(directory, with_database(servers.database_url, name), servers.redis_url) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def backend(hub: Deployment) -> AsyncIterator[Backend]:
+    async with aiohttp.ClientSession() as session:
+        yield Backend(hub, session)
+
+
+class Backend:
+    """A backend that retries as the contract tells it to: 5xx and broken connections, with the same Idempotency-Key."""
+
+    def __init__(self, hub: Deployment, session: aiohttp.ClientSession) -> None:
+        self.hub = hub
+        self.session = session
+
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """One call without retry: status and JSON."""
+        sent = {"Authorization": f"Bearer {self.hub.api_key}", **headers}
+        url = URL(self.hub.url + path, encoded=True)  # %2F stays as it is
+        async with self.session.request(method, url, json=body, headers=sent) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def publish(self, *users: str, **fields: Any) -> str:
+        """The id of an accepted notification."""
+        key = str(uuid4())
+        body = {"recipients": list(users), "title": "Hello", **fields}
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(aiohttp.ClientConnectionError):
+                    status, answer = await self.call("POST", "/v1/notifications", body, **{"Idempotency-Key": key})
+                    if status == 202:
+                        return str(answer["id"])
+                    assert status in (409, 502, 503, 504), (status, answer)
+                await asyncio.sleep(0.1)
+
+    async def token(self, user: str) -> str:
+        status, answer = await self.call("POST", f"/v1/users/{user}/tokens", {})
+        assert status == 201, answer
+        return str(answer["token"])
+
+    async def inbox(self, user: str) -> list[dict[str, Any]]:
+        """All items of a person, by REST."""
+        items: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            status, page = await self.call("GET", f"/v1/users/{user}/inbox?limit=100{cursor}")
+            assert status == 200, page
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return items
+            cursor = f"&cursor={page['next_cursor']}"
+
+
+class Reader:
+    """A client of the contract over either transport: its state is a ClientModel, and it comes back when thrown out."""
+
+    def __init__(self, hub: Deployment, token: str) -> None:
+        self.hub = hub
+        self.token = token
+        self.model = ClientModel()
+        self.endings: list[int | None] = []  # close codes; None: the connection broke
+        self.connected = 0
+        self.changed = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    async def until(self, what: str, condition: Any) -> None:
+        """Waits until `condition()` holds after some frame or connection."""
+        try:
+            async with asyncio.timeout(PATIENCE), self.changed:
+                await self.changed.wait_for(condition)
+        except TimeoutError:
+            pytest.fail(f"{type(self).__name__} waits for {what}; endings {self.endings}, rev {self.model.rev}")
+
+    async def holds(self, *notifications: str) -> None:
+        wanted = set(notifications)
+        await self.until(
+            f"{len(wanted)} items", lambda: wanted <= {item["notification_id"] for item in self.model.items.values()}
+        )
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Reader]:
+        self._task = asyncio.create_task(self._read())
+        try:
+            await self.until("welcome", lambda: self.connected > 0)
+            yield self
+        finally:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _read(self) -> None:
+        while True:
+            code = await self._connection()
+            async with self.changed:
+                self.endings.append(code)
+                self.changed.notify_all()
+            assert code is None or code < 4500, f"told to stop with {code}"
+            await asyncio.sleep(0.05)  # a real client spreads its returns over seconds
+
+    async def _connection(self) -> int | None:
+        """One connection until its end; its close code."""
+        raise NotImplementedError
+
+    async def _frame(self, frame: dict[str, Any]) -> list[dict[str, Any]]:
+        async with self.changed:
+            if frame["type"] in ("welcome", "changes") and "rev" in frame:
+                self.connected += 1
+            replies = self.model.receive(frame)
+            self.changed.notify_all()
+        return replies
+
+
+class WebSocketReader(Reader):
+    async def _connection(self) -> int | None:
+        try:
+            async with connect(
+                self.hub.url.replace("http", "ws") + "/v1/inbox/ws",
+                subprotocols=[PROTOCOL],
+                compression=None,
+            ) as socket:
+                hello = {"type": "hello", "token": self.token}
+                if self.model.cursor:
+                    hello["cursor"] = self.model.cursor
+                await socket.send(json.dumps(hello))
+                async for message in socket:
+                    for reply in await self._frame(json.loads(message)):
+                        await socket.send(json.dumps(reply))
+            return socket.close_code
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+        except (OSError, InvalidStatus, EOFError):
+            return None
+
+
+class EventSourceReader(Reader):
+    async def _connection(self) -> int | None:
+        headers = {"Last-Event-ID": self.model.cursor} if self.model.cursor else {}
+        url = f"{self.hub.url}/v1/inbox/events?token={self.token}"
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+                if answer.status != 200:
+                    return None
+                event: dict[str, str] = {}
+                async for raw in answer.content:
+                    line = raw.decode().rstrip("\r\n")
+                    if line:
+                        name, _, value = line.partition(": ")
+                        event[name] = value
+                        continue
+                    if event.get("event") == "close":
+                        return int(json.loads(event["data"])["code"])
+                    if "data" in event and await self._frame(json.loads(event["data"])):
+                        return None  # a gap: there is no `sync` here, coming back with the cursor does the same
+                    event = {}
+                return None
+        except aiohttp.ClientError:
+            return None
+
+
+async def readers(hub: Deployment, backend: Backend, users: list[str]) -> list[Reader]:
+    """Two WebSockets and an event stream for each person."""
+    made: list[Reader] = []
+    for user in users:
+        token = await backend.token(user)
+        made += [WebSocketReader(hub, token), WebSocketReader(hub, token), EventSourceReader(hub, token)]
+    return made
+
+
+@asynccontextmanager
+async def all_reading(everyone: Sequence[Reader]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for reader in everyone:
+            await stack.enter_async_context(reader.reading())
+        yield
+
+
+async def same_as_inbox(backend: Backend, everyone: dict[str, list[Reader]]) -> None:
+    """Every client holds exactly its person's inbox, and got there without a reload."""
+    for user, clients in everyone.items():
+        items = {item["id"]: item for item in await backend.inbox(user)}
+        for client in clients:
+            assert client.model.items == items
+            assert client.model.reloads == 0
+
+
+async def test_a_publish_reaches_websocket_and_event_stream_through_the_proxy(
+    hub: Deployment, backend: Backend
+) -> None:
+    everyone = await readers(hub, backend, ["ada"])
+    async with all_reading(everyone):
+        first = await backend.publish("ada", title="One")
+        second = await backend.publish("ada", title="Two")
+        for reader in everyone:
+            await reader.holds(first, second)
+        await same_as_inbox(backend, {"ada": everyone})
+    assert hub.proxy is not None
+    assert everyone[-1].token not in hub.proxy.said(), "the event stream's token is in the proxy's log"
+    assert "/v1/inbox/events" in await logged(hub, "/v1/inbox/events")
+
+
+async def logged(hub: Deployment, text: str) -> str:
+    """The proxy's log, once `text` is in it: a request is logged when it ends."""
+    assert hub.proxy is not None
+    async with asyncio.timeout(PATIENCE):
+        while text not in hub.proxy.said():
+            await asyncio.sleep(0.05)
+    return hub.proxy.said()
+
+
+async def test_connections_are_spread_over_both_gateways(hub: Deployment, backend: Backend) -> None:
+    everyone = [WebSocketReader(hub, await backend.token("bob")) for _ in range(8)]
+    async with all_reading(everyone):
+        for name in ("gateway-1", "gateway-2"):
+            async with backend.session.get(f"{hub.own_url(name)}/metrics") as answer:
+                assert answer.status == 200
+                counted = re.search(r"^hub_\w*connections\{[^}]*\} (\d+)", await answer.text(), re.MULTILINE)
+            assert counted is not None
+            assert int(counted[1]) >= 2
+
+
+async def test_killed_gateway_loses_nobody_and_nothing(hub: Deployment, backend: Backend) -> None:
+    users = [f"killed-{number}" for number in range(5)]
+    everyone = dict(zip(users, [await readers(hub, backend, [user]) for user in users], strict=True))
+    async with all_reading([reader for clients in everyone.values() for reader in clients]):
+        sent: dict[str, list[str]] = {user: [] for user in users}
+        for number in range(60):
+            if number == 20:
+                hub.running["gateway-1"].kill()
+            user = users[number % len(users)]
+            sent[user].append(await backend.publish(user, title=f"n{number}"))
+        for user, clients in everyone.items():
+            for client in clients:
+                await client.holds(*sent[user])
+        await same_as_inbox(backend, everyone)
+        thrown_out = [reader for clients in everyone.values() for reader in clients if reader.endings]
+        assert thrown_out, "nobody was connected to the gateway that was killed"
+        hub.spawn("gateway-1")
+        await hub.ready("gateway-1")
+
+
+async def test_rolling_restart_of_gateways_tells_clients_to_move_and_loses_nothing(
+    hub: Deployment, backend: Backend
+) -> None:
+    users = [f"rolled-{number}" for number in range(3)]
+    everyone = dict(zip(users, [await readers(hub, backend, [user]) for user in users], strict=True))
+    clients = [reader for own in everyone.values() for reader in own]
+    async with all_reading(clients):
+        sent: dict[str, list[str]] = {user: [] for user in users}
+        stop = asyncio.Event()
+
+        async def publish() -> None:
+            number = 0
+            while not stop.is_set():
+                user = users[number % len(users)]
+                sent[user].append(await backend.publish(user, title=f"n{number}"))
+                number += 1
+
+        publishing = asyncio.create_task(publish())
+        for name in ("gateway-1", "gateway-2"):
+            await proxy_sees(hub, backend, users[0])
+            hub.running[name].terminate()
+            assert await hub.running[name].ended() == 0, hub.running[name].said()[-2000:]
+            hub.spawn(name)
+            await hub.ready(name)
+        stop.set()
+        await publishing
+        for user, own in everyone.items():
+            for client in own:
+                await client.holds(*sent[user])
+        await same_as_inbox(backend, everyone)
+        endings = [code for client in clients for code in client.endings]
+        assert endings, "nobody had to move"
+        assert set(endings) == {4000}, "a drained gateway says goodbye to everybody"
+
+
+async def proxy_sees(hub: Deployment, backend: Backend, user: str) -> None:
+    """Waits until the proxy finds both gateways up: a rolling restart goes on when the last one serves again."""
+    token = await backend.token(user)
+    seen: set[str] = set()
+    async with asyncio.timeout(PATIENCE):
+        while len(seen) < 2:
+            async with connect(
+                hub.url.replace("http", "ws") + "/v1/inbox/ws",
+                subprotocols=[PROTOCOL],
+                compression=None,
+            ) as socket:
+                await socket.send(json.dumps({"type": "hello", "token": token}))
+                await socket.recv()
+            lines = re.findall(r"gateway/(gateway-\d) .*GET /v1/inbox/ws", hub.proxy.said() if hub.proxy else "")
+            seen = set(lines[-8:])
+
+
+async def test_killed_api_process_costs_a_retry_at_most(hub: Deployment, backend: Backend) -> None:
+    reader = WebSocketReader(hub, await backend.token("carol"))
+    async with reader.reading():
+        sent = []
+        for number in range(30):
+            if number == 10:
+                hub.running["api-1"].kill()
+            sent.append(await backend.publish("carol", title=f"n{number}"))
+        await reader.holds(*sent)
+        assert len(reader.model.items) == len(set(sent)) == 30
+    hub.spawn("api-1")
+    await hub.ready("api-1")
+
+
+async def test_encoded_names_stay_one_segment_behind_the_proxy(hub: Deployment, backend: Backend) -> None:
+    topic, user = "project%2F42", "team%2Fann%3Aeu"
+    status, answer = await backend.call("PUT", f"/v1/topics/{topic}/subscribers", {"users": ["team/ann:eu"]})
+    assert (status, answer) == (200, {"changed": 1})
+    _, answer = await backend.call("GET", f"/v1/users/{user}/topics")
+    assert "project/42" in json.dumps(answer)
+    reader = WebSocketReader(hub, await backend.token(user))
+    async with reader.reading():
+        status, accepted = await backend.call(
+            "POST", "/v1/notifications", {"recipients": [{"topic": "project/42"}], "title": "To the topic"}
+        )
+        assert status == 202
+        await reader.holds(accepted["id"])
+    assert [item["title"] for item in await backend.inbox(user)] == ["To the topic"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_ten_megabytes_are_refused_and_the_next_request_is_served(
+    hub: Deployment, backend: Backend, chunked: bool
+) -> None:
+    body = b"x" * 10_000_000
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 1 << 16):
+            yield body[start : start + (1 << 16)]
+
+    headers = {"Authorization": f"Bearer {hub.api_key}", "Content-Type": "application/json"}
+    # Told in advance, the proxy refuses it whole. In chunks nobody knows until the limit is passed, and the answer races
+    # with what is still being sent: a client may see a broken connection, never a 2xx or 5xx.
+    try:
+        async with backend.session.post(
+            f"{hub.url}/v1/notifications", data=parts() if chunked else body, headers=headers
+        ) as answer:
+            assert answer.status == 413
+            assert answer.content_type == "application/problem+json"
+            problem = await answer.json(content_type=None)
+            assert problem["code"] == "too_large"
+            assert chunked or ("10000000" in problem["detail"] and "524288" in problem["detail"])
+    except aiohttp.ClientConnectionError:
+        assert chunked
+    assert await backend.publish("dora")
+
+
+async def test_health_is_answered_for_the_whole_and_metrics_only_inside(hub: Deployment, backend: Backend) -> None:
+    assert await status_of(f"{hub.url}/healthz") == 200
+    assert await status_of(f"{hub.url}/readyz") == 200
+    for path, code in (("/metrics", "not_found"),):
+        status, problem = await backend.call("GET", path)
+        assert (status, problem["code"]) == (404, code)
+    for name in hub.ROLES:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert await status_of(hub.own_url(name) + path) == 200, (name, path)
+
+
+async def test_without_gateways_the_proxy_says_so_and_backends_are_still_served(
+    hub: Deployment, backend: Backend
+) -> None:
+    gateways = ("gateway-1", "gateway-2")
+    for name in gateways:
+        hub.running[name].kill()
+    async with asyncio.timeout(PATIENCE):
+        while await status_of(f"{hub.url}/readyz") != 503:
+            await asyncio.sleep(0.05)
+    status, problem = await backend.call("GET", "/v1/inbox")
+    assert (status, problem["code"], problem["status"]) == (503, "unavailable", 503)
+    assert set(problem) == {"type", "title", "status", "detail", "code", "request_id", "errors"}
+    assert await backend.publish("erin")
+    for name in gateways:
+        hub.spawn(name)
+    await hub.ready(*gateways)
+    async with asyncio.timeout(PATIENCE):
+        while await status_of(f"{hub.url}/readyz") != 200:
+            await asyncio.sleep(0.05)
+
+
+async def test_client_claims_about_itself_are_replaced(hub: Deployment, backend: Backend) -> None:
+    """The address that limits and logs go by is what the proxy saw; the request's id is the caller's in both logs."""
+    request_id = f"test-{uuid4()}"
+    status, _ = await backend.call(
+        "GET", "/v1/users/nobody", **{"X-Forwarded-For": "203.0.113.9", "X-Request-Id": request_id}
+    )
+    assert status == 404
+    assert request_id in await logged(hub, request_id)
+    assert all("203.0.113.9" not in process.said() for process in hub.running.values())
+
+
+async def test_tls_at_the_proxy_carries_websocket_and_http2(hub: Deployment, backend: Backend, tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    with listener() as plain, listener() as secure:
+        port = secure.getsockname()[1]
+        proxy = Running(
+            "proxy-tls",
+            [haproxy_command() or "haproxy", "-db", "-f", str(PROXY_CONFIGURATION)],
+            cwd=tmp_path,
+            env=environment(
+                PROXY_BIND=f"fd@{plain.fileno()}",
+                PROXY_TLS_BIND=f"fd@{secure.fileno()}",
+                PROXY_TLS_CERTIFICATE=str(certificate),
+                PROXY_API_1=f"127.0.0.1:{hub.ports['api-1']}",
+                PROXY_GATEWAY_1=f"127.0.0.1:{hub.ports['gateway-1']}",
+            ),
+            pass_fds=(plain.fileno(), secure.fileno()),
+        )
+        plain_url = f"http://127.0.0.1:{plain.getsockname()[1]}"
+    try:
+        await proxy.ready(f"{plain_url}/readyz")
+        trust = ssl.create_default_context(cafile=certificate)
+        token = await backend.token("frida")
+        async with connect(
+            f"wss://localhost:{port}/v1/inbox/ws",
+            subprotocols=[PROTOCOL],
+            origin=Origin(f"https://localhost:{port}"),
+            ssl=trust,
+        ) as socket:
+            await socket.send(json.dumps({"type": "hello", "token": token}))
+            assert json.loads(await socket.recv())["type"] == "welcome"
+        trust.set_alpn_protocols(["h2"])
+        _, writer = await asyncio.open_connection("localhost", port, ssl=trust)
+        assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
+        writer.close()
+    finally:
+        proxy.kill()
+
+
+def self_signed(directory: Path) -> Path:
+    """A certificate of localhost with its key, in one file as HAProxy wants it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / "tls.pem"
+    path.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
