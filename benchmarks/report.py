@@ -20,11 +20,17 @@ BUSY_SHARE = 0.85
 VERDICTS = {Verdict.SAME: "same", Verdict.BETTER: "[green]better[/]", Verdict.WORSE: "[red]worse[/]"}
 
 
+def _console(*, stderr: bool = False) -> Console:
+    """A terminal as wide as it is; a file or a pipe as wide as the table."""
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=150)
+
+
 class Progress:
     """Tells on stderr which step runs and for how long; a terminal sees the seconds tick."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = _console(stderr=True)
         self._started = perf_counter()
 
     def say(self, text: str) -> None:
@@ -71,7 +77,7 @@ def _range(spread: Spread, digits: int) -> str:
 
 def show(result: Result, rows: list[Row], base: Result | None) -> None:
     """Prints the figures beside the baseline's, who spent the CPU, and what failed."""
-    console = Console(highlight=False)
+    console = _console()
     machine = result.machine
     console.print(
         f"\n[b]{result.commit}[/] at {result.at}: {machine['cpu']}, {machine['cores']} cores, "

@@ -389,8 +389,8 @@ async def test_ten_megabytes_are_refused_and_the_next_request_is_served(
             yield body[start : start + (1 << 16)]
 
     headers = {"Authorization": f"Bearer {hub.api_key}", "Content-Type": "application/json"}
-    # Told in advance, the proxy refuses it whole. In chunks nobody knows until the limit is passed, and the answer races
-    # with what is still being sent: a client may see a broken connection, never a 2xx or 5xx.
+    # Told in advance, the proxy refuses it whole. In chunks nobody knows until the limit is passed, and the answer
+    # races with what is still being sent: a client may see a broken connection, never a 2xx or 5xx.
     try:
         async with backend.session.post(
             f"{hub.url}/v1/notifications", data=parts() if chunked else body, headers=headers
@@ -438,7 +438,7 @@ async def test_without_gateways_the_proxy_says_so_and_backends_are_still_served(
 
 
 async def test_client_claims_about_itself_are_replaced(hub: Deployment, backend: Backend) -> None:
-    """The address that limits and logs go by is what the proxy saw; the request's id is the caller's in both logs."""
+    """Limits and logs go by the address that the proxy saw; the request id is the caller's, in both logs."""
     request_id = f"test-{uuid4()}"
     status, _ = await backend.call(
         "GET", "/v1/users/nobody", **{"X-Forwarded-For": "203.0.113.9", "X-Request-Id": request_id}

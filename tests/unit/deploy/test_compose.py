@@ -163,3 +163,13 @@ def test_what_the_image_copies_is_there_and_not_ignored() -> None:
             for source in rest.split()[:-1]:
                 assert (ROOT / source).exists(), source
                 assert source in kept, f"{source} is not let through by .dockerignore"
+
+
+def test_the_operations_page_tells_every_setting_with_its_default() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    for name, field in Settings.model_fields.items():
+        variable = f"HUB_{name.upper()}"
+        assert f"`{variable}`" in page, f"{variable} is not in docs/operations.md"
+        row = re.search(rf"^\| `{variable}` \| (.*?) \|", page, re.MULTILINE)
+        if row and isinstance(field.default, int | float) and not isinstance(field.default, bool):
+            assert re.match(rf"`?{field.default:g}\b|`?{int(field.default)}\b", row[1]), f"{variable}: {row[1]}"
