@@ -50,7 +50,7 @@ LINGER_SECONDS = 5.0  # for the last closing handshakes of a drain
 
 
 class Switchboard:
-    """One per gateway process. `start()` opens what it needs; `drain()`, then `close()` end it; both can be repeated."""
+    """One per gateway process. `start()` opens what it needs; `drain()` and then `close()` end it, repeatably."""
 
     def __init__(self, hub: Hub) -> None:
         settings = hub.settings

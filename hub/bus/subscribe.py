@@ -215,7 +215,7 @@ class Subscriber:
             except (RedisError, OSError, TimeoutError):
                 continue  # a probe that was not published proves nothing about this connection
             await asyncio.wait({returned, link.lost}, timeout=self._probe_seconds, return_when=asyncio.FIRST_COMPLETED)
-            if not returned.done():
+            if not returned.done() and not link.lost.done():
                 log.warning("subscriber.probe_lost", seconds=self._probe_seconds)
                 return
 
