@@ -7,19 +7,23 @@ an installation name of its own, so that tests share Valkey without hearing each
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 
 from hub.config import Settings, load_settings
 from hub.local.servers import Servers, local_servers
 from hub.runtime import Hub, open_hub
 from hub.store.migrate import migrate
 
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL), logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 TEMPLATE = "hub_template"
 
 
