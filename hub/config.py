@@ -32,7 +32,7 @@ MIN_SECRET_CHARACTERS = 32  # 256 bits in the usual spellings; RFC 7518, section
 
 
 class Settings(BaseSettings):
-    """Every `HUB_*` variable. Those below the first group have defaults that fit; docs/operations.md says when to change one."""
+    """Every `HUB_*` variable. Those of the second group have defaults that fit; docs/operations.md says more."""
 
     model_config = SettingsConfigDict(
         env_prefix="HUB_", env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True

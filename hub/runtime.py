@@ -1,7 +1,7 @@
 """The runtime of a process: what every role shares, opened and closed in one order.
 
-    open:  database → installation → Redis client → announcements → publisher
-    close: publisher (queued requests get their answers) → announcements (told) → Redis → database
+open:  database → installation → Redis client → announcements → publisher
+close: publisher (queued requests get their answers) → announcements (told) → Redis → database
 """
 
 from __future__ import annotations

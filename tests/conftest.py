@@ -23,7 +23,10 @@ from hub.local.servers import Servers, local_servers
 from hub.runtime import Hub, open_hub
 from hub.store.migrate import migrate
 
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL), logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+structlog.configure(
+    wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+    logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+)
 TEMPLATE = "hub_template"
 
 

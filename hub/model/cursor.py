@@ -1,8 +1,8 @@
 """Cursors: where a client stands in one person's stream.
 
 A stream cursor holds person, epoch and revision, 24 bytes as 32 URL-safe characters, so that its length is fixed and
-an announcement can carry it in a fixed header. It is opaque to clients and not secret: every read it leads to is checked
-against the person of the token, and a cursor of somebody else or of another epoch only ever causes a reset.
+an announcement can carry it in a fixed header. It is opaque to clients and not secret: every read it leads to is
+checked against the person of the token, and a cursor of somebody else or of another epoch only ever causes a reset.
 """
 
 from __future__ import annotations

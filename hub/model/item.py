@@ -61,11 +61,14 @@ class Item(msgspec.Struct):
 
 def render(row: ItemRow) -> bytes:
     """The item as clients see it (contract, "Item"): a JSON object."""
-    parts = [f'{{"id":"{row["item_id"]}","notification_id":"{row["notification_id"]}","seq":{row["seq"]},"rev":{row["rev"]}']
+    parts = [
+        f'{{"id":"{row["item_id"]}","notification_id":"{row["notification_id"]}"',
+        f'"seq":{row["seq"]},"rev":{row["rev"]}',
+    ]
     for name in STATE_TIMES:
         moment = row[name]
         parts.append(f'"{name}":null' if moment is None else f'"{name}":"{format_time(moment)}"')
-    content = row["content"]
+    content: str = row["content"]
     return (",".join(parts) + "," + content[1:]).encode("utf-8")
 
 

@@ -193,7 +193,7 @@ def _until(value: object, action: Action | None, now: datetime, errors: list[Fie
             errors.append(FieldError("until", "not_allowed", "goes with the action snooze only"))
         return None
     if not isinstance(value, str) or len(value) > 40:
-        errors.append(FieldError("until", "required", "snooze needs until: an RFC 3339 time such as 2026-11-21T09:00:00Z"))
+        errors.append(FieldError("until", "required", "snooze needs an RFC 3339 time such as 2026-11-21T09:00:00Z"))
         return None
     try:
         moment = datetime.fromisoformat(value)

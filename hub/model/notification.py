@@ -144,9 +144,7 @@ def localise(text: Text | None, locale: str | None) -> str | None:
     return tags.get("default") or tags.get("en") or next(iter(text.values()))
 
 
-def from_request(
-    notification_id: UUID, project_id: int, created_at: datetime, request: dict[str, Any]
-) -> Notification:
+def from_request(notification_id: UUID, project_id: int, created_at: datetime, request: dict[str, Any]) -> Notification:
     """The notification in a checked publish body: plain JSON values, times as RFC 3339 strings, defaults filled in."""
     users: dict[str, dict[str, Any]] = {}
     topics: dict[str, None] = {}

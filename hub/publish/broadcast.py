@@ -51,7 +51,7 @@ async def _pull(writer: InboxWriter, project_id: int, heads: Sequence[LockedHead
 
 
 async def pull_broadcasts(hub: Hub, person_ids: Sequence[int]) -> None:
-    """Gives pending broadcasts of these people their revisions, and announces them. Cancelling is safe between chunks."""
+    """Gives pending broadcasts of these people their revisions, and announces them. Cancelling it loses nothing."""
     for start in range(0, len(person_ids), CHUNK):
         chunk = sorted(person_ids)[start : start + CHUNK]
 

@@ -35,7 +35,7 @@ class Delivery(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """`recipients` were not reached by this notification before; `items` were written (not duplicates, not excluded)."""
+    """`recipients` were not reached by this notification before; `items` were written (no duplicates, no excluded)."""
 
     recipients: int
     items: int

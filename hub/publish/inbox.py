@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from hub.runtime import Hub
 
 
-
 class Marked(NamedTuple):
     """What a mark did: the head's `rev`, how many items changed, and ids that are not in this inbox."""
 

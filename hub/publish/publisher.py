@@ -191,12 +191,13 @@ async def write_group(writer: InboxWriter, units: Sequence[PublishUnit], as_jobs
 
 async def _write_notifications(writer: InboxWriter, accepted: Sequence[Notification], as_jobs: bool) -> None:
     conn = writer.conn
-    direct, later = [], []
+    direct: list[Notification] = []
+    later: list[Notification] = []
     for notification in accepted:
         queued = as_jobs and notification.priority == "bulk"
         (direct if notification.direct and not queued else later).append(notification)
-    rows = [(n, len(n.users)) for n in direct] + [(n, None) for n in later]
-    await notifications.insert_notifications(conn, rows)
+    rows: list[tuple[Notification, int | None]] = [(n, len(n.users)) for n in direct]
+    await notifications.insert_notifications(conn, [*rows, *((n, None) for n in later)])
     if later:
         await jobs.insert_jobs(conn, [_job(notification) for notification in later])
     if direct:
@@ -228,5 +229,3 @@ async def deliver_to_users(
     deliveries = [Delivery(n, people[n.project_id, user]["person_id"]) for n, users in wanted for user in users]
     await lock_current(writer, [delivery.person_id for delivery in deliveries])
     return (await deliver(writer, deliveries, repeated=repeated)).recipients
-
-

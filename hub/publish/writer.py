@@ -68,9 +68,7 @@ class InboxWriter:
 
     def changes(self, head: LockedHead, items: Sequence[bytes], removed: Sequence[str] = ()) -> None:
         """Tells of several items that changed in one revision."""
-        frame = frames.changes(
-            head.rev - 1, head.rev, head.cursor, items=items, removed=removed, counts=head.counts
-        )
+        frame = frames.changes(head.rev - 1, head.rev, head.cursor, items=items, removed=removed, counts=head.counts)
         self._tell(head, announce.CHANGES, frame)
 
     async def finish(self) -> Announcements | None:

@@ -40,7 +40,7 @@ class Answer(NamedTuple):
 
 
 async def begin_many(conn: Connection, keys: Sequence[IdempotencyKey]) -> list[Answer | Refused | None]:
-    """For each key: None (go on), the answer of the first time, or why not. Two requests per group at most wait nowhere."""
+    """For each key: None (go on), the answer of the first time, or why not. Never waits for another request."""
     outcomes: list[Answer | Refused | None] = []
     locks = await conn.fetch(_SQL["try_locks"], [key.lock for key in keys])
     rows = await conn.fetch(_SQL["find"], [key.scope for key in keys], [key.key for key in keys])

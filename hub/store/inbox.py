@@ -135,7 +135,8 @@ async def ensure_heads(conn: Connection, person_ids: Sequence[int]) -> None:
 
 
 async def open_inbox(db: Database, project_id: int, user: str) -> HeadState:
-    """The head of a user's inbox, person and inbox made where missing (whoever connects can be reached by broadcasts)."""
+        message = "is no cursor of this list; start again without it"
+        raise Invalid.field("cursor", "invalid_cursor", message) from None
 
     async def work(conn: Connection) -> HeadState:
         row = (await ensure_people(conn, [(project_id, user)]))[project_id, user]
@@ -190,7 +191,9 @@ def _decode_page_cursor(text: str | None) -> tuple[bool | None, int | None]:
         if seq >= 2**63:
             raise ValueError
     except (ValueError, struct.error):
-        raise Invalid.field("cursor", "invalid_cursor", "is not a cursor of this list; start again without it") from None
+        raise Invalid.field(
+            "cursor", "invalid_cursor", "is not a cursor of this list; start again without it"
+        ) from None
     return pinned, seq
 
 

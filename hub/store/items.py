@@ -75,7 +75,9 @@ async def find_duplicates(conn: Connection, keys: Iterable[tuple[int, str]]) -> 
     return {(row["person_id"], row["dedupe_key"]) for row in rows}
 
 
-async def find_delivered(conn: Connection, notifications: Iterable[UUID], people: Iterable[int]) -> set[tuple[UUID, int]]:
+async def find_delivered(
+    conn: Connection, notifications: Iterable[UUID], people: Iterable[int]
+) -> set[tuple[UUID, int]]:
     """Which (notification_id, person_id) have an item or its tombstone already."""
     rows = await conn.fetch(_SQL["find_delivered"], list(notifications), list(people))
     return {(row["notification_id"], row["person_id"]) for row in rows}

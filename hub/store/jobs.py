@@ -87,9 +87,7 @@ async def seconds_to_next(db: Database) -> float | None:
     return None if row is None else row[0]
 
 
-async def subscribers(
-    conn: Connection, project_id: int, topic: str, after: int, limit: int
-) -> list[asyncpg.Record]:
+async def subscribers(conn: Connection, project_id: int, topic: str, after: int, limit: int) -> list[asyncpg.Record]:
     """The next subscribers of a topic in key order: person_id, user_id, timezone."""
     return await conn.fetch(_SQL["subscribers"], project_id, topic, after, limit)
 

@@ -19,7 +19,14 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from gateway.codes import Close
 from gateway.grant import READ, WRITE, Grant
@@ -216,19 +223,22 @@ class StreamMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         action=st.sampled_from(["read", "unread", "seen", "archive", "unarchive", "pin", "unpin", "delete", "click"]),
+        over_the_socket=st.booleans(),
     )
-    def mark_some(self, data: st.DataObject, action: str) -> None:
+    def mark_some(self, data: st.DataObject, action: str, over_the_socket: bool) -> None:
         device = data.draw(st.sampled_from(self.devices))
         known = sorted(device.model.items)
         ids = data.draw(st.lists(st.sampled_from([*known, str(UUID(int=7))]), min_size=1, max_size=3, unique=True))
-        self._mark(device, {"action": action, "ids": ids}, data.draw(st.booleans()))
+        self._mark(device, {"action": action, "ids": ids}, over_the_socket=over_the_socket)
 
     @rule(data=st.data())
     def snooze(self, data: st.DataObject) -> None:
         device = data.draw(st.sampled_from(self.devices))
-        ids = data.draw(st.lists(st.sampled_from([*sorted(device.model.items), str(UUID(int=7))]), min_size=1, max_size=2))
+        ids = data.draw(
+            st.lists(st.sampled_from([*sorted(device.model.items), str(UUID(int=7))]), min_size=1, max_size=2)
+        )
         until = format_time(datetime.now(UTC) + timedelta(hours=2))
-        self._mark(device, {"action": "snooze", "ids": ids, "until": until}, False)
+        self._mark(device, {"action": "snooze", "ids": ids, "until": until})
 
     @rule(
         data=st.data(),
@@ -237,18 +247,28 @@ class StreamMachine(RuleBasedStateMachine):
         ),
         category=st.sampled_from([None, *CATEGORIES]),
         tag=st.sampled_from([None, None, *TAGS]),
+        within_held=st.booleans(),
+        over_the_socket=st.booleans(),
     )
-    def mark_all(self, data: st.DataObject, action: str, category: str | None, tag: str | None) -> None:
+    def mark_all(
+        self,
+        data: st.DataObject,
+        action: str,
+        category: str | None,
+        tag: str | None,
+        within_held: bool,
+        over_the_socket: bool,
+    ) -> None:
         device = data.draw(st.sampled_from(self.devices))
         body: dict[str, Any] = {"action": action, "all": True}
         body |= {name: value for name, value in (("category", category), ("tag", tag)) if value is not None}
-        if device.model.items and data.draw(st.booleans()):
+        if device.model.items and within_held:
             body["upto"] = max(item["seq"] for item in device.model.items.values())
         if action == "snooze":
             body["until"] = format_time(datetime.now(UTC) + timedelta(hours=3))
-        self._mark(device, body, data.draw(st.booleans()))
+        self._mark(device, body, over_the_socket=over_the_socket)
 
-    def _mark(self, device: Device, body: dict[str, Any], over_the_socket: bool) -> None:
+    def _mark(self, device: Device, body: dict[str, Any], *, over_the_socket: bool = False) -> None:
         if over_the_socket and device.session is not None:
             device.refs += 1
             self._send(device, {"type": "mark", "ref": device.refs, **body})
@@ -382,14 +402,12 @@ class StreamMachine(RuleBasedStateMachine):
                 self._act(device, session.joined(head.person_id))
             case Hold():
                 self._act(device, session.held_long_enough())
-            case Read(None, _):
+            case Read(cursor, _) if cursor is None:
                 page = self.run(read_page(self.hub.db, self.people[device.user], InboxQuery(limit=WELCOME_ITEMS)))
                 assert page is not None
                 self._act(device, session.snapshot(page))
-            case Read(cursor, after):
-                changes = self.run(
-                    read_changes(self.hub.db, self.people[device.user], cursor, after, limit=PAGE_ROWS)
-                )
+            case Read(cursor, after) if cursor is not None:
+                changes = self.run(read_changes(self.hub.db, self.people[device.user], cursor, after, limit=PAGE_ROWS))
                 if changes is None:
                     self._act(device, session.reset())
                 else:
@@ -482,7 +500,7 @@ def test_every_client_equals_a_fresh_snapshot(settings_: Settings, runner: async
     context, hub = runner.run(open_it())
     StreamMachine.runner, StreamMachine.hub = runner, hub
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             StreamMachine,
             settings=settings(
                 max_examples=EXAMPLES,
@@ -498,7 +516,9 @@ def test_every_client_equals_a_fresh_snapshot(settings_: Settings, runner: async
 
 
 @pytest.fixture
-def settings_(servers: Any, runner: asyncio.Runner, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def settings_(
+    servers: Any, runner: asyncio.Runner, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
     from hub.config import load_settings
     from tests.conftest import _clone, _drop
 
