@@ -1,0 +1,1 @@
+"""The API for backends: one file per resource, its schemas beside it."""

@@ -40,7 +40,8 @@ class Authority:
 
     def known_key(self, key: str) -> KeyRow | None:
         """The key, if it was looked up within the last second; asks nobody."""
-        return self._keys.peek(hash_key(key))
+        row = self._keys.peek(hash_key(key))
+        return row if row is not None and self._is_usable(row) else None
 
     async def api_key(self, key: str) -> KeyRow:
         """What the API key stands for.
@@ -50,9 +51,12 @@ class Authority:
         """
         if _KEY_FORM.fullmatch(key) or (self._dev and key == DEV_KEY):
             row = await self._keys.get(hash_key(key))
-            if row is not None and (row.project_name != DEV_PROJECT or self._dev):
+            if row is not None and self._is_usable(row):
                 return row
         raise Unauthenticated("The API key is not valid: it does not exist, or was revoked, or has expired.")
+
+    def _is_usable(self, row: KeyRow) -> bool:
+        return self._dev or row.project_name != DEV_PROJECT
 
     async def project(self, name: str) -> ProjectRow | None:
         """The project of that name, as it was a second ago or later; `dev` only in `hub dev`."""

@@ -157,6 +157,12 @@ def _pattern(pattern: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$", **more})
 
 
+def _true(value: object) -> bool:
+    if value is not True:
+        raise _error("invalid_value", "must be true")
+    return True
+
+
 Name: TypeAlias = Annotated[
     str,
     AfterValidator(_name),
@@ -192,11 +198,20 @@ Phone: TypeAlias = Annotated[
 Locale: TypeAlias = Annotated[
     str, _matching(_LOCALE, "invalid_locale", "must be a BCP 47 tag such as de or pt-BR"), _pattern(_LOCALE_PATTERN)
 ]
+Language: TypeAlias = Annotated[
+    str,
+    _matching(
+        re.compile(f"default|{_LOCALE_PATTERN}"), "invalid_locale", "must be a BCP 47 tag such as de, or `default`"
+    ),
+    _pattern(f"default|{_LOCALE_PATTERN}"),
+]
+"""Names a text of a map by language."""
 Timezone: TypeAlias = Annotated[
     str,
     AfterValidator(_timezone),
     WithJsonSchema({"type": "string", "maxLength": 64, "description": "IANA name", "examples": ["Europe/Berlin"]}),
 ]
+AlwaysTrue: TypeAlias = Annotated[bool, BeforeValidator(_true), WithJsonSchema({"const": True})]
 JsonObject: TypeAlias = Annotated[
     dict[str, Any], AfterValidator(_data), Field(description="Any JSON object; at most 16 KiB as compact JSON.")
 ]

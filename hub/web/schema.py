@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,6 +29,9 @@ _CODES = {
     "union_tag_invalid": "invalid_value",
     "union_tag_not_found": "invalid_type",
 }
+
+
+_SHOULD = re.compile(r"^(?:Input|String|List|Dictionary|Value) should")
 
 
 class Schema(Generic[T]):
@@ -67,7 +71,7 @@ def translate(error: ValidationError, prefix: str = "") -> Invalid:
 def _field_error(entry: ErrorDetails, prefix: str) -> FieldError:
     kind = entry["type"]
     loc = entry["loc"]
-    # Branches of a union carry a tag in angle brackets, which is no part of the caller's document.
+    # Branches of a union carry a tag in angle brackets, keys of a map `[key]`: no part of the caller's document.
     steps = [str(step) for i, step in enumerate(loc) if i == len(loc) - 1 or not _is_tag(step)]
     if steps and _is_tag(steps[-1]) and kind != "extra_forbidden":
         steps.pop()
@@ -81,10 +85,10 @@ def _field_error(entry: ErrorDetails, prefix: str) -> FieldError:
     elif kind == "missing":
         message = "is required"
     else:
-        message = entry["msg"].replace("Input should be", "must be").replace("Input should", "must")
-        message = message.replace("a valid dictionary", "an object").replace("valid list", "list")
+        message = _SHOULD.sub("must", entry["msg"]).replace(" after validation", "")
+        message = message.replace("a valid dictionary", "an object")
     return FieldError(prefix + path if path else prefix.rstrip("."), code, message)
 
 
 def _is_tag(step: int | str) -> bool:
-    return isinstance(step, str) and step.startswith("<") and step.endswith(">")
+    return isinstance(step, str) and (step == "[key]" or (step.startswith("<") and step.endswith(">")))

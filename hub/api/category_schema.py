@@ -1,0 +1,125 @@
+"""The policy of a category, as the contract writes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias
+
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
+
+from hub.api.documents import STRICT
+from hub.exceptions import FieldError, Invalid
+from hub.store.categories import GENERAL_POLICY
+from hub.web.fields import DurationText, parse_duration
+from hub.web.schema import Schema
+
+Channel: TypeAlias = Literal["in_app", "web_push", "email"]
+Condition: TypeAlias = Literal["always", "offline", "away", "undelivered", "unseen", "unread"]
+
+Step = TypedDict(
+    "Step",
+    {
+        "channel": Channel,
+        "after": NotRequired[Annotated[DurationText, Field(description="Counts from dispatch; at once when absent.")]],
+        "if": NotRequired[Annotated[Condition, Field(description="`always` when absent.")]],
+    },
+)
+with_config(STRICT)(Step)  # `if` is a word of Python, so this one cannot be written as a class
+
+
+@with_config(STRICT)
+class Retry(TypedDict):
+    """The budget of a delivery, in attempts and in time."""
+
+    max_attempts: NotRequired[Annotated[int, Field(ge=1, le=100)]]
+    max_age: NotRequired[DurationText]
+
+
+@with_config(STRICT)
+class Cap(TypedDict):
+    """At most `limit` in any window of `per`."""
+
+    limit: Annotated[int, Field(ge=1, le=100_000)]
+    per: DurationText
+    overflow: NotRequired[Literal["drop", "digest"]]
+
+
+@with_config(STRICT)
+class Digest(TypedDict):
+    """What is gathered into one message, and for how long."""
+
+    key: NotRequired[Annotated[str, Field(min_length=1, max_length=1_000)]]
+    window: NotRequired[DurationText]
+    mode: NotRequired[Literal["fixed", "sliding", "schedule"]]
+    max_window: NotRequired[DurationText]
+    first: NotRequired[Literal["now", "hold"]]
+
+
+@with_config(STRICT)
+class Category(TypedDict):
+    """A policy. All of it may be left out."""
+
+    description: NotRequired[Annotated[str, Field(max_length=1_000)]]
+    priority: NotRequired[Literal["critical", "normal", "bulk"]]
+    default: NotRequired[Literal["opted_in", "opted_out", "required"]]
+    kind: NotRequired[Literal["transactional", "marketing"]]
+    ladder: NotRequired[Annotated[list[Step], Field(min_length=1, max_length=10)]]
+    retry: NotRequired[Retry]
+    cap: NotRequired[Cap]
+    quiet_hours: NotRequired[Literal["respect", "ignore"]]
+    retention: NotRequired[DurationText]
+    digest: NotRequired[Digest]
+
+
+class CategoryDocument(TypedDict):
+    """A stored category."""
+
+    category: str
+    description: NotRequired[str]
+    priority: Literal["critical", "normal", "bulk"]
+    default: Literal["opted_in", "opted_out", "required"]
+    kind: Literal["transactional", "marketing"]
+    ladder: list[Step]
+    retry: NotRequired[Retry]
+    cap: NotRequired[Cap]
+    quiet_hours: NotRequired[Literal["respect", "ignore"]]
+    retention: NotRequired[str]
+    digest: NotRequired[Digest]
+
+
+class CategoryPage(TypedDict):
+    items: list[CategoryDocument]
+    next_cursor: str | None
+
+
+CATEGORY = Schema(Category)
+_DEFAULTS = {name: GENERAL_POLICY[name] for name in ("priority", "default", "kind", "ladder")}
+
+
+def complete(body: Category) -> dict[str, Any]:
+    """The policy to store: with defaults filled in.
+
+    Raises:
+        Invalid: fields that contradict each other.
+    """
+    policy: dict[str, Any] = {**_DEFAULTS, **body}
+    errors: list[FieldError] = []
+    if policy["kind"] == "marketing" and policy["default"] == "required":
+        errors.append(FieldError("default", "not_allowed", "people must be able to leave marketing"))
+    digest = policy.get("digest")
+    if digest is not None:
+        if digest.get("mode", "fixed") != "schedule" and "window" not in digest:
+            errors.append(FieldError("digest.window", "required", "is required unless the mode is schedule"))
+        elif {"window", "max_window"} <= digest.keys() and parse_duration(digest["max_window"]) < parse_duration(
+            digest["window"]
+        ):
+            errors.append(FieldError("digest.max_window", "out_of_range", "must not be shorter than the window"))
+    for path in ("cap.per", "retry.max_age", "retention", "digest.window", "digest.max_window"):
+        value: Any = policy
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is not None and not parse_duration(value):
+            errors.append(FieldError(path, "out_of_range", "must be longer than nothing"))
+    if errors:
+        raise Invalid("; ".join(f"{e.path}: {e.message}" for e in errors), errors=tuple(errors))
+    return policy
