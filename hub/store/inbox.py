@@ -135,8 +135,7 @@ async def ensure_heads(conn: Connection, person_ids: Sequence[int]) -> None:
 
 
 async def open_inbox(db: Database, project_id: int, user: str) -> HeadState:
-        message = "is no cursor of this list; start again without it"
-        raise Invalid.field("cursor", "invalid_cursor", message) from None
+    """The head of a user's inbox, made where missing: whoever connects can be reached by broadcasts."""
 
     async def work(conn: Connection) -> HeadState:
         row = (await ensure_people(conn, [(project_id, user)]))[project_id, user]
