@@ -422,7 +422,7 @@ class Session:
             if message.epoch == self.epoch:
                 if message.rev <= self.rev:
                     return ()
-                if message.payload:
+                if message.rev == self.rev + 1 and message.payload:
                     self.rev = message.rev
                     return (message,)
             self._buffer = [message]
