@@ -13,9 +13,12 @@ Any number of workers may run: claims skip what others hold, and every step is o
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 import structlog
 
+from hub.bus.announce import fleet_channel
+from hub.bus.subscribe import Subscriber
 from hub.publish.inbox import settle_due
 from hub.publish.jobs import LeaseLost, run_chunk
 from hub.publish.reannounce import reannounce
@@ -42,12 +45,30 @@ class Worker:
             Loop("outbox", self._outbox, 1.0),
             Loop("upkeep", self._upkeep, 60.0),
         ]
+        self._subscriber = Subscriber(
+            hub.settings.redis_url.get_secret_value(),
+            control=f"{fleet_channel(hub.installation)}:{secrets.token_hex(8)}",
+            publish=hub.redis.publish,
+            on_message=lambda _name, _payload: self.wake(),
+            on_gap=self.wake,
+            probe_seconds=hub.settings.probe_seconds,
+        )
 
     async def run(self) -> None:
         """Returns after `stop()`, when every step under way has ended. Cancelling is safe: transactions roll back."""
-        async with asyncio.TaskGroup() as group:
-            for loop in self.loops:
-                group.create_task(loop.run(), name=f"worker-{loop.name}")
+        self._subscriber.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(self._listen(), name="worker-listen")
+                loops = [group.create_task(loop.run(), name=f"worker-{loop.name}") for loop in self.loops]
+                await asyncio.wait(loops)
+                listening.cancel()
+        finally:
+            await self._subscriber.close()
+
+    async def _listen(self) -> None:
+        """Wake-ups only save the rest of a poll's second: while Redis is away the loops poll."""
+        await self._subscriber.subscribe(fleet_channel(self._hub.installation).encode("ascii"))
 
     def stop(self) -> None:
         for loop in self.loops:
