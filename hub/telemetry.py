@@ -28,9 +28,9 @@ _SECRET_FIELDS = frozenset(
 )
 # Order matters: what names its secret first, then secrets that are known by their own shape.
 _SECRET_TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?i)(\b(?:access_)?token(?:=|%3D))[^&\s\\\"'#<>]+"), rf"\1{_HIDDEN}"),
+    (re.compile(r"(?i)(token(?:=|%3D))[^&\s\\\"'#<>]+"), rf"\1{_HIDDEN}"),
     (
-        re.compile(r"(?i)(\bauthorization['\"]?\s*[:=,]\s*b?['\"]?)(?:(?:bearer|basic)\s+)?[^\s\\'\",})]+"),
+        re.compile(r"(?i)(authorization\\*['\"]?\s*[:=,]\s*(?:b?\\*['\"])?)(?:(?:bearer|basic)\s+)?[^\s\\'\",})]+"),
         rf"\1{_HIDDEN}",
     ),
     (re.compile(r"(?i)(\bbearer\s+)[\w.~+/=-]{8,}"), rf"\1{_HIDDEN}"),

@@ -91,12 +91,18 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 async def run_roles(
-    settings: Settings, roles: Roles, listener: socket.socket, *, on_ready: Callable[[], None] = lambda: None
+    settings: Settings,
+    roles: Roles,
+    listener: socket.socket,
+    *,
+    prepare: Callable[[Hub], Awaitable[None]] | None = None,
+    on_ready: Callable[[], Awaitable[None]],
 ) -> None:
     """Serve until SIGINT or SIGTERM, then stop in order. Closes `listener`.
 
     Args:
-        on_ready: Called once, when the process can serve.
+        prepare: Called with the open runtime, before anything serves.
+        on_ready: Called once, when requests are answered.
 
     Raises:
         Unreachable: Postgres does not answer at the start.
@@ -104,11 +110,15 @@ async def run_roles(
     """
     with contextlib.closing(listener):
         async with open_hub(settings, role=str(roles)) as hub:
+            if prepare is not None:
+                await prepare(hub)
             await _Process(hub, roles, listener, on_ready).run()
 
 
 class _Process:
-    def __init__(self, hub: Hub, roles: Roles, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, hub: Hub, roles: Roles, listener: socket.socket, on_ready: Callable[[], Awaitable[None]]
+    ) -> None:
         self._hub = hub
         self._listener = listener
         self._on_ready = on_ready
@@ -142,7 +152,7 @@ class _Process:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*gc.get_threshold()[:2], _GC_GENERATION_2)
-        self._on_ready()
+        await self._on_ready()
 
     async def _drain(self) -> None:
         if self._gateway is not None:

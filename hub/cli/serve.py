@@ -29,7 +29,7 @@ def _command(name: str, roles: Roles, port: int, help_text: str) -> click.Comman
         listener = listen_on(host, port)
         address = address_of(listener)
 
-        def ready() -> None:
+        async def ready() -> None:
             log.info("serving", role=name, address=address)
             if as_json:
                 show({"role": name, "url": address, "pid": os.getpid()}, "", as_json=True)

@@ -61,6 +61,8 @@ class Postgres:
     Owner: `Servers`. Not safe for concurrent calls; every method may be called in any state.
     """
 
+    name = "Postgres"
+
     def __init__(self, home: Path, password: str, *, durable: bool, options: Mapping[str, str]) -> None:
         self._home = home
         self._data = home / "postgres"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from hub.local.directory import LocalDirectory
 from hub.local.postgres import Postgres
 from hub.local.valkey import Valkey
+
+_LOOK_SECONDS = 0.25  # between looks at whether the servers run; a look costs two system calls
 
 
 class Servers:
@@ -59,6 +62,19 @@ class Servers:
     async def stop(self) -> None:
         """Shut both down cleanly; may be called twice."""
         await asyncio.gather(self._postgres.stop(), self._valkey.stop())
+
+    async def keep_running(self, restarted: Callable[[str], None]) -> NoReturn:
+        """Start again whatever ends by itself, telling `restarted` its name; for ever. Safe to cancel.
+
+        Raises:
+            LocalError: It does not start again.
+        """
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for server in (self._postgres, self._valkey):
+                if server.process is not None and server.process.poll() is not None:
+                    restarted(server.name)
+                    await server.start()
 
     async def start_postgres(self) -> None:
         """On the port it had. Raises LocalError."""

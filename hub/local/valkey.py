@@ -50,6 +50,8 @@ class Valkey:
     Owner: `Servers`. Not safe for concurrent calls; every method may be called in any state.
     """
 
+    name = "Valkey"
+
     def __init__(self, home: Path, password: str, *, durable: bool, options: Mapping[str, str]) -> None:
         self._home = home
         self._data = home / "valkey"

@@ -1,0 +1,325 @@
+"""Examines an installation and says what to mend: what `hub doctor` runs.
+
+Reads only, unless `fix` is asked for; then counts that do not fit their items are set right, as a revision of their
+own, so that connected clients hear of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import aiohttp
+import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from hub.bus.client import create_redis
+from hub.config import Settings, is_loopback, unknown_variables
+from hub.exceptions import HubError, Unreachable
+from hub.model.counts import Counts
+from hub.publish.writer import InboxWriter, change_inboxes
+from hub.runtime import open_hub
+from hub.store import outbox
+from hub.store.database import Database, describe
+from hub.store.migrate import pending
+from hub.store.projects import DEV_PROJECT
+from hub.store.sql import load
+
+_SQL = load("doctor")
+_OLDEST_POSTGRES = 150000  # server_version_num
+_CLOCK_WARN_SECONDS, _CLOCK_FAIL_SECONDS = 1.0, 30.0  # tokens have 60 s of leeway between two clocks
+_OVERDUE_SECONDS = 30.0  # workers look every second or two
+_SECRET_LETTERS = 12  # 32 random characters of hex show 14 different ones on average; fewer than 12 once in 20
+_BATCH_PEOPLE = 500  # per statement, which stays far below its time-out
+_MEND_PEOPLE = 50  # heads locked at once
+_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+class State(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARN = "warn"  # works, but somebody should know
+    FAIL = "fail"
+    UNREACHABLE = "unreachable"  # a server did not answer, so that what needs it was not examined
+
+
+class Finding(NamedTuple):
+    """One check: what was found and, unless all is well, what mends it."""
+
+    check: str
+    state: State
+    detail: str
+    mend: str | None = None
+
+
+async def examine(settings: Settings, *, people: int | None, fix: bool = False) -> AsyncIterator[Finding]:
+    """Run all checks, in the order in which to mend things.
+
+    Args:
+        people: How many inboxes to recount, from a random one on; None: all.
+        fix: Set wrong counts right.
+    """
+    for finding in _check_settings(settings):
+        yield finding
+    yield await _check_public_url(settings)
+    async for finding in _check_redis(settings):
+        yield finding
+    url = settings.database_url.get_secret_value()
+    try:
+        started = time.perf_counter()
+        db = await Database.connect(url, size=2, application="hub-doctor")
+    except Unreachable as error:
+        yield Finding("database", State.UNREACHABLE, str(error), "Start Postgres, or correct HUB_DATABASE_URL.")
+        return
+    try:
+        yield await _check_server(db, url, time.perf_counter() - started)
+        yield await _check_clock(db)
+        schema = await _check_schema(db)
+        yield schema
+        if schema.state is State.OK:
+            async for finding in _check_contents(db, settings, people=people, fix=fix):
+                yield finding
+    finally:
+        await db.close()
+
+
+async def _check_contents(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncIterator[Finding]:
+    for finding in await _check_credentials(db, settings):
+        yield finding
+    yield await _check_outbox(db)
+    yield await _check_jobs(db)
+    async for finding in _check_inboxes(db, settings, people=people, fix=fix):
+        yield finding
+
+
+def _check_settings(settings: Settings) -> list[Finding]:
+    findings = []
+    unknown = unknown_variables()
+    if unknown:
+        mend = "Correct the names, or remove them; docs/operations.md lists those that are read."
+        findings.append(Finding("settings", State.WARN, f"Nothing reads {', '.join(unknown)}.", mend))
+    else:
+        findings.append(Finding("settings", State.OK, "All are valid, and every HUB_* name is known."))
+    if len(set(settings.secret.get_secret_value())) < _SECRET_LETTERS:
+        detail = "HUB_SECRET does not look random, and it signs every token."
+        findings.append(Finding("secret", State.FAIL, detail, "Set it to the output of: openssl rand -base64 48"))
+    else:
+        findings.append(Finding("secret", State.OK, "Long enough, and looks random."))
+    return findings
+
+
+async def _check_public_url(settings: Settings) -> Finding:
+    url = settings.public_url
+    if url is None:
+        detail = "HUB_PUBLIC_URL is not set: the hub does not know how people reach it."
+        return Finding("public_url", State.WARN, detail, "Set it. Example: HUB_PUBLIC_URL=https://hub.example.com")
+    if url.startswith("http://") and not is_loopback(url):
+        detail = f"{url} is not encrypted: tokens can be read on the way."
+        return Finding("public_url", State.FAIL, detail, "Serve it over https, and set HUB_PUBLIC_URL to that.")
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as session,
+            session.get(f"{url.rstrip('/')}/readyz") as answer,
+        ):
+            if answer.status == 200:
+                return Finding("public_url", State.OK, f"{url} is ready.")
+            detail = f"{url}/readyz answers {answer.status}."
+    except (aiohttp.ClientError, OSError) as error:
+        detail = f"{url} does not answer from here: {str(error) or 'no answer in time'}"
+    return Finding("public_url", State.WARN, detail, "Start the hub, or correct HUB_PUBLIC_URL or the proxy.")
+
+
+async def _check_redis(settings: Settings) -> AsyncIterator[Finding]:
+    redis = create_redis(settings.redis_url.get_secret_value())
+    try:
+        started = time.perf_counter()
+        await redis.ping()
+        took = (time.perf_counter() - started) * 1000
+        await redis.publish("hub:doctor", b"")
+        yield Finding("redis", State.OK, f"Answers in {took:.0f} ms.")
+        yield await _check_redis_memory(redis)
+    except (RedisError, OSError) as error:
+        detail = (
+            f"Redis does not answer: {type(error).__name__}: {error}. Nothing is lost, but everything arrives late."
+        )
+        yield Finding("redis", State.UNREACHABLE, detail, "Start Redis, or correct HUB_REDIS_URL.")
+    finally:
+        await redis.aclose()
+
+
+async def _check_redis_memory(redis: Redis) -> Finding:
+    try:
+        policy = await _redis_setting(redis, "maxmemory-policy")
+        durable = await _redis_setting(redis, "appendonly") == "yes" or await _redis_setting(redis, "save") != ""
+    except ResponseError:
+        return Finding("redis_memory", State.OK, "Its settings are not shown to us; a managed server's usually fit.")
+    if policy.startswith("allkeys"):
+        detail = f"maxmemory-policy is {policy}: under pressure it forgets who is connected."
+        return Finding("redis_memory", State.FAIL, detail, "Set maxmemory-policy noeviction.")
+    if not durable:
+        detail = "It keeps nothing over a restart. That loses no notification; presence is unknown for a minute."
+        return Finding("redis_memory", State.WARN, detail, "Set appendonly yes, if that matters.")
+    return Finding("redis_memory", State.OK, "Evicts nothing that is needed, and keeps its data over a restart.")
+
+
+async def _redis_setting(redis: Redis, name: str) -> str:
+    found: Any = await redis.config_get(name)
+    value = found.get(name, b"")
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+async def _check_server(db: Database, url: str, seconds: float) -> Finding:
+    row = await db.fetchrow(_SQL["server"])
+    assert row is not None
+    found = f"PostgreSQL {row['version']} at {describe(url)}"
+    if row["version_number"] < _OLDEST_POSTGRES:
+        return Finding("database", State.FAIL, f"{found} is too old.", "Use PostgreSQL 15 or newer.")
+    if row["fsync"] == "off":
+        return Finding("database", State.FAIL, f"{found} runs with fsync off: a power cut loses it.", "Set fsync = on.")
+    if row["synchronous_commit"] == "off":
+        detail = f"{found} has synchronous_commit off: a crash loses what was answered with 202 moments before."
+        return Finding("database", State.FAIL, detail, "Set synchronous_commit = on.")
+    if row["autovacuum"] == "off":
+        detail = f"{found} has autovacuum off: inbox heads and the outbox bloat within hours."
+        return Finding("database", State.FAIL, detail, "Set autovacuum = on.")
+    detail = f"{found}, connected in {seconds * 1000:.0f} ms, {row['max_connections']} connections allowed."
+    return Finding("database", State.OK, detail)
+
+
+async def _check_clock(db: Database) -> Finding:
+    skew = None
+    for _ in range(3):  # the quickest of three: the answer's way back counts as skew
+        before = time.perf_counter()
+        row = await db.fetchrow(_SQL["clock"])
+        assert row is not None
+        way = (time.perf_counter() - before) / 2
+        found = (datetime.now(UTC) - row[0]).total_seconds() - way
+        skew = found if skew is None or abs(found) < abs(skew) else skew
+    assert skew is not None
+    detail = f"This machine is {abs(skew):.2f} s {'ahead of' if skew > 0 else 'behind'} the database."
+    if abs(skew) < _CLOCK_WARN_SECONDS:
+        return Finding("clock", State.OK, detail)
+    state = State.WARN if abs(skew) < _CLOCK_FAIL_SECONDS else State.FAIL
+    return Finding("clock", state, detail, "Run a time service (chrony, systemd-timesyncd) on both.")
+
+
+async def _check_schema(db: Database) -> Finding:
+    try:
+        async with db.acquire() as conn:
+            missing = await pending(conn)
+    except HubError as error:
+        return Finding("schema", State.FAIL, str(error), "Install the release that fits the database.")
+    if missing:
+        return Finding("schema", State.FAIL, f"Not applied: {', '.join(missing)}.", "Run: hub migrate")
+    return Finding("schema", State.OK, "Up to date.")
+
+
+async def _check_credentials(db: Database, settings: Settings) -> list[Finding]:
+    row = await db.fetchrow(_SQL["credentials"], DEV_PROJECT)
+    assert row is not None
+    findings = []
+    if row["projects"] == 0:
+        findings.append(Finding("projects", State.FAIL, "There is no project.", "Run: hub project create default"))
+    elif not row["has_key"]:
+        detail = "No API key works: no backend can publish."
+        findings.append(Finding("keys", State.WARN, detail, "Run: hub key create"))
+    else:
+        findings.append(Finding("keys", State.OK, f"{row['projects']} project(s), and keys that work."))
+    if row["has_dev"] and not settings.dev:
+        detail = (
+            "`hub dev` ran on this database: it has the project `dev`. Its key is refused here, so it does no harm."
+        )
+        findings.append(Finding("dev_project", State.WARN, detail, "Keep `hub dev --external` off this database."))
+    return findings
+
+
+async def _check_outbox(db: Database) -> Finding:
+    async with db.acquire() as conn:
+        row = await outbox.age(conn)
+    if row["oldest_seconds"] < _OVERDUE_SECONDS:
+        return Finding("outbox", State.OK, f"{row['rows']} announcement(s) under way.")
+    detail = f"{row['rows']} announcement(s) wait, the oldest for {row['oldest_seconds']:.0f} s: clients hear late."
+    return Finding("outbox", State.FAIL, detail, "Run a worker (hub worker), and see that Redis answers.")
+
+
+async def _check_jobs(db: Database) -> Finding:
+    row = await db.fetchrow(_SQL["overdue_jobs"])
+    assert row is not None
+    if not row["waiting"] or row["oldest"] < _OVERDUE_SECONDS:
+        return Finding("jobs", State.OK, f"{row['waiting']} job(s) due.")
+    detail = f"{row['waiting']} job(s) are due and nobody has taken them up, the oldest for {row['oldest']:.0f} s."
+    return Finding("jobs", State.FAIL, detail, "Run a worker: hub worker")
+
+
+async def _check_inboxes(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncIterator[Finding]:
+    examined, wrong_counts, wrong_revs = await _inspect(db, people)
+    if wrong_revs:
+        detail = f"{len(wrong_revs)} of {examined} inboxes have changes newer than their head: {_some(wrong_revs)}."
+        yield Finding("revisions", State.FAIL, detail, "This is a bug of the hub: report it.")
+    else:
+        yield Finding("revisions", State.OK, f"{examined} inboxes are consistent.")
+    if not wrong_counts:
+        yield Finding("counts", State.OK, f"{examined} inboxes recounted, all right.")
+    elif fix:
+        mended = await _mend(settings, wrong_counts)
+        yield Finding("counts", State.OK, f"{examined} inboxes recounted, {mended} set right: {_some(wrong_counts)}.")
+    else:
+        detail = f"{len(wrong_counts)} of {examined} inboxes have wrong counts: {_some(wrong_counts)}."
+        yield Finding("counts", State.FAIL, detail, "Run: hub doctor --fix (and report it: counts must not drift).")
+
+
+def _some(people: list[int]) -> str:
+    shown = ", ".join(str(person_id) for person_id in people[:5])
+    return f"person_id {shown}{', …' if len(people) > 5 else ''}"
+
+
+async def _inspect(db: Database, people: int | None) -> tuple[int, list[int], list[int]]:
+    """How many inboxes were examined; whose counts, and whose revisions, are wrong."""
+    after = 0
+    if people is not None:
+        row = await db.fetchrow(_SQL["some_person"])
+        assert row is not None
+        after = max(0, row[0] - people)
+    examined = 0
+    wrong_counts: list[int] = []
+    wrong_revs: list[int] = []
+    while people is None or examined < people:
+        size = _BATCH_PEOPLE if people is None else min(_BATCH_PEOPLE, people - examined)
+        rows: list[asyncpg.Record] = await db.fetch(_SQL["inspect_heads"], after, size)
+        if not rows:
+            break
+        examined += len(rows)
+        after = rows[-1]["person_id"]
+        wrong_counts += [row["person_id"] for row in rows if row["wrong_counts"]]
+        wrong_revs += [row["person_id"] for row in rows if row["wrong_rev"]]
+    return examined, wrong_counts, wrong_revs
+
+
+async def _mend(settings: Settings, people: list[int]) -> int:
+    """Set counts right under the heads' locks; how many were still wrong then."""
+    mended = 0
+    async with open_hub(settings, role="doctor") as hub:
+        for start in range(0, len(people), _MEND_PEOPLE):
+            chunk = people[start : start + _MEND_PEOPLE]
+            mended += await change_inboxes(hub, lambda writer, chunk=chunk: _mend_chunk(writer, chunk))  # type: ignore[misc]
+    return mended
+
+
+async def _mend_chunk(writer: InboxWriter, people: list[int]) -> int:
+    heads = {head.person.person_id: head for head in await writer.lock(people)}
+    rows = await writer.conn.fetch(_SQL["count_items"], list(heads))
+    mended = 0
+    for row in rows:
+        head = heads[row["person_id"]]
+        right = Counts(row["unseen"], row["unread"], row["total"])
+        if head.counts != right:
+            head.next_rev()
+            head.counts = right
+            writer.changes(head, [])
+            mended += 1
+    return mended
