@@ -15,7 +15,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 import structlog
@@ -298,8 +298,7 @@ class _Link(asyncio.Protocol):
             self._transport.write(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows one word
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
