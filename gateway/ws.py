@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
 import uuid_utils
@@ -79,8 +79,7 @@ class WebSocket(Connection, asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
         self._peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
