@@ -1,66 +1,159 @@
-"""Real processes of ours: as which user, whether they live, until when to wait."""
+"""Real processes of the hub: started, killed, started again, on ports they keep."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-import pwd
+import signal
+import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from functools import cache
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-import pytest
+import aiohttp
 
-ROOT = Path(__file__).resolve().parents[2]
+from hub.local.servers import Servers, local_servers
 
-
-def clean_environment(**variables: str) -> dict[str, str]:
-    """This environment without the hub's variables."""
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("HUB_")}, **variables}
+START_SECONDS = 30.0  # on a machine that does something else beside
 
 
-@cache
-def as_other_user() -> tuple[tuple[str, ...], int | None]:
-    """What to put before a command so that an unprivileged user runs it, and that user's id; nothing when we are one.
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
-    The interpreter often lives under a closed home directory. The user then gets the capability to read and search
-    everything: it still owns and writes nothing of root's. Skips the test, and says so, where that is not possible.
-    """
-    if os.geteuid() != 0:
-        return (), None
-    nobody = pwd.getpwnam("nobody")
-    drop = ("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
-    reading = (*drop, "--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search")
-    for prefix in (drop, reading):
-        check = [*prefix, sys.executable, "-c", "import asyncpg, hub.local, redis"]
+
+class Process:
+    """One `hub ROLE`. Ends with the test, however the test ends: it dies with its parent's pipe."""
+
+    def __init__(self, role: str, environment: Mapping[str, str], directory: Path, port: int | None = None) -> None:
+        self.role = role
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = environment
+        self._directory = directory
+        self._popen: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+
+    @property
+    def log(self) -> Path:
+        return self._directory / f"{self.role}-{self.port}.log"
+
+    @property
+    def running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._popen is not None
+        return self._popen.pid
+
+    async def start(self) -> None:
+        """Returns once it says that it is ready."""
+        self.starts += 1
+        with self.log.open("ab") as log:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "hub.cli", self.role, "--port", str(self.port)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                env={**_clean_environment(), **self._environment},
+            )
+        async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
+            while not await self._ready(session):
+                assert self.running, f"{self.role} ended: {self.log.read_text('utf-8')[-2000:]}"
+                await asyncio.sleep(0.05)
+
+    async def _ready(self, session: aiohttp.ClientSession) -> bool:
         try:
-            if subprocess.run(check, cwd=ROOT, capture_output=True, check=False).returncode == 0:
-                return prefix, nobody.pw_uid
-        except FileNotFoundError:
-            break
-    pytest.skip(f"as root only: user nobody cannot run {sys.executable}")
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that ended and was not collected yet does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
+            async with session.get(f"{self.url}/healthz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
             return False
-        return subprocess.run(["ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0
-    except ProcessLookupError:
-        return False
-    return state not in "ZX"
+
+    def kill(self) -> None:
+        """kill -9, and waits until it is gone."""
+        if self._popen is not None:
+            self._popen.kill()
+            self._popen.wait()
+
+    async def terminate(self) -> int:
+        """SIGTERM; its exit status once it has drained."""
+        assert self._popen is not None
+        self._popen.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self._popen.wait, 60)
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
-    """Wait for something that nobody announces; fails naming it."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds:.0f} s: {what}")
-        await asyncio.sleep(0.01)
+def _clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+
+
+class Deployment:
+    """Servers and processes of one installation, with the key of an admin."""
+
+    def __init__(self, servers: Servers, environment: dict[str, str], directory: Path) -> None:
+        self.servers = servers
+        self.environment = environment
+        self.directory = directory
+        self.processes: list[Process] = []
+        self.key = ""
+
+    def of(self, role: str) -> list[Process]:
+        return [process for process in self.processes if process.role == role]
+
+    async def add(self, role: str) -> Process:
+        process = Process(role, self.environment, self.directory)
+        self.processes.append(process)
+        await process.start()
+        return process
+
+    async def command(self, *words: str) -> Any:
+        """Runs a command of the hub with `--json`; what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "hub.cli",
+            *words,
+            "--json",
+            cwd=self.directory,
+            env={**_clean_environment(), **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode("utf-8")
+        return json.loads(output)
+
+    def kill_all(self) -> None:
+        for process in self.processes:
+            process.kill()
+
+
+@asynccontextmanager
+async def deployment(
+    directory: Path, *, apis: int = 1, gateways: int = 1, workers: int = 1, **environment: str
+) -> AsyncIterator[Deployment]:
+    """Servers of its own and processes on them, all gone afterwards."""
+    async with AsyncExitStack() as stack:
+        servers = await stack.enter_async_context(local_servers(directory / ".hub", durable=False))
+        settings = {
+            "HUB_DATABASE_URL": servers.database_url,
+            "HUB_REDIS_URL": servers.redis_url,
+            "HUB_SECRET": servers.secret,
+            "HUB_LOG_FORMAT": "json",
+            **environment,
+        }
+        running = Deployment(servers, settings, directory)
+        stack.callback(running.kill_all)
+        await running.command("migrate")
+        running.key = (await running.command("key", "create", "--scopes", "admin"))["key"]
+        async with asyncio.TaskGroup() as starting:
+            for role, count in (("api", apis), ("gateway", gateways), ("worker", workers)):
+                for _ in range(count):
+                    starting.create_task(running.add(role))
+        yield running
