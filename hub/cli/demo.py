@@ -1,4 +1,4 @@
-"""The demo page of `hub dev`: the files of `web-widget/demo`, at `/`."""
+"""The demo of `hub dev`: the files of `web-widget/demo` under `/demo/`, its page at `/`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Demo:
         self._app = app
         folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
         files = [] if folder is None else [path for path in folder.rglob("*") if path.is_file()]
-        self._files = {f"/{path.relative_to(folder).as_posix()}": path for path in files if folder is not None}
-        if "/index.html" in self._files:
-            self._files["/"] = self._files["/index.html"]
+        self._files = {f"/demo/{path.relative_to(folder).as_posix()}": path for path in files if folder is not None}
+        if "/demo/index.html" in self._files:
+            self._files["/"] = self._files["/demo/index.html"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         file = self._files.get(scope.get("path", "")) if scope["type"] == "http" else None

@@ -148,7 +148,7 @@ async def _wait_until_ready(address: str) -> None:
 
 
 def _greeting(address: str) -> str:
-    body = '{"recipients": ["alice"], "title": "Hello from curl"}'
+    body = '{"recipients": ["ada"], "title": "Hello from curl"}'
     headers = f"-H 'Authorization: Bearer {DEV_KEY}' -H 'Content-Type: application/json'"
     return f"""
   The hub runs. Ctrl-C stops it; its data stay in .hub/

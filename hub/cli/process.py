@@ -20,14 +20,17 @@ from dataclasses import dataclass
 import uvicorn
 
 from gateway.server import GatewayApp, create_gateway
-from hub.api.app import create_api
+from hub.api.app import api_routes, create_api
+from hub.api.context import Api
 from hub.config import Settings, unknown_variables
 from hub.exceptions import HubError
 from hub.runtime import Hub, open_hub
 from hub.telemetry import configure_logging, get_logger
 from hub.web.app import WebApp
 from hub.web.asgi import ASGIApp, Receive, Scope, Send
+from hub.web.documentation import Documentation
 from hub.web.health import HealthRoutes
+from hub.web.routing import Route
 from workers.worker import Worker
 
 log = get_logger("hub")
@@ -122,10 +125,12 @@ class _Process:
         self._hub = hub
         self._listener = listener
         self._on_ready = on_ready
-        self._gateway = create_gateway(hub) if roles.gateway else None
-        self._worker = Worker(hub) if roles.worker else None
         self._draining = False
-        app = _compose(hub, roles, self._gateway, lambda: self._draining)
+        self._gateway = create_gateway(hub) if roles.gateway else None
+        self._api = create_api(hub, described=self._gateway_routes, draining=self._is_draining) if roles.api else None
+        self._worker = Worker(hub) if roles.worker else None
+        app = self._compose()
+        app = app if roles.front is None else roles.front(app)
         self._server = _Server(_configure(hub.settings, app, self._gateway), self._started, self._drain)
 
     async def run(self) -> None:
@@ -143,6 +148,8 @@ class _Process:
                 if self._worker is not None and worker is not None:
                     self._worker.stop()
                     await _finish(worker)
+                if self._api is not None:
+                    await self._api.close()
                 if self._gateway is not None:
                     await self._gateway.close()
         if unasked:
@@ -154,7 +161,20 @@ class _Process:
         gc.set_threshold(*gc.get_threshold()[:2], _GC_GENERATION_2)
         await self._on_ready()
 
+    def _compose(self) -> ASGIApp:
+        if self._api is not None:
+            return self._api if self._gateway is None else _ByPath(self._api, self._gateway)
+        return self._gateway if self._gateway is not None else _health(self._hub, self._is_draining)
+
+    def _gateway_routes(self) -> list[Route]:
+        return (self._gateway or create_gateway(self._hub)).routes
+
+    def _is_draining(self) -> bool:
+        return self._draining
+
     async def _drain(self) -> None:
+        if self._api is not None:
+            self._api.drain()
         if self._gateway is not None:
             await self._gateway.drain()
 
@@ -235,21 +255,18 @@ def _configure(settings: Settings, app: ASGIApp, gateway: GatewayApp | None) -> 
     )
 
 
-def _compose(hub: Hub, roles: Roles, gateway: GatewayApp | None, draining: Callable[[], bool]) -> ASGIApp:
-    app: ASGIApp
-    if roles.api:
-        app = create_api(hub) if gateway is None else _ByPath(create_api(hub), gateway)
-    elif gateway is not None:
-        app = gateway
-    else:
-        token = hub.settings.metrics_token
-        health = HealthRoutes(
-            {"postgres": hub.db.ping, "redis": hub.redis.ping},
-            draining=draining,
-            metrics_token=token.get_secret_value() if token else None,
-        )
-        app = WebApp(health.routes())
-    return app if roles.front is None else roles.front(app)
+def _health(hub: Hub, draining: Callable[[], bool]) -> ASGIApp:
+    """What a worker answers over HTTP; like every role it serves the document of the whole."""
+    token = hub.settings.metrics_token
+    operation = HealthRoutes(
+        {"postgres": hub.db.ping, "redis": hub.redis.ping},
+        draining=draining,
+        metrics_token=token.get_secret_value() if token else None,
+    ).routes()
+    documentation = Documentation(
+        lambda: [*api_routes(Api(hub)), *create_gateway(hub).routes, *operation], server_url=hub.settings.public_url
+    )
+    return WebApp([*operation, *documentation.routes()])
 
 
 class _ByPath:
@@ -261,8 +278,8 @@ class _ByPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
-        # The gateway's readiness knows of draining and of its own subscriptions, beside what the api needs.
-        ours = path == "/v1/inbox" or path.startswith(("/v1/inbox/", "/widget/")) or path == "/readyz"
+        # The gateway's readiness knows of its subscriptions, beside what the api needs.
+        ours = path in ("/v1/inbox", "/asyncapi.json", "/readyz") or path.startswith(("/v1/inbox/", "/widget/"))
         await (self._gateway if ours else self._api)(scope, receive, send)
 
 
