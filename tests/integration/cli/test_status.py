@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.cli import _COMMANDS, DONE, FAILED, UNREACHABLE, USAGE, run
 from hub.local.process import free_port
@@ -39,11 +45,19 @@ SERVED = [
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No settings, an empty directory, and afterwards the logging there was: commands set up their own."""
     for name in list(os.environ):
         if name.startswith("HUB_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -205,8 +219,6 @@ def test_what_cannot_be_done_fails(command: list[str], configured: None, capsys:
 
 
 def test_a_taken_port_is_one_sentence(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for command in ("serve", "api", "gateway", "worker", "dev"):
@@ -254,9 +266,6 @@ def test_projects_and_keys_from_the_command_line(configured: None, capsys: pytes
 def test_public_keys_are_added_replaced_and_removed(
     configured: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     def pem(name: str) -> str:
         key = Ed25519PrivateKey.generate().public_key()
         (tmp_path / name).write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))

@@ -23,7 +23,7 @@ from hub.exceptions import LocalError
 from hub.local import Servers, local_servers
 from hub.local import binaries as binaries_module
 from hub.local.process import children_of, is_ours
-from tests.support.processes import ROOT, alive, as_other_user, clean_environment, until
+from tests.support.system import ROOT, alive, as_other_user, clean_environment, until
 
 # Holds the servers of argv[1] open until it is told to end, and prints what runs.
 HOLDER = """
