@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.support.chaos import Chaos, run
-from tests.support.processes import deployment
+from tests.support.fleet import deployment
 
 RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "soak.json"
 PAUSE_SECONDS = (2.0, 8.0)  # of ordinary life between two deaths

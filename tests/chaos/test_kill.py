@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.support.chaos import Chaos, check, run
-from tests.support.processes import deployment
+from tests.support.fleet import deployment
 
 PEOPLE = 50
 PER_SECOND = 40.0

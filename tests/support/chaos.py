@@ -19,8 +19,8 @@ from typing import Any
 import aiohttp
 import yarl
 
+from tests.support.fleet import Deployment, Process
 from tests.support.live_client import EventStreamClient, LiveClient, WebSocketClient
-from tests.support.processes import Deployment, Process
 
 SETTLE_SECONDS = 90.0  # a reconciliation is every 40 s, reconnects and leases add to it
 

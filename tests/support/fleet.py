@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 
 from hub.local.servers import Servers, local_servers
+from tests.support.system import clean_environment
 
 START_SECONDS = 30.0  # on a machine that does something else beside
 
@@ -62,7 +62,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
-                env={**_clean_environment(), **self._environment},
+                env={**clean_environment(), **self._environment},
             )
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while not await self._ready(session):
@@ -87,10 +87,6 @@ class Process:
         assert self._popen is not None
         self._popen.send_signal(signal.SIGTERM)
         return await asyncio.to_thread(self._popen.wait, 60)
-
-
-def _clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
 
 
 class Deployment:
@@ -121,7 +117,7 @@ class Deployment:
             *words,
             "--json",
             cwd=self.directory,
-            env={**_clean_environment(), **self.environment},
+            env={**clean_environment(), **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
