@@ -201,12 +201,10 @@ class WebApp:
             log.error("request failed", request_id=request.id, method=request.method, route=path, exc_info=error)
 
     def _headers(self, request: Request) -> Headers:
-        headers: Headers = [*_COMMON, (b"x-request-id", request.id.encode("latin-1"))]
-        if request.raw_path.startswith(b"/v1/"):
-            allowance = request.allowance
-            if allowance is None:
-                allowance = self.refusals.peek(request.address, REFUSALS_PER_SECOND)
-            headers += allowance.headers()
+        allowance = request.allowance
+        if allowance is None:
+            allowance = self.refusals.peek(request.address, REFUSALS_PER_SECOND)
+        headers: Headers = [*_COMMON, (b"x-request-id", request.id.encode("latin-1")), *allowance.headers()]
         origin = request.header(b"origin")
         if origin is not None:
             headers += self._origins.cors_headers(origin, request.header(b"host"))

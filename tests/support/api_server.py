@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -59,12 +60,12 @@ class Caller:
         path: str,
         body: Any = None,
         *,
-        raw: bytes | None = None,
+        raw: bytes | AsyncIterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One call; `path` goes over the wire as it is, `body` as JSON, `raw` as it is."""
+        """One call; `path` goes over the wire as it is, `body` as JSON, `raw` as it is: bytes, or chunks."""
         given = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
-        data = raw
+        data: Any = io.BytesIO(raw) if isinstance(raw, bytes) else raw
         if body is not None:
             data = msgspec.json.encode(body)
             given["Content-Type"] = "application/json"

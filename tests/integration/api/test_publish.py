@@ -98,7 +98,7 @@ async def test_a_batch_answers_each_by_its_index(call: Caller) -> None:
 
 
 async def test_a_batch_of_nothing_valid_is_remembered_too(call: Caller) -> None:
-    body = {"notifications": [{}]}
+    body: dict[str, Any] = {"notifications": [{}]}
     headers = {"Idempotency-Key": "b"}
     first = await call("POST", "/v1/notifications/batch", body, headers=headers)
     again = await call("POST", "/v1/notifications/batch", body, headers=headers)
@@ -111,7 +111,11 @@ async def test_list_filters_and_pages(call: Caller) -> None:
     await call("PUT", "/v1/categories/news", {"priority": "bulk"})
     ids = []
     for index in range(5):
-        body = {"recipients": [f"u{index % 2}"], "title": str(index), "category": "news" if index < 3 else "general"}
+        body: dict[str, Any] = {
+            "recipients": [f"u{index % 2}"],
+            "title": str(index),
+            "category": "news" if index < 3 else "general",
+        }
         ids.append((await call("POST", "/v1/notifications", body)).json["id"])
     page = (await call("GET", "/v1/notifications?limit=2")).json
     assert [item["id"] for item in page["items"]] == ids[:2:-1]
