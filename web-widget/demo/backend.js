@@ -1,6 +1,6 @@
 /**
- * What a page's own backend would do: publish, and ask for a client token for the person who is signed in. Only here, with
- * the dev key, does a browser do it.
+ * What a page's own backend would do: publish, and ask for a client token for the person who is signed in. Only here,
+ * with the dev key, does a browser do it.
  */
 
 /** @import { Frame } from "../src/hub-state.js" */
@@ -17,7 +17,7 @@ export class Backend {
    * @returns {Promise<string>}
    */
   async takeToken(user) {
-    const { ok, status, answer } = await this.#post(`/v1/users/${encodeURIComponent(user)}/tokens`, {});
+    const { ok, status, answer } = await this.#call("POST", `/v1/users/${encodeURIComponent(user)}/tokens`, {});
     if (!ok) throw new Error(`no token for ${user}: HTTP ${status}`);
     return answer.token;
   }
@@ -27,22 +27,39 @@ export class Backend {
    * @returns {Promise<{ok: boolean, status: number, answer: Record<string, any>}>}
    */
   publish(body) {
-    return this.#post("/v1/notifications", body);
+    return this.#call("POST", "/v1/notifications", body);
   }
 
   /**
-   * @param {string} path
-   * @param {Record<string, any>} body
+   * Store the categories that are not there yet; a policy that somebody made for one stays.
+   * @param {Iterable<string>} wanted
+   * @returns {Promise<string[]>} all that are there now
    */
-  async #post(path, body) {
+  async takeCategories(wanted) {
+    const { answer } = await this.#call("GET", "/v1/categories?limit=100");
+    const there = new Set((answer.items ?? []).map((/** @type {{category: string}} */ item) => item.category));
+    for (const category of wanted) {
+      if (there.has(category)) continue;
+      const { ok } = await this.#call("PUT", `/v1/categories/${encodeURIComponent(category)}`, {});
+      if (ok) there.add(category);
+    }
+    return [...there];
+  }
+
+  /**
+   * @param {"GET" | "POST" | "PUT"} method
+   * @param {string} path
+   * @param {Record<string, any>} [body]
+   */
+  async #call(method, path, body) {
     const text = JSON.stringify(body);
-    this.onTraffic("out", { type: `POST ${path}`, ...body }, text.length);
+    this.onTraffic("out", { ...body, type: `${method} ${path}` }, text?.length ?? 0);
     const headers = { Authorization: `Bearer ${this.key}`, "Content-Type": "application/json" };
-    const response = await fetch(path, { method: "POST", headers, body: text });
+    const response = await fetch(path, { method, headers, body: text });
     const answered = await response.text();
     const answer = JSON.parse(answered);
     const shown = "token" in answer ? { ...answer, token: "…" } : answer;
-    this.onTraffic("in", { type: String(response.status), ...shown }, answered.length);
+    this.onTraffic("in", { ...shown, type: String(response.status) }, answered.length);
     return { ok: response.ok, status: response.status, answer };
   }
 }

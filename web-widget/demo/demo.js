@@ -1,7 +1,7 @@
 /**
- * The demo that `hub dev` serves at `/`: a form that publishes, one screen per person, each with a client and a connection
- * of its own, and the wire between them. Everything is real; only the tokens come straight from the dev key, which a real
- * page never holds: its backend asks for them.
+ * The demo that `hub dev` serves at `/`: a form that publishes, one screen per person, each with a client and a
+ * connection of its own, and the wire between them. Everything is real; only the tokens come straight from the dev key,
+ * which a real page never holds: its backend asks for them.
  */
 
 import { Backend } from "./backend.js";
@@ -15,7 +15,11 @@ const NAMES = { ada: "Ada", grace: "Grace", edsger: "Edsger" };
 /** @returns {{user: string, name: string, lane: string}[]} */
 function people() {
   const wanted = new URLSearchParams(location.search).get("people") ?? "ada,grace";
-  const users = wanted.split(",").map((user) => user.trim()).filter(Boolean).slice(0, 3);
+  const users = wanted
+    .split(",")
+    .map((user) => user.trim())
+    .filter(Boolean)
+    .slice(0, 3);
   return users.map((user, at) => {
     const name = NAMES[user] ?? user;
     const screens = users.filter((other) => other === user).length;

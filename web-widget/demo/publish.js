@@ -14,20 +14,40 @@ const FIELDS = ["title", "body", "category", "priority", "collapse_key", "action
 const PRESETS = [
   {
     label: "Order",
-    body: { title: "Your order is on its way", body: "Two parcels, arriving Tuesday between 9 and 12.", category: "orders", action_url: "https://example.com/orders/1024" },
+    body: {
+      title: "Your order is on its way",
+      body: "Two parcels, arriving Tuesday between 9 and 12.",
+      category: "orders",
+      action_url: "https://example.com/orders/1024",
+    },
   },
   {
     label: "Build",
-    body: { title: "main is red", body: "3 of 1,204 tests fail since a41f0c7.", category: "builds", priority: "critical", collapse_key: "build/main" },
+    body: {
+      title: "main is red",
+      body: "3 of 1,204 tests fail since a41f0c7.",
+      category: "builds",
+      priority: "critical",
+      collapse_key: "build/main",
+    },
   },
   {
     label: "Comment",
-    body: { title: "Margaret mentioned you", body: "“Could you look at the landing sequence again?”", category: "comments" },
+    body: {
+      title: "Margaret mentioned you",
+      body: "“Could you look at the landing sequence again?”",
+      category: "comments",
+    },
   },
   {
     label: "Everyone",
     all: true,
-    body: { title: "Maintenance on Sunday", body: "Read-only from 02:00 to 02:15 UTC.", category: "status", priority: "bulk" },
+    body: {
+      title: "Maintenance on Sunday",
+      body: "Read-only from 02:00 to 02:15 UTC.",
+      category: "status",
+      priority: "bulk",
+    },
   },
 ];
 
@@ -78,6 +98,18 @@ export class PublishForm {
       setTimeout(() => (copy.textContent = "Copy"), 1500);
     });
     this.#fill(/** @type {Preset} */ (PRESETS[0]));
+    void this.#takeCategories();
+  }
+
+  async #takeCategories() {
+    const examples = PRESETS.map(({ body }) => body.category ?? "general");
+    const categories = await this.#backend.takeCategories(examples).catch(() => examples);
+    const list = /** @type {HTMLElement} */ (this.#form.querySelector("datalist"));
+    for (const category of categories) {
+      const option = document.createElement("option");
+      option.value = category;
+      list.append(option);
+    }
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
- * The wire: every frame and call as an arrow between the one who sent it and the one who got it, newest first. A row opens
- * to the JSON itself.
+ * The wire: every frame and call as an arrow between the one who sent it and the one who got it, newest first. A row
+ * opens to the JSON itself.
  */
 
 import { paintJson, span } from "./paint.js";
@@ -27,7 +27,16 @@ const GROUPS = {
   heartbeat: "Heartbeat",
 };
 /** @type {Record<string, keyof typeof GROUPS>} */
-const GROUP_OF = { mark: "marks", ok: "marks", error: "marks", seen: "receipts", ack: "receipts", state: "receipts", ping: "heartbeat", pong: "heartbeat" };
+const GROUP_OF = {
+  mark: "marks",
+  ok: "marks",
+  error: "marks",
+  seen: "receipts",
+  ack: "receipts",
+  state: "receipts",
+  ping: "heartbeat",
+  pong: "heartbeat",
+};
 
 export class Wire {
   /** @type {(text: string) => void} */
@@ -56,7 +65,8 @@ export class Wire {
     });
     head.append(span("clock", "Time"), names, span("type", "Frame"), span("summary", ""), span("size", "Size"));
     log.append(head);
-    for (const [group, label] of Object.entries(GROUPS)) filters.append(this.#filter(group, label, group !== "heartbeat"));
+    for (const [group, label] of Object.entries(GROUPS))
+      filters.append(this.#filter(group, label, group !== "heartbeat"));
     lanes.slice(2).forEach((lane, at) => {
       const button = this.#filter(`lane-${at}`, lane, true);
       button.dataset.hue = String(at);
@@ -120,7 +130,13 @@ export class Wire {
     const line = element("summary", "passage");
     const type = span("type", frame.type.replace(" /v1/", " /"));
     if (place > HUB) type.dataset.hue = String(place - 2);
-    line.append(span("clock", clock(at)), lanes, type, span("summary", summary(frame)), span("size", size ? sized(size) : ""));
+    line.append(
+      span("clock", clock(at)),
+      lanes,
+      type,
+      span("summary", summary(frame)),
+      span("size", size ? sized(size) : ""),
+    );
     row.append(line);
     row.addEventListener("toggle", () => {
       if (row.children.length > 1) return;
@@ -138,7 +154,11 @@ export class Wire {
  */
 export function summary(frame) {
   const unread = frame.counts ? ` · ${frame.counts.unread} unread` : "";
-  const what = frame.all ? `all up to ${frame.upto}` : frame.ids ? `${frame.ids.length} ${frame.ids.length === 1 ? "item" : "items"}` : "";
+  const what = frame.all
+    ? `all up to ${frame.upto}`
+    : frame.ids
+      ? `${frame.ids.length} ${frame.ids.length === 1 ? "item" : "items"}`
+      : "";
   switch (frame.type) {
     case "hello":
       return frame.cursor ? "resume from a cursor" : "no cursor: send me everything";
@@ -171,13 +191,18 @@ export function summary(frame) {
     case "POST /v1/inbox/mark":
       return `${frame.action} ${what}`;
     case "POST /v1/inbox/receipts":
-      return Object.entries(frame).filter(([field]) => field !== "type" && field !== "connection").map((pair) => pair.join(" ")).join(", ");
+      return Object.entries(frame)
+        .filter(([field]) => field !== "type" && field !== "connection")
+        .map((pair) => pair.join(" "))
+        .join(", ");
     case "201":
       return `token, good until ${frame.expires_at}`;
     case "202":
       return `accepted · ${frame.recipients ?? "…"} ${frame.recipients === 1 ? "recipient" : "recipients"}`;
     default:
-      return frame.rev === undefined ? (frame.detail ?? "") : `rev ${frame.rev}`;
+      if (frame.detail) return frame.detail;
+      if (Array.isArray(frame.items)) return `${frame.items.length} items`;
+      return frame.category ?? (frame.rev === undefined ? "" : `rev ${frame.rev}`);
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * Is somebody there? Active means a visible page that somebody used within `IDLE_SECONDS`; everything else is idle. Where
- * there is no document (a server, a worker) the answer is always active. The network's `online` event is watched here too.
+ * Is somebody there? Active means a visible page that somebody used within `IDLE_SECONDS`; everything else is idle.
+ * Where there is no document (a server, a worker) the answer is always active. The network's `online` event is watched
+ * here too.
  */
 
 import { IDLE_SECONDS } from "./hub-policy.js";
@@ -10,7 +11,8 @@ import { IDLE_SECONDS } from "./hub-policy.js";
 const USES = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "focus"];
 
 /**
- * @param {{onChange: (state: Activity) => void, onReturn: () => void}} events `onReturn`: the network or the page is back
+ * @param {{onChange: (state: Activity) => void, onReturn: () => void}} events `onReturn`: the network or the page is
+ *   back
  * @returns {{state: Activity, stop: () => void}} `state` is the present one; `stop` removes every listener
  */
 export function watchActivity({ onChange, onReturn }) {

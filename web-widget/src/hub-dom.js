@@ -1,6 +1,6 @@
 /**
- * Making elements without ever making HTML: text goes in as text, links pass an allow-list, nothing is a Trusted Types sink
- * and nothing needs `unsafe-inline`.
+ * Making elements without ever making HTML: text goes in as text, links pass an allow-list, nothing is a Trusted Types
+ * sink and nothing needs `unsafe-inline`.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -10,8 +10,8 @@ const IMAGE_SCHEMES = new Set(["https:", "http:"]);
 /**
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
- * @param {Record<string, string | boolean | null | undefined | ((event: any) => void)>} [attributes] a function listens to the
- *   event of its name; true is an empty attribute, false, null and undefined are none
+ * @param {Record<string, string | boolean | null | undefined | ((event: any) => void)>} [attributes] a function listens
+ *   to the event of its name; true is an empty attribute, false, null and undefined are none
  * @param {(Node | string | null)[]} children strings become text nodes
  * @returns {HTMLElementTagNameMap[T]}
  */

@@ -39,7 +39,8 @@ export class Row {
     this.title = link
       ? h("a", { class: "title", href: link, ...target, click: activate, auxclick: activate })
       : h("button", { class: "title", type: "button", click: activate });
-    if (item.priority === "critical") this.title.append(h("span", { class: "only-read-aloud" }, `${look.messages.critical}: `));
+    if (item.priority === "critical")
+      this.title.append(h("span", { class: "only-read-aloud" }, `${look.messages.critical}: `));
     this.title.append(item.title);
     this.#time = h("time", { datetime: item.created_at, title: new Date(item.created_at).toLocaleString() });
     this.#pin = h("span", { class: "pin" }, icon(PIN), h("span", { class: "only-read-aloud" }, look.messages.pinned));
@@ -48,7 +49,9 @@ export class Row {
       { class: "toggle", type: "button", part: "toggle", click: () => events.onToggle(this.item) },
       icon(CHECK),
     );
-    const actions = (item.actions ?? []).map((action) => actionControl(action, target, (event) => events.onAction(this.item, action, event)));
+    const actions = (item.actions ?? []).map((action) =>
+      actionControl(action, target, (event) => events.onAction(this.item, action, event)),
+    );
     this.element = h(
       "li",
       { class: "row", part: "item", "data-id": item.id },
@@ -68,7 +71,8 @@ export class Row {
   }
 
   /**
-   * Show the item as it is now. Its content never changes under one id except by a new revision, which builds a new row.
+   * Show the item as it is now. Its content never changes under one id except by a new revision, which builds a new
+   * row.
    * @param {Item} item
    * @returns {boolean} false when the content is another: build a new row
    */
@@ -105,11 +109,21 @@ export class Row {
 /** @param {Item} item the face of who did it, else the first letter of what it is about */
 function avatar(item) {
   const name = item.actor?.name ?? item.actor?.id ?? item.category;
-  const element = h("span", { class: "avatar", part: "avatar", "aria-hidden": "true" }, [...name][0]?.toUpperCase() ?? "");
+  const element = h(
+    "span",
+    { class: "avatar", part: "avatar", "aria-hidden": "true" },
+    [...name][0]?.toUpperCase() ?? "",
+  );
   element.style.setProperty("--_hue", String(hue(name)));
   const address = safeImage(item.actor?.avatar_url);
   if (address) {
-    const image = h("img", { src: address, alt: "", loading: "lazy", referrerpolicy: "no-referrer", error: () => image.remove() });
+    const image = h("img", {
+      src: address,
+      alt: "",
+      loading: "lazy",
+      referrerpolicy: "no-referrer",
+      error: () => image.remove(),
+    });
     element.append(image);
   }
   return element;

@@ -7,13 +7,14 @@
  *       document.querySelector("hub-inbox").getToken = async () => (await fetch("/hub-token")).text();
  *     </script>
  *
- * Attributes: `hub` (address; the page's origin if absent), `theme` (`light`, `dark`; else the page's color-scheme), `open`,
- * `keep-open` (a click elsewhere does not close it), `badge="unseen"` (counts unseen instead of unread), `target` (of links),
- * `lang`. Properties: `getToken`, `client` (a HubClient of the page's own, then the page starts and stops it), `messages`.
- * Events: `hub-activate` and `hub-action` (cancelable: the link is not followed), `hub-opened`, `hub-closed`, `hub-arrived`.
- * Parts: bell, badge, panel, header, list, item, avatar, toggle, action.
+ * Attributes: `hub` (address; the page's origin if absent), `theme` (`light`, `dark`; else the page's color-scheme),
+ * `open`, `keep-open` (a click elsewhere does not close it), `badge="unseen"` (counts unseen instead of unread),
+ * `target` (of links), `lang`. Properties: `getToken`, `client` (a HubClient of the page's own, then the page starts
+ * and stops it), `messages`. Events: `hub-activate` and `hub-action` (cancelable: the link is not followed),
+ * `hub-opened`, `hub-closed`, `hub-arrived`. Parts: bell, badge, panel, header, list, item, avatar, toggle, action.
  *
- * Text is set as text, never as HTML, and links pass an allow-list. Works under `style-src 'self'` and `trusted-types 'none'`.
+ * Text is set as text, never as HTML, and links pass an allow-list. Works under `style-src 'self'` and `trusted-types
+ * 'none'`.
  */
 
 import { HubClient } from "./hub-client.js";
@@ -30,7 +31,12 @@ export { HubClient };
 
 const BELL = ["M6 9.5a6 6 0 0 1 12 0c0 5 2 6.5 2 6.5H4s2-1.5 2-6.5z", "M10 19.5a2.2 2.2 0 0 0 4 0"];
 const CAUGHT_UP = ["M4 13l3-8h10l3 8v5a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1z", "M4 13h5a3 3 0 0 0 6 0h5"];
-const BROKEN = ["M3 3l18 18", "M5 12.5a10 10 0 0 1 4-2.6M19 12.5a10 10 0 0 0-5-2.8", "M8.5 16a5 5 0 0 1 7 0", "M12 20h.01"];
+const BROKEN = [
+  "M3 3l18 18",
+  "M5 12.5a10 10 0 0 1 4-2.6M19 12.5a10 10 0 0 0-5-2.8",
+  "M8.5 16a5 5 0 0 1 7 0",
+  "M12 20h.01",
+];
 /** Space around the panel and between it and the bell, in CSS pixels. */
 const GAP = 8;
 /** Less room than this below the bell, in CSS pixels, and the panel opens above it. */
@@ -73,7 +79,14 @@ export class HubInbox extends Base {
   #badge = h("span", { class: "badge", part: "badge", "aria-hidden": "true", hidden: true });
   #bell = h(
     "button",
-    { class: "bell", part: "bell", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", click: () => this.toggle() },
+    {
+      class: "bell",
+      part: "bell",
+      type: "button",
+      "aria-haspopup": "dialog",
+      "aria-expanded": "false",
+      click: () => this.toggle(),
+    },
     icon(...BELL),
     this.#badge,
   );
@@ -81,7 +94,12 @@ export class HubInbox extends Base {
   #count = h("span", { class: "count", hidden: true });
   #all = h("button", { class: "all", type: "button", click: () => this.#mark({ action: "read", all: true }) });
   #banner = h("p", { class: "banner", role: "status", hidden: true });
-  #newer = h("button", { class: "newer", type: "button", hidden: true, click: () => this.#scroller.scrollTo({ top: 0, behavior: "smooth" }) });
+  #newer = h("button", {
+    class: "newer",
+    type: "button",
+    hidden: true,
+    click: () => this.#scroller.scrollTo({ top: 0, behavior: "smooth" }),
+  });
   #list = h("ul", { part: "list", role: "list" });
   #older = h("button", { class: "older", type: "button", hidden: true, click: () => this.#loadOlder() });
   #placeholder = h("div");
@@ -113,7 +131,10 @@ export class HubInbox extends Base {
     globalThis.addEventListener("resize", () => this.#place(), passive);
     globalThis.addEventListener("scroll", () => this.#place(), { ...passive, capture: true });
     const clock = setInterval(() => this.#tellTimes(), CLOCK_MS);
-    this.#undo.push(() => removals.abort(), () => clearInterval(clock));
+    this.#undo.push(
+      () => removals.abort(),
+      () => clearInterval(clock),
+    );
     this.#attach();
     this.#words();
     if (this.hasAttribute("open")) this.#shown();
@@ -139,7 +160,9 @@ export class HubInbox extends Base {
     else if (name !== "open") this.#rebuild();
   }
 
-  /** Asked for a client token whenever one is needed; setting it connects. Null, or a callback that gives null: nobody. */
+  /**
+   * Asked for a client token whenever one is needed; setting it connects. Null, or a callback that gives null: nobody.
+   */
   get getToken() {
     return this.#getToken;
   }
@@ -210,7 +233,10 @@ export class HubInbox extends Base {
     }
     const client = this.#client;
     if (client) {
-      this.#unlisten.push(client.on("change", () => this.#changed()), client.on("item", ({ item }) => this.#arrive(item)));
+      this.#unlisten.push(
+        client.on("change", () => this.#changed()),
+        client.on("item", ({ item }) => this.#arrive(item)),
+      );
       if (client === this.#ownClient) client.start();
     }
     this.#changed();

@@ -1,8 +1,9 @@
 /**
- * The two ways to the hub, one interface. A link carries parsed frames in and, on a WebSocket, frames out; it is used once:
- * opened, then closed from either side. After `close()` none of its callbacks is called again.
+ * The two ways to the hub, one interface. A link carries parsed frames in and, on a WebSocket, frames out; it is used
+ * once: opened, then closed from either side. After `close()` none of its callbacks is called again.
  *
- * The SSE link reads the stream through `fetch`, not `EventSource`, so that the token travels in a header, never in a URL.
+ * The SSE link reads the stream through `fetch`, not `EventSource`, so that the token travels in a header, never in a
+ * URL.
  */
 
 /** @import { Frame } from "./hub-state.js" */
@@ -12,7 +13,8 @@
  * @property {(frame: Frame, size: number) => void} onFrame `size` in characters, as `onSent`'s
  * @property {() => void} onAlive bytes arrived that are no frame
  * @property {(frame: Frame, size: number) => void} onSent
- * @property {(code: number, reason: string) => void} onClose once, unless closed from here; HTTP refusals come as close codes
+ * @property {(code: number, reason: string) => void} onClose once, unless closed from here; HTTP refusals come as close
+ *   codes
  */
 
 /**
@@ -25,8 +27,9 @@
 /** The close code of a connection that ended without one (RFC 6455, 7.1.5). */
 export const ABNORMAL = 1006;
 export const TOKEN_EXPIRED = 4100;
-export const TOKEN_REFUSED = 4500;
-export const ORIGIN_REFUSED = 4501;
+const TOKEN_REFUSED = 4500;
+const ORIGIN_REFUSED = 4501;
+const REVOKED = 4506;
 
 /**
  * @param {URL} url
@@ -90,7 +93,7 @@ export function openStream(url, token, events, request) {
       cache: "no-store",
       signal: abort.signal,
     });
-    if (!response.ok || !response.body) return end(...closeOfStatus(response));
+    if (!response.ok || !response.body) return end(...(await closeOfRefusal(response)));
     const feed = eventParser((event, data) => {
       if (!open) return;
       const frame = parse(data);
@@ -119,17 +122,20 @@ export function openStream(url, token, events, request) {
 }
 
 /**
- * What a refused stream means, in close codes. Only the hub's own refusals count: a proxy's 403 is a fault that may pass.
+ * What a refused stream means, in close codes. Only the hub's own refusals count: a proxy's 403 is a fault that may
+ * pass.
  * @param {Response} response
- * @returns {[number, string]}
+ * @returns {Promise<[number, string]>}
  */
-export function closeOfStatus(response) {
+export async function closeOfRefusal(response) {
   const after = Number(response.headers.get("Retry-After") ?? NaN);
   const reason = Number.isFinite(after) ? JSON.stringify({ retry_after_seconds: after }) : "";
-  const ours = response.headers.get("Content-Type")?.startsWith("application/problem+json");
-  if (ours && response.status === 401) return [TOKEN_REFUSED, ""];
-  if (ours && response.status === 403) return [ORIGIN_REFUSED, ""];
-  return [ABNORMAL, reason];
+  if (!response.headers.get("Content-Type")?.startsWith("application/problem+json")) return [ABNORMAL, reason];
+  if (response.status === 403) return [ORIGIN_REFUSED, ""];
+  if (response.status !== 401) return [ABNORMAL, reason];
+  const { code } = await response.json().catch(() => ({}));
+  if (code === "token_expired") return [TOKEN_EXPIRED, ""];
+  return [code === "token_revoked" ? REVOKED : TOKEN_REFUSED, ""];
 }
 
 /**

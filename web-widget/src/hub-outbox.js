@@ -1,6 +1,7 @@
 /**
- * What the client tells the hub: marks, which are answered one by one and repeated until they are, and receipts (ack, seen,
- * state), of which only the newest counts. It speaks over the link it is given: frames on a WebSocket, REST beside SSE.
+ * What the client tells the hub: marks, which are answered one by one and repeated until they are, and receipts (ack,
+ * seen, state), of which only the newest counts. It speaks over the link it is given: frames on a WebSocket, REST
+ * beside SSE.
  */
 
 import * as policy from "./hub-policy.js";

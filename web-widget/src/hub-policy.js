@@ -22,7 +22,9 @@ export const SOCKET_FAILURES_BEFORE_SSE = 2;
 export const LONGEST_TOKEN_SECONDS = 86_400;
 /** The most ids in one mark. */
 export const IDS_PER_MARK = 100;
-/** No key, no pointer for this long: idle. Our choice: longer than reading a paragraph, shorter than fetching a coffee. */
+/**
+ * No key, no pointer for this long: idle. Our choice: longer than reading a paragraph, shorter than fetching a coffee.
+ */
 export const IDLE_SECONDS = 120;
 
 /**
@@ -31,8 +33,8 @@ export const IDLE_SECONDS = 120;
  */
 
 /**
- * What a close code asks of the client, by range: 4500–4999 stop, everything else (4000–4499, and the codes that proxies
- * and browsers make up) reconnect.
+ * What a close code asks of the client, by range: 4500–4999 stop, everything else (4000–4499, and the codes that
+ * proxies and browsers make up) reconnect.
  * @param {number} code
  * @param {string} [reason] may be `{"retry_after_seconds": n}`
  * @returns {AfterClose}

@@ -50,7 +50,7 @@ export class Rest {
     if (response.status === 401) response = await this.#request(method, new URL(path, base), text, key, true);
     const answer = await response.text();
     const parsed = parse(answer);
-    onTraffic("in", { type: `${response.status}`, ...parsed }, answer.length);
+    onTraffic("in", { ...parsed, type: `${response.status}` }, answer.length);
     if (response.ok) return parsed;
     const problem = parsed ?? {};
     throw new HubError(problem.code ?? "http_error", problem.detail ?? `HTTP ${response.status}`, response.status);

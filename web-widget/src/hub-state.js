@@ -1,16 +1,17 @@
 /**
- * What a client knows of one person's inbox, and the only place that changes it. No I/O, no clock, no DOM: frames go in,
- * a verdict comes out, and the same frames always give the same state, so it is tested by random schedules.
+ * What a client knows of one person's inbox, and the only place that changes it. No I/O, no clock, no DOM: frames go
+ * in, a verdict comes out, and the same frames always give the same state, so it is tested by random schedules.
  *
- * The rules are the protocol's (docs/protocol.md, "Revisions"). Every change to an inbox takes the person's next revision:
+ * The rules are the protocol's (docs/protocol.md, "Revisions"). Every change to an inbox takes the person's next
+ * revision:
  *
  *     frame.rev = own + 1   apply
  *     frame.rev ≤ own       ignore
  *     frame.rev > own + 1   a gap: nothing is applied, the client sends `sync`
  *     changes               goes by `since` alone: apply when since ≤ own
  *
- * Three things never move the own revision: a REST answer, the rev in `ok`, and a mark that was made here and is not yet
- * confirmed. The last is an overlay on what is known; `view()` shows both together.
+ * Three things never move the own revision: a REST answer, the rev in `ok`, and a mark that was made here and is not
+ * yet confirmed. The last is an overlay on what is known; `view()` shows both together.
  */
 
 /**
@@ -54,7 +55,8 @@
  */
 
 /**
- * What a person does to items: to `ids` (at most 100), or to `all` up to the item `upto`, of one category or tag if given.
+ * What a person does to items: to `ids` (at most 100), or to `all` up to the item `upto`, of one category or tag if
+ * given.
  * @typedef {object} Mark
  * @property {MarkAction} action
  * @property {string[]} [ids]
@@ -164,8 +166,8 @@ export class InboxState {
   }
 
   /**
-   * Note that a REST page is being asked for. Frames that arrive until its answer are applied to it as well, because the
-   * page may have been read before them.
+   * Note that a REST page is being asked for. Frames that arrive until its answer are applied to it as well, because
+   * the page may have been read before them.
    * @returns {Reading}
    */
   beginReading() {
@@ -198,8 +200,8 @@ export class InboxState {
   }
 
   /**
-   * What to show: items that are neither archived nor snoozed, pinned first, newest first, and the counts, both with the
-   * unconfirmed marks laid over.
+   * What to show: items that are neither archived nor snoozed, pinned first, newest first, and the counts, both with
+   * the unconfirmed marks laid over.
    * @returns {{items: Item[], counts: Counts}}
    */
   view() {

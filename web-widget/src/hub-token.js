@@ -9,8 +9,6 @@ export class TokenKeeper {
   #goodUntil = 0;
   /** @type {Promise<{token: string | null, changed: boolean}> | null} */
   #asking = null;
-  /** The hub has accepted the token held now: if it is refused later, it has most likely only expired. */
-  accepted = false;
 
   /** @param {() => string | null | Promise<string | null>} getToken */
   constructor(getToken) {
@@ -44,7 +42,6 @@ export class TokenKeeper {
     const held = this.#token;
     const token = (await this.#getToken()) ?? null;
     const changed = token !== held;
-    if (changed) this.accepted = false;
     this.#token = token;
     this.#goodUntil = Date.now() + (this.renewAfter(null) ?? 0) * 1000;
     return { token, changed };

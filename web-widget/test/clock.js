@@ -1,6 +1,6 @@
 /**
- * A clock that stands still until it is told to go on: replaces the global timers and Date.now. (Node 20's own mock timers
- * lose timers that are set or cleared inside a callback.)
+ * A clock that stands still until it is told to go on: replaces the global timers and Date.now. (Node 20's own mock
+ * timers lose timers that are set or cleared inside a callback.)
  */
 export class Clock {
   #now = Date.now();

@@ -1,6 +1,6 @@
 /**
- * Two whole clients over real sockets, random schedules: published, marked, lost, cut off, restored, paged in between. When
- * it is quiet, both show what the hub lists.
+ * Two whole clients over real sockets, random schedules: published, marked, lost, cut off, restored, paged in between.
+ * When it is quiet, both show what the hub lists.
  */
 
 import assert from "node:assert/strict";
@@ -81,7 +81,22 @@ class LiveHub {
 }
 
 const ACTIONS = /** @type {MarkAction[]} */ (["seen", "read", "unread", "archive", "pin", "unpin", "click", "delete"]);
-const WHAT = ["publish", "publish", "publish", "mark", "mark", "markAll", "seen", "older", "lose", "cut", "cut", "restore", "turn", "turn"];
+const WHAT = [
+  "publish",
+  "publish",
+  "publish",
+  "mark",
+  "mark",
+  "markAll",
+  "seen",
+  "older",
+  "lose",
+  "cut",
+  "cut",
+  "restore",
+  "turn",
+  "turn",
+];
 const step = fc.record({ what: fc.constantFrom(...WHAT), which: fc.nat(1), pick: fc.nat(20) });
 
 test("over real sockets, too, both clients end with exactly what the hub lists", async () => {
@@ -112,7 +127,8 @@ test("over real sockets, too, both clients end with exactly what the hub lists",
         else if (what === "lose") live.losing += 1;
         else if (what === "cut") live.cut(pick % 2 ? 1006 : 4000);
         else if (what === "restore" && pick < 3) hub.restore();
-        else if (what === "turn") for (let turn = 0; turn < pick; turn++) await new Promise((resolve) => setImmediate(resolve));
+        else if (what === "turn")
+          for (let turn = 0; turn < pick; turn++) await new Promise((resolve) => setImmediate(resolve));
       }
       live.losing = 0;
       for (const client of clients) await until(() => client.snapshot.status === "live", "live");

@@ -132,7 +132,7 @@ test("the stream's last event says how to go on", async () => {
   assert.equal(client.snapshot.stopped?.code, 4506);
 });
 
-test("a stream refused with 401 gets one fresh token if the old one was good before, else that is the end", async () => {
+test("a stream whose token has expired gets a fresh one, and a refused token is the end", async () => {
   const claims = Buffer.from(JSON.stringify({ exp: Date.now() / 1000 + 3600 })).toString("base64url");
   let asked = 0;
   const first = await connect({ transport: "sse", getToken: () => `${++asked}.${claims}.x` });
@@ -142,7 +142,8 @@ test("a stream refused with 401 gets one fresh token if the old one was good bef
   second.answer(401, { code: "token_expired" });
   const third = await stream();
   assert.notEqual(third.headers.authorization, second.headers.authorization);
-  third.answer(401, { code: "token_invalid" });
+  assert.equal(asked, 2);
+  third.answer(401, { code: "token_refused" });
   await until(() => client.snapshot.status === "stopped", "stopped");
 });
 

@@ -126,7 +126,12 @@ test("a lost connection resumes from the cursor and repeats the ack", async () =
   await first.frame("ack");
   first.close(4000, '{"retry_after_seconds": 0}');
   const second = await server.connections.next();
-  assert.deepEqual(await second.frames.next(), { type: "hello", token: "secret", cursor: hub.cursor(1), state: "active" });
+  assert.deepEqual(await second.frames.next(), {
+    type: "hello",
+    token: "secret",
+    cursor: hub.cursor(1),
+    state: "active",
+  });
   hub.publish();
   second.send(WELCOME);
   /** @type {boolean[]} */
@@ -248,7 +253,7 @@ test("backoff grows from failure to failure and begins anew after 30 s of a stab
   let connection = await goLive({ random: () => 1 });
   const waited = async () => {
     await status("waiting");
-    const seconds = (/** @type {number} */ (client.snapshot.retryAt) - Date.now()) / 1000;
+    const seconds = /** @type {number} */ (client.snapshot.retryAt - Date.now()) / 1000;
     clock.pass(seconds);
     connection = await server.connections.next();
     await connection.frame("hello");
@@ -361,7 +366,10 @@ test("older pages come over REST, and frames that overtake the answer are applie
   await until(() => client.snapshot.rev === 6, "rev 6");
   request.answer(200, page);
   assert.equal(await loading, true);
-  assert.deepEqual(client.snapshot.items.map((item) => item.id), ["item-000005", "item-000004", "item-000002"]);
+  assert.deepEqual(
+    client.snapshot.items.map((item) => item.id),
+    ["item-000005", "item-000004", "item-000002"],
+  );
   const last = client.loadOlder();
   const again = await server.requests.next();
   again.answer(200, hub.page(again.url.searchParams.get("cursor")));

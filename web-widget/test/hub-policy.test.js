@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { closeOfStatus, eventParser } from "../src/hub-link.js";
+import { closeOfRefusal, eventParser } from "../src/hub-link.js";
 import { afterClose, backoffSeconds, renewAfterSeconds } from "../src/hub-policy.js";
 
 /** @param {object} claims */
@@ -12,7 +12,9 @@ const NOW = 1_800_000_000_000;
 
 test("close codes say by range what to do", () => {
   for (const code of [4500, 4501, 4503, 4504, 4506, 4999]) assert.equal(afterClose(code).then, "stop", `${code}`);
-  const passing = [1000, 1001, 1005, 1006, 1008, 1011, 1012, 1013, 4000, 4001, 4002, 4003, 4004, 4005, 4006, 4100, 4499];
+  const passing = [
+    1000, 1001, 1005, 1006, 1008, 1011, 1012, 1013, 4000, 4001, 4002, 4003, 4004, 4005, 4006, 4100, 4499,
+  ];
   for (const code of passing) assert.equal(afterClose(code).then, "reconnect", `${code}`);
   assert.equal(afterClose(4100).freshToken, true);
   assert.equal(afterClose(4000).freshToken, false);
@@ -28,7 +30,10 @@ test("a reason may say how long to wait, and nothing else in it does", () => {
 test("backoff is full jitter under a ceiling that doubles up to 30 s", () => {
   const ceilings = [0, 1, 2, 3, 4, 5, 6, 7, 5000].map((attempt) => backoffSeconds(attempt, () => 1));
   assert.deepEqual(ceilings, [0.5, 1, 2, 4, 8, 16, 30, 30, 30]);
-  assert.equal(backoffSeconds(9, () => 0), 0);
+  assert.equal(
+    backoffSeconds(9, () => 0),
+    0,
+  );
 });
 
 test("a token is renewed in its last minute, or its last quarter when it is short", () => {
@@ -49,8 +54,13 @@ test("a browser's clock hours off does not renew all the time, nor never", () =>
 });
 
 test("an event stream is read the same however it is cut into pieces", () => {
-  const stream = ': hello\r\nretry: 1200\r\n\r\nevent: item\nid: c1\ndata: {"a":1}\n\nevent:ping\ndata:{}\r\n\r\ndata: a\ndata: b\n\n';
-  const expected = [["item", '{"a":1}'], ["ping", "{}"], ["message", "a\nb"]];
+  const stream =
+    ': hello\r\nretry: 1200\r\n\r\nevent: item\nid: c1\ndata: {"a":1}\n\nevent:ping\ndata:{}\r\n\r\ndata: a\ndata: b\n\n';
+  const expected = [
+    ["item", '{"a":1}'],
+    ["ping", "{}"],
+    ["message", "a\nb"],
+  ];
   fc.assert(
     fc.property(fc.array(fc.nat(stream.length)), (cuts) => {
       /** @type {string[][]} */
@@ -66,11 +76,16 @@ test("an event stream is read the same however it is cut into pieces", () => {
   );
 });
 
-test("only the hub's own refusals of a stream are final", () => {
+test("only the hub's own refusals of a stream are final, and an expired token is not one", async () => {
   const problem = { "Content-Type": "application/problem+json" };
-  assert.equal(closeOfStatus(new Response("{}", { status: 401, headers: problem }))[0], 4500);
-  assert.equal(closeOfStatus(new Response("{}", { status: 403, headers: problem }))[0], 4501);
-  assert.equal(closeOfStatus(new Response("<html>", { status: 403 }))[0], 1006);
-  const busy = closeOfStatus(new Response("{}", { status: 503, headers: { ...problem, "Retry-After": "3" } }));
-  assert.deepEqual(busy, [1006, '{"retry_after_seconds":3}']);
+  const code = async (/** @type {number} */ status, /** @type {string} */ body, headers = problem) =>
+    (await closeOfRefusal(new Response(body, { status, headers })))[0];
+  assert.equal(await code(401, '{"code": "token_refused"}'), 4500);
+  assert.equal(await code(401, '{"code": "token_expired"}'), 4100);
+  assert.equal(await code(401, '{"code": "token_revoked"}'), 4506);
+  assert.equal(await code(401, "not JSON"), 4500);
+  assert.equal(await code(403, '{"code": "origin_refused"}'), 4501);
+  assert.equal(await code(403, "<html>", { "Content-Type": "text/html" }), 1006);
+  const busy = new Response("{}", { status: 503, headers: { ...problem, "Retry-After": "3" } });
+  assert.deepEqual(await closeOfRefusal(busy), [1006, '{"retry_after_seconds":3}']);
 });

@@ -1,6 +1,6 @@
 /**
- * Random schedules against the model hub: whatever is published, marked, lost, reordered or cut off in between, at every
- * quiet point a client holds exactly what the hub lists.
+ * Random schedules against the model hub: whatever is published, marked, lost, reordered or cut off in between, at
+ * every quiet point a client holds exactly what the hub lists.
  */
 
 import assert from "node:assert/strict";
@@ -34,7 +34,10 @@ class Device {
 
   connect() {
     if (this.session) return;
-    this.session = new Session(this.hub, { send: (frame) => this.incoming.push(frame), close: () => this.disconnect() });
+    this.session = new Session(this.hub, {
+      send: (frame) => this.incoming.push(frame),
+      close: () => this.disconnect(),
+    });
     this.syncing = false;
     this.outgoing.push({ type: "hello", cursor: this.state.cursor });
   }
@@ -184,7 +187,8 @@ test("at every quiet point a client holds exactly what the hub lists", () => {
         const at = incoming.findIndex((frame, index) => index >= other % 3 && isLive(frame));
         if (what === "publish") hub.publish({ category: CATEGORIES[pick % 2], tags: other % 3 ? [] : ["a"] });
         else if (what === "collapse") hub.publish({ collapse: `key-${pick % 2}` });
-        else if (what === "mark" && id) device.mark({ action, ids: [...new Set([id, ids[other % ids.length] ?? id])], ...until });
+        else if (what === "mark" && id)
+          device.mark({ action, ids: [...new Set([id, ids[other % ids.length] ?? id])], ...until });
         else if (what === "markAll") {
           const filter = other % 3 === 0 ? { category: CATEGORIES[0] } : other % 3 === 1 ? { tag: "a" } : {};
           device.mark({ action, all: true, upto: device.state.highestSeq(), ...filter, ...until });
@@ -196,8 +200,10 @@ test("at every quiet point a client holds exactly what the hub lists", () => {
         else if (what === "work") device.work();
         else if (what === "take") device.take();
         else if (what === "lose" && at >= 0) incoming.splice(at, 1);
-        else if (what === "swap" && at >= 0 && isLive(incoming[at + 1])) incoming.splice(at, 2, ...incoming.slice(at, at + 2).reverse());
-        else if (what === "repeat" && at >= 0) incoming.splice(at, 0, .../** @type {Frame[]} */ (incoming.slice(at, at + 1)));
+        else if (what === "swap" && at >= 0 && isLive(incoming[at + 1]))
+          incoming.splice(at, 2, ...incoming.slice(at, at + 2).reverse());
+        else if (what === "repeat" && at >= 0)
+          incoming.splice(at, 0, .../** @type {Frame[]} */ (incoming.slice(at, at + 1)));
         else if (what === "askOlder") device.askOlder();
         else if (what === "readOlder") device.readOlder();
         else if (what === "takeOlder") device.takeOlder();

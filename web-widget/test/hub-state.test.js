@@ -70,7 +70,16 @@ test("unknown fields are ignored", () => {
 
 test("changes go by since alone, even when their revision is the own one", () => {
   const item = { ...held("item-000001"), rev: 4, read_at: "2026-01-02T00:00:00.000Z" };
-  const page = { type: "changes", since: 3, rev: 3, cursor: "1:3", items: [item], updates: [], removed: [], more: true };
+  const page = {
+    type: "changes",
+    since: 3,
+    rev: 3,
+    cursor: "1:3",
+    items: [item],
+    updates: [],
+    removed: [],
+    more: true,
+  };
   assert.equal(state.apply(page), "applied");
   assert.equal(state.rev, 3);
   assert.equal(held(item.id).read_at, item.read_at);
@@ -80,7 +89,16 @@ test("changes go by since alone, even when their revision is the own one", () =>
 test("the own revision, the cursor and the counts never fall", () => {
   hub.publish();
   state.apply(sent());
-  const old = { type: "changes", since: 2, rev: 3, cursor: hub.cursor(3), items: [], updates: [], removed: [], more: false };
+  const old = {
+    type: "changes",
+    since: 2,
+    rev: 3,
+    cursor: hub.cursor(3),
+    items: [],
+    updates: [],
+    removed: [],
+    more: false,
+  };
   assert.equal(state.apply({ ...old, counts: { unseen: 0, unread: 0, total: 0 } }), "applied");
   assert.equal(state.rev, 4);
   assert.equal(state.cursor, hub.cursor(4));
@@ -111,7 +129,13 @@ test("a time applies only where there is none, null and the end of a snooze alwa
   const id = "item-000001";
   const set = { seen_at: "2026-02-01T00:00:00.000Z", snoozed_until: "2026-03-01T00:00:00.000Z" };
   state.apply({ type: "update", rev: 4, cursor: "1:4", ids: [id, "unknown"], set });
-  state.apply({ type: "update", rev: 5, cursor: "1:5", ids: [id], set: { ...set, seen_at: "2026-02-02T00:00:00.000Z" } });
+  state.apply({
+    type: "update",
+    rev: 5,
+    cursor: "1:5",
+    ids: [id],
+    set: { ...set, seen_at: "2026-02-02T00:00:00.000Z" },
+  });
   assert.equal(held(id).seen_at, set.seen_at);
   assert.equal(held(id).rev, 4, "an update that changes nothing leaves the item's revision");
   state.apply({ type: "update", rev: 6, cursor: "1:6", ids: [id], set: { snoozed_until: "2026-04-01T00:00:00.000Z" } });

@@ -1,6 +1,6 @@
 /**
- * A hub in memory, for one person: the smallest thing that follows docs/protocol.md, written from that page alone, against
- * which the client is tested. It keeps nothing, checks nothing and is fast; the real hub is tested elsewhere.
+ * A hub in memory, for one person: the smallest thing that follows docs/protocol.md, written from that page alone,
+ * against which the client is tested. It keeps nothing, checks nothing and is fast; the real hub is tested elsewhere.
  */
 
 /** @import { Counts, Frame, Item, Mark } from "../src/hub-state.js" */

@@ -1,6 +1,6 @@
 /**
- * A real HTTP and WebSocket server on a free port, whose every answer is the test's: it hands over connections and requests
- * one by one and says nothing by itself.
+ * A real HTTP and WebSocket server on a free port, whose every answer is the test's: it hands over connections and
+ * requests one by one and says nothing by itself.
  */
 
 import http from "node:http";
@@ -14,7 +14,8 @@ const DEADLINE_MS = 5000;
 const { setTimeout: setRealTimeout, clearTimeout: clearRealTimeout } = globalThis;
 
 /**
- * A queue that is read by awaiting; reading fails after a deadline, so that a test ends with a sentence, not by hanging.
+ * A queue that is read by awaiting; reading fails after a deadline, so that a test ends with a sentence, not by
+ * hanging.
  * @template T
  */
 export class Mailbox {
