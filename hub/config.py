@@ -7,7 +7,6 @@ secrets are `SecretStr`, and messages show names only.
 from __future__ import annotations
 
 import os
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -166,14 +165,3 @@ def unknown_variables() -> list[str]:
         lines = []
     names |= {line.partition("=")[0].removeprefix("export ").strip().upper() for line in lines if "=" in line}
     return sorted(name for name in names if name.startswith("HUB_") and name not in known)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a server's URL names this machine only; what `hub dev --external` accepts."""
-    host = urlsplit(url).hostname or ""
-    if host in ("", "localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

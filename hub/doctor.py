@@ -18,8 +18,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from hub.bus.client import create_redis
-from hub.config import Settings, is_loopback, unknown_variables
+from hub.config import Settings, unknown_variables
 from hub.exceptions import HubError, Unreachable
+from hub.loopback import is_loopback
 from hub.model.counts import Counts
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.runtime import open_hub

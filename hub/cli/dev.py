@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 import click
 from dotenv import dotenv_values
 
+from hub.cli.access import DEV_KEY
 from hub.cli.demo import Demo
-from hub.cli.loopback import is_local_database, is_local_redis
 from hub.cli.output import json_option, note, print_line, show
 from hub.cli.process import Roles, address_of, listen_on, run_roles, start_logging
-from hub.cli.remote import DEV_KEY
 from hub.cli.serve import run_on_uvloop
 from hub.config import Settings, load_settings
 from hub.exceptions import ConfigError, HubError
 from hub.local import Servers, local_servers
 from hub.local.directory import LocalDirectory
+from hub.loopback import is_local_database, is_local_redis
 from hub.runtime import Hub
 from hub.security import API_SCOPES
 from hub.store.keys import create_key

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import click
 
+from hub.cli.access import DEV_KEY
 from hub.cli.administration import administer, named_project, tell_changed
 from hub.cli.output import json_option, note, show, table
 from hub.exceptions import NotFound
@@ -81,7 +82,7 @@ def create(
 ) -> None:
     """Create a key and print it, this once: only its hash is kept."""
     if project == DEV_PROJECT:
-        raise click.UsageError("The project `dev` has one key, hk_dev, and both work under `hub dev` only.")
+        raise click.UsageError(f"The project `dev` has one key, {DEV_KEY}, and both work under `hub dev` only.")
 
     async def work(hub: Hub) -> dict[str, Any]:
         found = await named_project(hub, project)

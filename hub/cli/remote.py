@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
-from dotenv import dotenv_values
 from yarl import URL
 
-from hub.config import is_loopback
-from hub.exceptions import ConfigError, HubError, Unreachable
+from hub.cli.access import DEFAULT_URL, read_access
+from hub.exceptions import HubError, Unreachable
 
-DEFAULT_URL = "http://127.0.0.1:8000"
-DEV_KEY = "hk_dev"
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)  # seconds
 _GATEWAY_STATUSES = frozenset({502, 503, 504})  # the hub, or a proxy for it, says that it cannot be reached now
 
@@ -29,31 +25,6 @@ class ApiRefused(HubError):
         super().__init__(message)
         self.status = status
         self.code = code
-
-
-def read_access() -> tuple[str, str]:
-    """Base URL and API key from HUB_URL and HUB_API_KEY, also in `.env`; those of `hub dev` when not set.
-
-    Raises:
-        ConfigError: The URL is none, or there is no key for a hub on another machine.
-    """
-    values = {**dotenv_values(".env"), **os.environ}
-    url = (values.get("HUB_URL") or DEFAULT_URL).rstrip("/")
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ConfigError("HUB_URL is not the address of a hub. Example: HUB_URL=https://hub.example.com")
-    key = values.get("HUB_API_KEY")
-    if not key:
-        if not is_loopback(url):
-            raise ConfigError("HUB_API_KEY is not set. Example: HUB_API_KEY=hk_… (`hub key create` prints one)")
-        key = DEV_KEY
-    if not key.isascii() or not key.isprintable():
-        raise ConfigError("HUB_API_KEY has characters that no key has. Example: HUB_API_KEY=hk_…")
-    return url, key
 
 
 def segment(name: str) -> str:

@@ -56,7 +56,7 @@ class LocalDirectory:
             ) from None
         except OSError as error:
             raise LocalError(
-                f"Cannot write to {path} ({error.strerror}): the data are kept there. start in one of your own."
+                f"Cannot write to {path} ({error.strerror}): the data are kept there. Start it in one of your own."
             ) from None
         try:
             _take(path, lock)

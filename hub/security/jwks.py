@@ -6,15 +6,18 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
 import structlog
 
 from hub.exceptions import Invalid, Unavailable
 from hub.security.keys import VerifyingKey, keys_of_set
 from hub.security.outbound import create_session
 from hub.web.strict_json import parse_json
+
+if TYPE_CHECKING:
+    import aiohttp
 
 FRESH_SECONDS = 600.0  # a rotated-out key keeps working for so long
 RETRY_SECONDS = 30.0  # between two fetches of one URL, however many unknown key ids come

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
+if TYPE_CHECKING:
+    import aiohttp
 
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: holds an IPv4 address in its last 32 bits
 
@@ -48,6 +49,8 @@ def create_session(*, allow_private: bool, timeout_seconds: float) -> aiohttp.Cl
         allow_private: Lets it connect anywhere; for tests and closed networks.
         timeout_seconds: For a whole exchange.
     """
+    import aiohttp  # a tenth of a second at every start, for a feature that few projects use
+
     connector = aiohttp.TCPConnector(
         limit=20, use_dns_cache=False, socket_factory=None if allow_private else _public_socket
     )

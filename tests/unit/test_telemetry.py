@@ -36,7 +36,7 @@ SECRETS = [
     "authorization: bearer opaque-token-1",
     "Authorization: Basic opaque-token-1",
     "Authorization: opaque-token-1",
-    r'{\"authorization\":\"Basic opaque-token-1\"}',
+    r"{\"authorization\":\"Basic opaque-token-1\"}",
     "{'Authorization': 'Bearer opaque-token-1'}",
     '{"authorization":"Bearer opaque-token-1"}',
     "[(b'authorization', b'Bearer opaque-token-1')]",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.cli.remote import read_access, segment
+from hub.cli.access import read_access
+from hub.cli.remote import segment
 from hub.exceptions import ConfigError
 
 

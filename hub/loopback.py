@@ -1,11 +1,24 @@
-"""Whether the servers that `hub dev --external` is given are of this machine, as their drivers read a URL."""
+"""Which URLs name this machine only, as the clients that get them read them.
+
+`hub dev` works with a key that everybody knows, so it must not touch anything that others can reach.
+"""
 
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
-from hub.config import is_loopback
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of a URL is this machine; also when it names none."""
+    host = urlsplit(url).hostname or "localhost"
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def is_local_database(url: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.cli.loopback import is_local_database, is_local_redis
+from hub.loopback import is_local_database, is_local_redis
 
 
 @pytest.mark.parametrize(
