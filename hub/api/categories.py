@@ -10,7 +10,7 @@ from hub.api.context import Api
 from hub.api.documents import GONE
 from hub.api.guard import credential_of
 from hub.bus.announce import project_channel
-from hub.exceptions import NotFound
+from hub.exceptions import Conflict, NotFound
 from hub.store import categories
 from hub.web.pages import cursor_value, page_response
 from hub.web.query import PAGE
@@ -69,10 +69,10 @@ class Categories:
                 "Delete a category",
                 "categories",
                 {204: GONE},
-                "What was published in it stays. `general` goes back to what it was at first.",
+                "What was published in it stays. Every project keeps `general`.",
                 guard=guard,
                 scopes=write,
-                errors=(404,),
+                errors=(404, 409),
             ),
             Route(
                 "GET",
@@ -103,11 +103,11 @@ class Categories:
 
     async def delete_category(self, request: Request) -> Response:
         project_id, category = credential_of(request).project_id, request.params["category"]
+        if category == categories.GENERAL:
+            raise Conflict("Every project has the category general. PUT changes it.", code="category_required")
         if not await categories.delete_category(self._hub.db, project_id, category):
-            if category != categories.GENERAL:
-                raise _unknown(category)
-        else:
-            await self._changed(project_id)
+            raise _unknown(category)
+        await self._changed(project_id)
         return no_content()
 
     async def list_categories(self, request: Request) -> Response:

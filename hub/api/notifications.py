@@ -120,6 +120,13 @@ async def find_notification(api: Api, key: KeyRow, text: str) -> Any:
     return row
 
 
+_ACCEPTED = Reply(
+    "Durably accepted: it will reach every recipient's inbox exactly once.",
+    Schema(Accepted),
+    links={operation: {"id": "$response.body#/id"} for operation in ("get_notification", "read_timeline", "cancel")},
+)
+
+
 class Notifications:
     """Routes of `/v1/notifications`, but the timeline's and those that cancel."""
 
@@ -136,7 +143,7 @@ class Notifications:
                 self.publish,
                 "Publish",
                 "notifications",
-                {202: Reply("Durably accepted: it will reach every recipient's inbox exactly once.", Schema(Accepted))},
+                {202: _ACCEPTED},
                 guard=guard,
                 scopes=write,
                 body=PUBLISH,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, with_config
+from pydantic import ConfigDict, Discriminator, Field, Tag, with_config
 from typing_extensions import TypedDict
 
 from hub.api.category_schema import Channel
@@ -154,7 +154,17 @@ SendAt: TypeAlias = Annotated[
 ]
 
 
-@with_config(STRICT)
+EXAMPLE: dict[str, Any] = {
+    "recipients": ["u1", {"id": "u2", "data": {"seat": "14C"}}],
+    "title": {"en": "Your order has shipped", "de": "Deine Bestellung ist unterwegs"},
+    "body": "It arrives on Thursday.",
+    "action_url": "https://example.com/orders/42",
+    "data": {"order": 42},
+    "tags": ["orders"],
+}
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]}))
 class Publish(TypedDict):
     """One notification for any number of people. `recipients` and one of `title`, `template` are required."""
 

@@ -1,6 +1,6 @@
 """Categories: named policies that notifications refer to.
 
-Every project starts with `general`. It is stored only once it was changed; deleting it brings the first policy back.
+Every project has `general`; it is stored once it was changed.
 """
 
 from __future__ import annotations

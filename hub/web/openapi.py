@@ -200,6 +200,10 @@ def _reply(
         answer["content"] = {reply.media_type: {"schema": schemas[id(reply.schema)]}}
     elif status not in (204, 304):
         answer["content"] = {reply.media_type: {"schema": {"type": "string"}}}
+    if reply.links:
+        answer["links"] = {
+            name: {"operationId": name, "parameters": dict(parameters)} for name, parameters in reply.links.items()
+        }
     for media_type in reply.also:
         answer["content"][media_type] = {"schema": {"type": "string"}}
     return answer

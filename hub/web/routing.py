@@ -45,6 +45,7 @@ class Reply:
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()  # other media types of the same answer, by Accept
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # operation → its parameters from this answer
 
 
 @dataclass(frozen=True, eq=False)
