@@ -179,9 +179,9 @@ export class PublishForm {
     const at = performance.now();
     this.#say("sending…");
     try {
-      const { ok, status, answer } = await this.#backend.publish(body);
+      const { ok, status, answer, took } = await this.#backend.publish(body);
       if (!ok) return this.#say(answer.detail ?? answer.title ?? `HTTP ${status}`, true);
-      this.#sent = { id: answer.id, at, answered: `${status} in ${milliseconds(performance.now() - at)}` };
+      this.#sent = { id: answer.id, at, answered: `${status} in ${milliseconds(took)}` };
       this.#report();
     } catch (error) {
       this.#say(`The hub did not answer (${error instanceof Error ? error.message : error}).`, true);

@@ -31,7 +31,7 @@ const GROUP_OF = {
   mark: "marks",
   ok: "marks",
   error: "marks",
-  seen: "receipts",
+  seen: "marks",
   ack: "receipts",
   state: "receipts",
   ping: "heartbeat",
@@ -66,7 +66,7 @@ export class Wire {
     head.append(span("clock", "Time"), names, span("type", "Frame"), span("summary", ""), span("size", "Size"));
     log.append(head);
     for (const [group, label] of Object.entries(GROUPS))
-      filters.append(this.#filter(group, label, group !== "heartbeat"));
+      filters.append(this.#filter(group, label, group !== "heartbeat" && group !== "receipts"));
     lanes.slice(2).forEach((lane, at) => {
       const button = this.#filter(`lane-${at}`, lane, true);
       button.dataset.hue = String(at);

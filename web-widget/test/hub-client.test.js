@@ -253,7 +253,7 @@ test("backoff grows from failure to failure and begins anew after 30 s of a stab
   let connection = await goLive({ random: () => 1 });
   const waited = async () => {
     await status("waiting");
-    const seconds = /** @type {number} */ (client.snapshot.retryAt - Date.now()) / 1000;
+    const seconds = ((client.snapshot.retryAt ?? 0) - Date.now()) / 1000;
     clock.pass(seconds);
     connection = await server.connections.next();
     await connection.frame("hello");

@@ -1,0 +1,315 @@
+"""The client, the element and the demo in a real browser, against a real `hub dev`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+from tests.support.hub_dev import HubDev, hub_dev
+from tests.support.system import ROOT
+
+# A browser that asks nobody outside, started as root where the tests are.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CHROMIUM = "/usr/bin/chromium"
+HEADERS = {"Authorization": "Bearer hk_dev"}
+# Runs before the page's own code: the element's shadow roots report their violations here too.
+WATCH_POLICY = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.sample}`));
+"""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Place:
+    """A `hub dev` that can be ended and started again on the same data and port."""
+
+    directory: Path
+    stack: contextlib.AsyncExitStack
+    hub: HubDev
+
+    @property
+    def url(self) -> str:
+        return self.hub.url
+
+    async def stop(self) -> None:
+        await self.stack.aclose()
+
+    async def start(self) -> None:
+        port = urlsplit(self.url).port
+        self.hub = await self.stack.enter_async_context(hub_dev(self.directory, "--port", str(port)))
+
+    async def publish(self, **body: Any) -> str:
+        """The notification's id."""
+        async with (
+            aiohttp.ClientSession(headers=HEADERS) as session,
+            session.post(f"{self.url}/v1/notifications", json={"recipients": ["ada"], **body}) as answer,
+        ):
+            assert answer.status == 202, await answer.text()
+            return str((await answer.json())["id"])
+
+    async def inbox(self, user: str) -> list[dict[str, Any]]:
+        async with (
+            aiohttp.ClientSession(headers=HEADERS) as session,
+            session.get(f"{self.url}/v1/users/{user}/inbox") as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return list((await answer.json())["items"])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    directory = tmp_path_factory.mktemp("dev")
+    async with contextlib.AsyncExitStack() as stack:
+        yield Place(directory, stack, await stack.enter_async_context(hub_dev(directory)))
+
+
+@dataclass
+class Tab:
+    """A page, and everything it complained about."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def screen(self, name: str) -> Locator:
+        """One person's screen in the demo."""
+        return self.page.locator("article.screen").filter(has=self.page.get_by_role("heading", name=name, exact=True))
+
+    def rows(self, name: str) -> Locator:
+        return self.screen(name).get_by_role("listitem")
+
+    async def is_clean(self) -> None:
+        """No violation of the page's policy, no error, no warning."""
+        assert await self.page.evaluate("violations") == []
+        assert self.complaints == []
+
+
+@contextlib.asynccontextmanager
+async def tab(browser: Browser, url: str, **options: Any) -> AsyncIterator[Tab]:
+    context = await browser.new_context(viewport={"width": 1280, "height": 1000}, **options)
+    await context.add_init_script(WATCH_POLICY)
+    opened = Tab(await context.new_page())
+    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.page.on(
+        "console",
+        lambda message: opened.complaints.append(message.text) if message.type in ("error", "warning") else None,
+    )
+    await opened.page.goto(url)
+    yield opened
+    await context.close()
+
+
+async def is_live(screen: Locator, words: str = "live") -> None:
+    await expect(screen.locator(".status")).to_contain_text(words, timeout=15_000)
+
+
+async def test_a_publish_reaches_every_screen_and_a_mark_every_other(browser: Browser, place: Place) -> None:
+    async with tab(browser, place.url) as demo, tab(browser, f"{place.url}/?people=ada") as phone:
+        for screen in (demo.screen("Ada"), demo.screen("Grace"), phone.screen("Ada")):
+            await is_live(screen)
+
+        await demo.page.get_by_role("button", name="Build", exact=True).click()
+        await demo.page.get_by_role("button", name="Send", exact=True).click()
+        for rows in (demo.rows("Ada"), demo.rows("Grace"), phone.rows("Ada")):
+            await expect(rows).to_have_count(1)
+            await expect(rows.first).to_contain_text("main is red")
+        await expect(demo.page.locator("output")).to_contain_text("202 in")
+        await expect(demo.page.locator("output")).to_contain_text("Grace")
+        await expect(demo.screen("Ada").get_by_role("button", name="Notifications, 1 unread")).to_be_visible()
+
+        # The panel is open on a visible page, so the item was seen; that is the hub's truth, not this page's.
+        async with asyncio.timeout(10):
+            while not all(item["seen_at"] for item in await place.inbox("ada")):
+                await asyncio.sleep(0.05)
+        assert [item["read_at"] for item in await place.inbox("ada")] == [None]
+
+        await phone.rows("Ada").first.get_by_role("button", name="Mark as read").click()
+        await expect(demo.screen("Ada").get_by_role("button", name="Notifications", exact=True)).to_be_visible()
+        await expect(demo.screen("Grace").get_by_role("button", name="Notifications, 1 unread")).to_be_visible()
+
+        # The same collapse key while it is unread: replaced for Grace, and beside the read one for Ada.
+        await demo.page.get_by_role("button", name="Send", exact=True).click()
+        await expect(demo.rows("Ada")).to_have_count(2)
+        await expect(demo.rows("Grace")).to_have_count(1)
+        await demo.screen("Ada").get_by_role("button", name="Mark all as read").click()
+        await expect(phone.screen("Ada").get_by_role("button", name="Notifications", exact=True)).to_be_visible()
+
+        wire = demo.page.get_by_label("Frames, newest first")
+        for frame in ("hello", "welcome", "POST /notifications", "202", "item", "update", "ack", "seen", "mark", "ok"):
+            await expect(wire.locator("summary .type", has_text=frame).first).to_be_attached()
+        await wire.locator("summary", has_text="main is red").first.click()
+        await expect(wire.locator("pre").first).to_contain_text('"main is red"')
+        assert "eyJ" not in await wire.inner_text(), "a token is on the screen"
+        await demo.is_clean()
+        await phone.is_clean()
+
+
+async def test_a_hub_that_was_away_is_resumed_with_nothing_missing(browser: Browser, place: Place) -> None:
+    async with tab(browser, f"{place.url}/?people=edsger,barbara") as demo:
+        for name in ("Edsger", "barbara"):
+            await is_live(demo.screen(name))
+        await place.publish(recipients=["edsger", "barbara"], title="before")
+        await expect(demo.rows("Edsger")).to_have_count(1)
+        # barbara's line is cut by hand; edsger loses the hub itself.
+        await demo.screen("barbara").get_by_role("button", name="Cut line").click()
+        await is_live(demo.screen("barbara"), "line cut")
+        await place.publish(recipients=["barbara"], title="while the line was cut")
+        await place.stop()
+        await is_live(demo.screen("Edsger"), "connecting…")
+        await place.start()
+        for number in range(3):
+            await place.publish(recipients=["edsger", "barbara"], title=f"after {number}")
+        await is_live(demo.screen("Edsger"))
+        await demo.screen("barbara").get_by_role("button", name="Plug in").click()
+        for name, missed in (("Edsger", []), ("barbara", ["while the line was cut"])):
+            titles = ["after 2", "after 1", "after 0", *missed, "before"]
+            await expect(demo.rows(name).locator(".title")).to_have_text(titles)
+        shown = demo.page.get_by_label("Frames, newest first").locator("summary", has_text="resume from a cursor")
+        assert await shown.count() >= 2
+        assert await demo.page.evaluate("violations") == []
+
+
+@contextlib.asynccontextmanager
+async def without_websockets(port: int) -> AsyncIterator[int]:
+    """A proxy of the kind that knows no WebSocket: it lets every request through but an upgrade, and gives its port."""
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b"upgrade: websocket" in head.lower():
+                writer.write(b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+                writer.close()
+                return
+            upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", port)
+            upstream.write(head)
+            await asyncio.gather(pump(reader, upstream), pump(upstream_reader, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+async def test_sse_and_rest_carry_it_all_where_websockets_are_blocked(browser: Browser, place: Place) -> None:
+    async with (
+        without_websockets(urlsplit(place.url).port or 0) as port,
+        tab(browser, f"http://127.0.0.1:{port}/?people=ken") as blocked,
+        tab(browser, f"{place.url}/?people=ken") as other,
+    ):
+        await is_live(blocked.screen("ken"), "live over SSE")
+        await is_live(other.screen("ken"))
+        await place.publish(recipients=["ken"], title="over SSE")
+        await expect(blocked.rows("ken").locator(".title")).to_have_text(["over SSE"])
+        await blocked.rows("ken").first.get_by_role("button", name="Mark as read").click()
+        await expect(other.screen("ken").get_by_role("button", name="Notifications", exact=True)).to_be_visible()
+        async with asyncio.timeout(10):
+            while not all(item["seen_at"] and item["read_at"] for item in await place.inbox("ken")):
+                await asyncio.sleep(0.05)
+        await place.publish(recipients=["ken"], title="still over SSE")
+        await expect(blocked.rows("ken")).to_have_count(2)
+        assert await blocked.page.evaluate("violations") == []
+
+
+async def test_the_inbox_by_keyboard_by_axe_and_with_hostile_content(browser: Browser, place: Place) -> None:
+    hostile = '<img src=x onerror="document.title = 1">'
+    for number in range(52):
+        await place.publish(recipients=["lin"], title=f"Number {number}", dedupe_key=f"lin-{number}")
+    await place.publish(
+        recipients=["lin"],
+        title=hostile,
+        body="<script>document.title = 1</script>",
+        priority="critical",
+        action_url="https://example.com/ok",
+        actions=[{"id": "open", "label": "Open <b>it</b>", "url": "https://example.com/open"}],
+    )
+    async with tab(browser, f"{place.url}/?people=lin", reduced_motion="reduce") as demo:
+        page = demo.page
+        await is_live(demo.screen("lin"))
+        await expect(demo.rows("lin")).to_have_count(50)
+        first = demo.rows("lin").first
+        await expect(first.locator("a.title")).to_have_text(f"Critical: {hostile}")
+        await expect(first.locator(".body")).to_have_text("<script>document.title = 1</script>")
+        await expect(first.locator("a.action")).to_have_text("Open <b>it</b>")
+        await expect(first.locator("a.title")).to_have_attribute("rel", "noopener")
+        await page.get_by_role("button", name="Show older").click()
+        await expect(demo.rows("lin")).to_have_count(53)
+
+        # As a bell in a page: a click elsewhere and Esc close it, the focus returns, the arrows go from row to row.
+        await page.evaluate("document.querySelector('hub-inbox').removeAttribute('keep-open')")
+        bell = page.get_by_role("button", name="Notifications, 53 unread")
+        panel = page.get_by_role("dialog", name="Notifications")
+        await expect(panel).to_be_visible()
+        await page.get_by_role("heading", name="Publish").click()
+        await expect(panel).to_be_hidden()
+        await expect(bell).to_have_attribute("aria-expanded", "false")
+        await bell.click()
+        await expect(panel).to_be_focused()
+        await page.keyboard.press("ArrowDown")
+        await expect(first.locator(".title")).to_be_focused()
+        await page.keyboard.press("End")
+        await expect(demo.rows("lin").last.locator(".title")).to_be_focused()
+        await page.keyboard.press("Home")
+        await page.keyboard.press("ArrowDown")
+        await expect(demo.rows("lin").nth(1).locator(".title")).to_be_focused()
+        await page.keyboard.press("Enter")  # it has no link: following it is reading it
+        await expect(page.get_by_role("button", name="Notifications, 52 unread")).to_be_visible()
+        await expect(demo.rows("lin").nth(1).locator(".title")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(panel).to_be_hidden()
+        await expect(page.get_by_role("button", name="Notifications, 52 unread")).to_be_focused()
+
+        await page.keyboard.press("Enter")
+        await page.mouse.wheel(0, -5000)
+        # A title is as large as its row, by a pseudo-element that has no box of its own to ask for.
+        small = await panel.locator("button:not(.title), a.action").evaluate_all(
+            "(all) => all.filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect())"
+            ".filter((box) => box.width < 24 || box.height < 24).length"
+        )
+        assert small == 0, "targets are at least 24 by 24 CSS pixels"
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            assert await axe_violations(page) == []
+        assert await page.title() == "Notification hub · demo"
+        await demo.is_clean()
+
+
+async def axe_violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with the whole page, shadow roots included."""
+    await page.evaluate((ROOT / "web-widget/node_modules/axe-core/axe.min.js").read_text("utf-8"))
+    found = await page.evaluate("axe.run()")
+    return [
+        f"{one['id']}: {one['nodes'][0]['html']} {one['nodes'][0]['failureSummary']}" for one in found["violations"]
+    ]
