@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import asyncpg
+
 from hub.bus.announce import project_channel
 from hub.config import load_settings
-from hub.exceptions import NotFound
+from hub.exceptions import HubError, NotFound, Unreachable
 from hub.runtime import Hub, open_hub
+from hub.store.database import GONE
 from hub.store.projects import ProjectRow, find_project
 from hub.telemetry import configure_logging
 
@@ -24,8 +27,13 @@ def administer(work: Callable[[Hub], Awaitable[T]]) -> T:
     """
 
     async def run() -> T:
-        async with open_hub(settings, role="cli") as hub:
-            return await work(hub)
+        try:
+            async with open_hub(settings, role="cli") as hub:
+                return await work(hub)
+        except GONE as error:
+            raise Unreachable(f"Postgres went away: {type(error).__name__}: {error}") from error
+        except asyncpg.PostgresError as error:
+            raise HubError(f"Postgres refused: {error}") from error
 
     settings = load_settings()
     configure_logging(settings.log_format)

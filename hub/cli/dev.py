@@ -20,9 +20,9 @@ from hub.cli.output import json_option, note, print_line, show
 from hub.cli.process import Roles, address_of, listen_on, run_roles, start_logging
 from hub.cli.serve import run_on_uvloop
 from hub.config import Settings, load_settings
-from hub.exceptions import ConfigError, HubError
+from hub.exceptions import ConfigError, HubError, LocalError, MigrationError
 from hub.local import Servers, local_servers
-from hub.local.directory import LocalDirectory
+from hub.local.directory import LocalDirectory, start_afresh
 from hub.loopback import is_local_database, is_local_redis
 from hub.runtime import Hub
 from hub.security import API_SCOPES
@@ -56,6 +56,7 @@ def dev(*, port: int, external: bool, as_json: bool) -> None:
     Data are kept in .hub/ of the current directory. The project `dev` and its key hk_dev work here and nowhere else.
     """
     listener = listen_on("127.0.0.1", port)
+    directory = Path(".hub").absolute()
     with contextlib.closing(listener):
         address = address_of(listener)
 
@@ -67,7 +68,7 @@ def dev(*, port: int, external: bool, as_json: bool) -> None:
                 print_line(_greeting(address))
 
         async def work() -> None:
-            async with _ground(Path(".hub"), external=external) as ground:
+            async with _ground(directory, external=external) as ground:
                 serving = run_roles(ground.settings, _ROLES, listener, prepare=_prepare, on_ready=ready)
                 await (serving if ground.servers is None else _beside(ground.servers, serving))
 
@@ -93,7 +94,10 @@ async def _ground(directory: Path, *, external: bool) -> AsyncIterator[_Ground]:
             dev=True, database_url=servers.database_url, redis_url=servers.redis_url, secret=servers.secret
         )
         start_logging(settings, "dev")
-        await migrate(servers.database_url)
+        try:
+            await migrate(servers.database_url)
+        except MigrationError as error:
+            raise LocalError(f"{error} {start_afresh(directory)}") from None
         yield _Ground(settings, servers)
 
 

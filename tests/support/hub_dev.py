@@ -73,12 +73,12 @@ class HubDev:
 
 @asynccontextmanager
 async def hub_dev(
-    directory: Path, *arguments: str, prefix: Sequence[str] = (), **variables: str
+    directory: Path, *arguments: str, prefix: Sequence[str] = (), port: int = 0, **variables: str
 ) -> AsyncIterator[HubDev]:
-    """Starts it on a free port, waits until it says that it serves, and ends it if the test did not."""
+    """Starts it on a free port or the one given, waits until it serves, and ends it if the test did not."""
     with (directory / "stderr.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *hub_command("dev", "--port", "0", "--json", *arguments, prefix=prefix),
+            *hub_command("dev", "--port", str(port), "--json", *arguments, prefix=prefix),
             cwd=directory,
             env=clean_environment(PYTHONPATH=str(ROOT), **variables),
             stdout=asyncio.subprocess.PIPE,

@@ -69,13 +69,11 @@ async def test_a_second_run_changes_nothing(empty_url: str, connection: asyncpg.
 
 
 async def test_five_processes_at_once_apply_each_file_once(
-    empty_url: str, servers: Servers, connection: asyncpg.Connection[asyncpg.Record], tmp_path: Path
+    empty_url: str, connection: asyncpg.Connection[asyncpg.Record], tmp_path: Path
 ) -> None:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
         "HUB_DATABASE_URL": empty_url,
-        "HUB_REDIS_URL": servers.redis_url,
-        "HUB_SECRET": servers.secret,
     }
 
     async def run() -> tuple[int | None, list[str]]:
