@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
+from tests.support.fleet import free_port
 from tests.support.hub_dev import HubDev, hub_dev
 from tests.support.system import ROOT
 
@@ -47,6 +49,15 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+async def publish(url: str, **body: Any) -> None:
+    """To ada, unless the body says otherwise."""
+    async with (
+        aiohttp.ClientSession(headers=HEADERS) as session,
+        session.post(f"{url}/v1/notifications", json={"recipients": ["ada"], **body}) as answer,
+    ):
+        assert answer.status == 202, await answer.text()
+
+
 @dataclass
 class Place:
     """A `hub dev` that can be ended and started again on the same data and port."""
@@ -66,14 +77,8 @@ class Place:
         port = urlsplit(self.url).port
         self.hub = await self.stack.enter_async_context(hub_dev(self.directory, "--port", str(port)))
 
-    async def publish(self, **body: Any) -> str:
-        """The notification's id."""
-        async with (
-            aiohttp.ClientSession(headers=HEADERS) as session,
-            session.post(f"{self.url}/v1/notifications", json={"recipients": ["ada"], **body}) as answer,
-        ):
-            assert answer.status == 202, await answer.text()
-            return str((await answer.json())["id"])
+    async def publish(self, **body: Any) -> None:
+        await publish(self.url, **body)
 
     async def inbox(self, user: str) -> list[dict[str, Any]]:
         async with (
@@ -241,6 +246,85 @@ async def test_sse_and_rest_carry_it_all_where_websockets_are_blocked(browser: B
         await place.publish(recipients=["ken"], title="still over SSE")
         await expect(blocked.rows("ken")).to_have_count(2)
         assert await blocked.page.evaluate("violations") == []
+
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title></head><body>
+<hub-inbox hub="{hub}" theme="dark" badge="unseen"></hub-inbox>
+<script type="module" src="/page.js"></script></body></html>"""
+# The property is set before the element is defined, as it is where the widget's module comes late.
+SCRIPT = """
+document.querySelector("hub-inbox").getToken = async () => (await fetch("/token")).text();
+addEventListener("hub-activate", (event) => {{ event.preventDefault(); document.title = event.detail.item.title; }});
+await import("{hub}/widget/hub-inbox.js");
+"""
+POLICY = (
+    "default-src 'none'; script-src 'self' {hub}; style-src 'self'; connect-src 'self' {hub} {socket}; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+@contextlib.asynccontextmanager
+async def shop(hub_url: str, port: int) -> AsyncIterator[None]:
+    """Somebody's own page and backend, on another origin and under a strict policy."""
+
+    async def page(_: web.Request) -> web.Response:
+        policy = POLICY.format(hub=hub_url, socket=hub_url.replace("http", "ws"))
+        headers = {"Content-Security-Policy": policy}
+        return web.Response(text=PAGE.format(hub=hub_url), content_type="text/html", headers=headers)
+
+    async def script(_: web.Request) -> web.Response:
+        return web.Response(text=SCRIPT.format(hub=hub_url), content_type="text/javascript")
+
+    async def token(_: web.Request) -> web.Response:
+        async with (
+            aiohttp.ClientSession(headers=HEADERS) as session,
+            session.post(f"{hub_url}/v1/users/ada/tokens", json={}) as answer,
+        ):
+            return web.Response(text=(await answer.json())["token"])
+
+    app = web.Application()
+    app.add_routes([web.get("/", page), web.get("/page.js", script), web.get("/token", token)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_page_of_another_origin_under_a_strict_policy(browser: Browser, tmp_path: Path) -> None:
+    port = free_port()
+    origin = f"http://127.0.0.1:{port}"
+    async with (
+        hub_dev(tmp_path, HUB_ALLOWED_ORIGINS=origin) as hub,
+        shop(hub.url, port),
+        tab(browser, origin, color_scheme="light") as opened,
+    ):
+        page = opened.page
+        await expect(page.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
+        await publish(hub.url, title="From another origin", action_url="https://example.com/never")
+        await page.get_by_role("button", name="Notifications, 1 unread").click()
+        panel = page.get_by_role("dialog", name="Notifications")
+        assert await panel.evaluate("(one) => getComputedStyle(one).backgroundColor") == "rgb(26, 28, 32)", (
+            "styled, dark"
+        )
+        # Opening it is seeing it: this badge counts what was not seen.
+        await expect(page.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
+        await panel.get_by_role("link", name="From another origin").click()
+        assert await page.title() == "From another origin", "the page chose not to follow the link"
+        await expect(panel.get_by_role("button", name="Mark as unread")).to_be_visible()
+        # Behind the page's back: the SSE of the same client, by fetch, with a preflight.
+        await page.evaluate(
+            "() => new Promise((resolve) => {"
+            "  const { client } = document.querySelector('hub-inbox');"
+            "  client.on('state', ({ status, transport }) => status === 'live' && transport === 'sse' && resolve());"
+            "  client.use('sse');"
+            "})"
+        )
+        await publish(hub.url, title="Over SSE")
+        await expect(panel.get_by_role("listitem")).to_have_count(2)
+        await opened.is_clean()
 
 
 async def test_the_inbox_by_keyboard_by_axe_and_with_hostile_content(browser: Browser, place: Place) -> None:
