@@ -14,7 +14,7 @@ from typing import cast
 
 import click
 
-from hub.cli.output import complain
+from hub.cli.output import OutputClosed, complain
 from hub.exceptions import HubError, Unreachable
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -95,8 +95,8 @@ def run(arguments: Sequence[str]) -> int:
     except HubError as error:
         complain(str(error), code=getattr(error, "code", "failed"), as_json=as_json)
         return FAILED
-    except BrokenPipeError:
-        # The reader of our output has gone (`hub … | head`); what Python flushes at exit must not complain again.
+    except OutputClosed:
+        # What Python flushes at exit must not complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
 

@@ -22,10 +22,17 @@ def show(data: object, text: str, *, as_json: bool) -> None:
     print_line(msgspec.json.encode(data).decode() if as_json else text)
 
 
+class OutputClosed(Exception):
+    """Whoever read our output has gone (`hub … | head`): there is nobody to go on for."""
+
+
 def print_line(text: str) -> None:
-    """To standard output, at once: others may be reading a pipe."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """To standard output, at once: others may be reading a pipe. Raises OutputClosed."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise OutputClosed from None
 
 
 def note(text: str) -> None:

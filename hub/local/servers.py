@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from hub.exceptions import LocalError
 from hub.local.directory import LocalDirectory
 from hub.local.postgres import Postgres
 from hub.local.valkey import Valkey
@@ -54,14 +55,25 @@ class Servers:
                 both.create_task(self._valkey.start())
         except BaseExceptionGroup as group:
             await self.stop()
-            raise group.exceptions[0] from None
+            error = group.exceptions[0]
+            if isinstance(error, OSError):
+                named = f"{error.filename}: " if error.filename else ""
+                raise LocalError(
+                    f"The servers of {self._directory.path} do not start: {named}{error.strerror}."
+                ) from error
+            raise error from None
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
-        """Shut both down cleanly; may be called twice."""
-        await asyncio.gather(self._postgres.stop(), self._valkey.stop())
+        """Shut both down cleanly; may be called twice. A cancellation waits until they are gone."""
+        stopping = asyncio.gather(self._postgres.stop(), self._valkey.stop())
+        try:
+            await asyncio.shield(stopping)
+        except asyncio.CancelledError:
+            await stopping
+            raise
 
     async def keep_running(self, restarted: Callable[[str], None]) -> NoReturn:
         """Start again whatever ends by itself, telling `restarted` its name; for ever. Safe to cancel.

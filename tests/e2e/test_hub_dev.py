@@ -333,16 +333,6 @@ async def test_a_stop_sends_clients_away_and_a_second_one_does_not_wait(tmp_path
         assert await hub.process.wait() == 0
 
 
-async def test_calls_that_later_hubs_have_say_so(tmp_path: Path) -> None:
-    async with hub_dev(tmp_path) as hub:
-        for command in (["explain", "ada", "Hello"], ["dead", "list"], ["dead", "replay", "--all"]):
-            outcome = await hub.run(*command, "--json")
-            code = json.loads(outcome.err)["error"]["code"] if outcome.status else None
-            assert (outcome.status, code) in ((0, None), (1, "not_offered")), outcome.err
-        unknown = await hub.run("timeline", "01a1fc2f-dd47-7088-892d-9b1358c7485b")
-        assert unknown.status == 1
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_while_it_starts_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     process = await asyncio.create_subprocess_exec(
