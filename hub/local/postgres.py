@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -143,11 +144,7 @@ class Postgres:
             raise LocalError(f"{self._home} cannot be used: {error}. {start_afresh(self._home)}") from None
         if account is None or install.bundle is None:
             return install
-        return PostgresInstall(
-            readable_copy(install.bundle, install.postgres).parent.parent,
-            None,
-            install.major,
-        )
+        return PostgresInstall(readable_copy(install.bundle, install.postgres).parent.parent, None, install.major)
 
     async def _create(self, install: PostgresInstall, account: Account | None) -> None:
         """initdb beside the final place, then a rename: a start that was killed half-way leaves no half directory."""
@@ -206,11 +203,7 @@ class Postgres:
 
     async def _try_start(self, install: PostgresInstall, account: Account | None, port: int) -> str:
         """Empty once it runs, else what it complained about."""
-        settings = {
-            **self._options,
-            "port": str(port),
-            **(_OPTIONS_18 if install.major >= 18 else {}),
-        }
+        settings = {**self._options, "port": str(port), **(_OPTIONS_18 if install.major >= 18 else {})}
         with open_log(self._log) as log, place_for(self._data, account) as place:
             start = log.tell()
             command: list[str | Path] = [install.postgres, "-D", place.path]
@@ -252,5 +245,7 @@ def _is_ready(lock: Path, pid: int) -> bool:
 def _locale(install: PostgresInstall) -> list[str]:
     """Byte order and Unicode letters, the same on every machine; before 17 there is no provider of Postgres's own."""
     if install.major >= 17:
-        return ["--locale-provider=builtin", "--locale=C.UTF-8"]
+        # Where the C library has no C.UTF-8 (macOS), it is named to Postgres's own provider only.
+        names = ["--locale=C.UTF-8"] if sys.platform == "linux" else ["--builtin-locale=C.UTF-8", "--locale=C"]
+        return ["--locale-provider=builtin", *names]
     return ["--locale=C"]

@@ -136,11 +136,7 @@ async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
     return status
 
 
-async def stop(
-    process: subprocess.Popen[bytes],
-    *signals: signal.Signals,
-    patience_seconds: float = 10.0,
-) -> None:
+async def stop(process: subprocess.Popen[bytes], *signals: signal.Signals, patience_seconds: float = 10.0) -> None:
     """Send the signals, then SIGKILL, each `patience_seconds` after the one before, until it ends."""
     for number in (*signals, signal.SIGKILL):
         if process.poll() is not None:
@@ -177,10 +173,7 @@ def is_ours(pid: int, directory: Path, program: str) -> bool:
             works_in = Path(f"/proc/{pid}/cwd").readlink()
         except OSError:
             return False
-        name, state = (
-            status[status.index("(") + 1 : status.rindex(")")],
-            status[status.rindex(")") + 2],
-        )
+        name, state = (status[status.index("(") + 1 : status.rindex(")")], status[status.rindex(")") + 2])
         return state != "Z" and program in name and works_in == directory
     try:
         command = ["ps", "-o", "command=", "-p", str(pid)]

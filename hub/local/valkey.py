@@ -123,12 +123,7 @@ class Valkey:
             tempfile.TemporaryFile(dir=self._home) as config,
             place_for(self._data, account) as place,
         ):
-            settings = {
-                **self._options,
-                "port": str(port),
-                "dir": f'"{place.path}"',
-                "requirepass": self._password,
-            }
+            settings = {**self._options, "port": str(port), "dir": f'"{place.path}"', "requirepass": self._password}
             config.write("".join(f"{name} {value}\n" for name, value in settings.items()).encode())
             config.flush()
             config.seek(0)
@@ -147,16 +142,7 @@ class Valkey:
         except BaseException:
             await stop(process)
             raise
-        return last_complaint(
-            self._log,
-            start,
-            "bind:",
-            "Bad file format",
-            "Unexpected end",
-            "Can't",
-            "Fatal",
-            "FATAL",
-        )
+        return last_complaint(self._log, start, "bind:", "Bad file format", "Unexpected end", "Can't", "Fatal", "FATAL")
 
 
 async def _ping(port: int, password: str) -> bool:

@@ -150,10 +150,7 @@ def test_without_settings_the_first_missing_one_is_named(
 
 @pytest.mark.parametrize("command", [command for command in SERVED if command != ["doctor"]], ids=words)
 def test_a_database_that_does_not_answer(
-    command: list[str],
-    configured: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    command: list[str], configured: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = free_port()
     monkeypatch.setenv("HUB_DATABASE_URL", f"postgresql://hub:hunter2@127.0.0.1:{port}/hub")
