@@ -286,7 +286,7 @@ class Session:
             return ()
         match frame:
             case client.Ack(rev):
-                return (Ack(min(rev, max(self._sent, self.rev))),)
+                return (Ack(self.clamp(rev)),)
             case client.ChangeState(presence):
                 return self.change_state(presence)
             case client.Sync(cursor):
@@ -309,6 +309,10 @@ class Session:
         self._sent = max(self._sent, self.rev)
         self._move(Event.STALE)
         return self._read_from(cursor)
+
+    def clamp(self, rev: int) -> int:
+        """What an ack of `rev` can mean: a client holds no more than it was sent."""
+        return min(rev, max(self._sent, self.rev))
 
     def change_state(self, presence: client.State) -> Actions:
         """The person turned to the page, or away from it: by frame or, for server-sent events, by a receipt."""

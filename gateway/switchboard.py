@@ -31,6 +31,8 @@ from gateway.wheel import Wheel
 from hub.bus import announce
 from hub.bus.presence import INCARNATION_CHARACTERS, PresenceWriter
 from hub.bus.subscribe import Subscriber, SubscriberClosed
+from hub.bus.tasks import end
+from hub.exceptions import Unavailable
 from hub.publish.broadcast import pull_broadcasts
 from hub.runtime import Hub
 from hub.store import inbox
@@ -146,10 +148,10 @@ class Switchboard:
         session = connection.session
         while session.state is State.ADMITTING:
             try:
-                grant = await self.admission.verify(token)
+                grant = await self.admission.verify(token, check_revocation=False)  # joining reads the person
             except Denied as denied:
                 connection.end(denied.code, denied.detail)
-            except GONE as error:
+            except (Unavailable, *GONE) as error:
                 log.warning("gateway.admission_waits", error=repr(error))
                 await asyncio.sleep(random.uniform(0, RETRY_SECONDS))
             else:
@@ -165,9 +167,9 @@ class Switchboard:
             grant = await self.admission.verify(token)
         except Denied as denied:
             connection.perform(session.answer_error(ref, "token_refused", denied.detail))
-        except GONE as error:
+        except (Unavailable, *GONE) as error:
             log.warning("gateway.renewal_failed", error=repr(error))
-            connection.perform(session.answer_error(ref, "unavailable", "the database does not answer; try again"))
+            connection.perform(session.answer_error(ref, "unavailable", "a server of the hub is away; try again"))
         else:
             connection.perform(session.renewed(ref, grant, self.now()))
             if session.state is not State.CLOSED:
@@ -254,7 +256,7 @@ class Switchboard:
             if payload == b"b":
                 self.pull(project_id, [room.person_id for room in self._of_project(project_id) if room.person_id])
             elif payload == b"p":
-                self.admission.forget()
+                self.admission.forget(project_id)
         elif payload.startswith(b"{"):
             self._controlled(payload)
 
@@ -301,7 +303,6 @@ class Switchboard:
         self.spawn(self._check_tokens(room))
 
     async def _check_tokens(self, room: Room) -> None:
-        self.admission.forget()
         try:
             heads = await inbox.read_heads(self.hub.db, [room.person_id])
         except GONE as error:
@@ -392,10 +393,7 @@ class Switchboard:
         self.draining = True
         for connection in list(self.connections.values()):
             connection.end(Code.GOING_AWAY, "the gateway stops")
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await asyncio.gather(*(end(task) for task in self._tasks))
         try:
             async with asyncio.timeout(2):
                 await self.receipts.flush()
@@ -403,6 +401,7 @@ class Switchboard:
             log.warning("gateway.receipts_lost", error=repr(error))
         await self.presence.close()
         await self.subscriber.close()
+        await self.admission.close()
         self.wheel.close()
 
     async def tell_state(self, connection: str, state: str) -> None:

@@ -27,6 +27,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from hub.bus.tasks import end
+
 log = structlog.get_logger("hub.presence")
 
 SETTLE_SECONDS = 60  # design.md; gateways reconnect within 2 s and then write 100,000 entries in about one
@@ -151,8 +153,7 @@ class PresenceWriter:
         task, self._task = self._task, None
         if task is None:
             return
-        task.cancel()
-        await asyncio.wait({task})
+        await end(task)
         self._changed.update(
             ((person, connection), None) for person, held in self._people.items() for connection in held
         )

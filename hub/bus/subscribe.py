@@ -22,6 +22,8 @@ import structlog
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import RedisError
 
+from hub.bus.tasks import end
+
 log = structlog.get_logger("hub.subscribe")
 
 BATCH_CHANNELS = 512  # per SUBSCRIBE: 100,000 took 1.3 s; one command of all of them stops Redis for everyone else
@@ -87,8 +89,7 @@ class Subscriber:
         """Ends the connection; who waits for a subscription gets SubscriberClosed."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+            await end(task)
         for waiter in self._waiters.values():
             if not waiter.done():
                 waiter.set_exception(SubscriberClosed())

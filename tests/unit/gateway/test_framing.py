@@ -14,22 +14,7 @@ from gateway import framing
 from gateway.client_frames import MAX_FRAME_BYTES
 from gateway.codes import Code
 from gateway.message import Message
-
-
-def client_frame(payload: bytes, opcode: int = framing.TEXT, *, first: int = 0x80, masked: bool = True) -> bytes:
-    """A client's frame, spelled by hand."""
-    size = len(payload)
-    mask_bit = 0x80 if masked else 0
-    if size < 126:
-        header = struct.pack("!BB", first | opcode, mask_bit | size)
-    elif size < 65536:
-        header = struct.pack("!BBH", first | opcode, mask_bit | 126, size)
-    else:
-        header = struct.pack("!BBQ", first | opcode, mask_bit | 127, size)
-    if not masked:
-        return header + payload
-    mask = os.urandom(4)
-    return header + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+from tests.support.gateway import client_frame
 
 
 def read(data: bytes) -> list[tuple[int, bytes]]:
