@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
     AcquireContext: TypeAlias = asyncpg.pool.PoolAcquireContext[asyncpg.Record]
+    _Session: TypeAlias = asyncpg.Connection[asyncpg.Record]
 else:
     Connection = asyncpg.pool.PoolConnectionProxy
+    _Session = asyncpg.Connection
 
 T = TypeVar("T")
 
@@ -44,6 +46,17 @@ GONE = (
     OSError,
 )
 """What a Postgres that is away, starting or stuck looks like from here; callers turn these into 503."""
+
+
+class _PooledSession(_Session):
+    """A session that goes back to the pool as it is: nothing that is run here outlives its transaction.
+
+    asyncpg's own RESET ALL, UNLISTEN, CLOSE ALL and pg_advisory_unlock_all would be one more round trip for every use:
+    a fifth of a handshake's CPU, an eighth of a publish's (November 2026).
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
 
 
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -85,6 +98,7 @@ class Database:
                 min_size=1,
                 max_size=size,
                 init=_prepare,
+                connection_class=_PooledSession,
                 timeout=5,
                 command_timeout=COMMAND_TIMEOUT_SECONDS,
                 max_inactive_connection_lifetime=300,
