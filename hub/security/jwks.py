@@ -51,6 +51,7 @@ class KeySets:
         self._clock = clock
         self._sets: OrderedDict[str, _KeySet] = OrderedDict()
         self._session: aiohttp.ClientSession | None = None
+        self._refreshing: set[asyncio.Task[None]] = set()
 
     async def find(self, url: str, algorithm: str, kid: str | None) -> list[VerifyingKey]:
         """Keys of the set that a token with this header may be signed with; none: refuse it.
@@ -66,10 +67,11 @@ class KeySets:
         self._sets.move_to_end(url)
         found = _matching(keys.keys, algorithm, kid)
         if self._is_due(keys, found):
-            async with keys.lock:
-                if self._is_due(keys, _matching(keys.keys, algorithm, kid)):
-                    await self._fetch(url, keys)
-            found = _matching(keys.keys, algorithm, kid)
+            if found and self._clock() - keys.fetched_at <= STALE_SECONDS:
+                self._refresh(url, keys)
+            else:
+                await self._fetch_once(url, keys, algorithm, kid)
+                found = _matching(keys.keys, algorithm, kid)
         if self._clock() - keys.fetched_at > STALE_SECONDS:
             raise Unavailable(
                 "The key set that verifies tokens of this project cannot be fetched.",
@@ -83,8 +85,19 @@ class KeySets:
         old = now - keys.fetched_at > FRESH_SECONDS
         return (old or not found) and now - keys.tried_at > RETRY_SECONDS
 
+    def _refresh(self, url: str, keys: _KeySet) -> None:
+        """Fetches without anybody waiting: what is held is still good."""
+        if not keys.lock.locked():
+            task = asyncio.create_task(self._fetch_once(url, keys, "", None))
+            self._refreshing.add(task)
+            task.add_done_callback(self._refreshing.discard)
+
+    async def _fetch_once(self, url: str, keys: _KeySet, algorithm: str, kid: str | None) -> None:
+        async with keys.lock:
+            if self._is_due(keys, _matching(keys.keys, algorithm, kid)):
+                await self._fetch(url, keys)
+
     async def _fetch(self, url: str, keys: _KeySet) -> None:
-        keys.tried_at = self._clock()
         try:
             check_jwks_url(url, allow_private=self._allow_private)
             if self._session is None:
@@ -103,8 +116,13 @@ class KeySets:
             log.warning(
                 "jwks.fetch_failed", host=urlsplit(url).hostname, error=f"{type(error).__name__}: {error}"[:200]
             )
+        finally:
+            keys.tried_at = self._clock()  # after it, so that whoever comes meanwhile waits for the lock
 
     async def close(self) -> None:
+        for task in self._refreshing:
+            task.cancel()
+        await asyncio.gather(*self._refreshing, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -90,7 +90,7 @@ def peek(token: str) -> Unverified:
         raise refused("it is not a JWT") from None
     header, claims = parts["header"], parts["payload"]
     algorithm, kid, audience = header.get("alg"), header.get("kid"), claims.get("aud")
-    if algorithm not in _ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in _ALGORITHMS:
         raise refused("its algorithm is not one of HS256, RS256, ES256, EdDSA")
     if "crit" in header or header.get("b64") is False:
         raise refused("its header has critical extensions")

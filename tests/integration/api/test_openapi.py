@@ -6,8 +6,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.api_server import Caller
 
 # What JSON Schema cannot say: 422 where fields contradict each other; 400 for U+0000 and for numbers over 64 bits.
