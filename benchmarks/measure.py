@@ -174,7 +174,7 @@ async def latency(this: Round) -> Measurement:
 
         return answered
 
-    async with this.readers(users, ledger) as people, this.connections(plan.publish_connections) as connections:
+    async with this.readers(users, ledger) as people, this.connections(plan.latency_connections) as connections:
         meter = _Meter(this.fleet)
         paced = await pace(connections, publishes(), plan.rate_per_second)
         await _settle(ledger, people, count)

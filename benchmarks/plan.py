@@ -14,6 +14,7 @@ class Plan:
     readers: int = 1_000  # connected people, where somebody must be
     rate_per_second: float = 200.0  # of the latency measurement
     latency_seconds: float = 10.0
+    latency_connections: int = 256  # to the api: it may stall for more than a second before the measurement gives up
     publish_seconds: float = 6.0
     publish_connections: int = 32  # of the load client to the api
     list_size: int = 100

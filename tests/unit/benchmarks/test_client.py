@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from benchmarks.crowd import Seat, crowd
 from benchmarks.ledger import Delivery, Ledger
 from benchmarks.publisher import Answer, OnAnswer, PublishError, connect, pace, pump, request
 from benchmarks.websocket import Socket, SocketError, client_frame, upgrade_request
@@ -239,3 +240,26 @@ async def test_a_connection_that_breaks_answers_with_status_0() -> None:
         assert (await connection.ask(b"GET / HTTP/1.1\r\n\r\n")).status == 0
         with pytest.raises(PublishError, match="closed"):
             connection.send(b"", lambda _answer: None)
+
+
+async def test_a_crowd_sits_in_order_and_leaves_together() -> None:
+    async with scripted_hub() as hub:
+        ledger = Ledger()
+        seats = [Seat(f"token-{number}", "c9" if number else None) for number in range(10)]
+        async with crowd("127.0.0.1", hub.ws_port, seats, ledger.arrived, in_flight=3) as people:
+            assert len(people.sockets) == len(people.welcomes) == len(hub.clients) == 10
+            assert [socket.index for socket in people.sockets] == list(range(10))
+            assert people.closed() == []
+            await hub.clients[0].send(hub.item("a"))
+            assert await ledger.reach(1, seconds=5)
+        async with asyncio.timeout(5):
+            for client in hub.clients:
+                await client.wait_closed()
+
+
+async def test_a_crowd_with_one_who_is_refused_does_not_sit_at_all() -> None:
+    async with scripted_hub() as hub:
+        with pytest.raises(ExceptionGroup) as caught:
+            async with crowd("127.0.0.1", hub.ws_port, [Seat("t"), Seat("bad")], Ledger().arrived, in_flight=1):
+                pytest.fail("it sat down")
+        assert caught.group_contains(SocketError, match="4500")
