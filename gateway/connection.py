@@ -121,11 +121,15 @@ class Connection:
         """The switchboard's clock; see Timed."""
         session = self.session
         self.perform(session.tick(now))
-        return self.linger(now) if session.closed else session.deadline(now)
+        return self.linger(now) if session.closed else self.deadline(now)
+
+    def deadline(self, now: float) -> float:
+        """When `tick` has something to do, unless something else happens first."""
+        return self.session.deadline(now)
 
     def reschedule(self) -> None:
-        """The session's deadline came nearer."""
-        self.board.wheel.schedule(self, self.session.deadline(self.board.now()))
+        """The deadline came nearer."""
+        self.board.wheel.schedule(self, self.deadline(self.board.now()))
 
     def end(self, code: Code, reason: str, retry_after_seconds: int | None = None) -> None:
         """Ends the session from outside."""

@@ -21,7 +21,6 @@ from gateway.codes import Close, Code
 from gateway.connection import Connection
 from gateway.grant import Grant
 from gateway.message import Message
-from gateway.session import State
 from gateway.switchboard import Switchboard
 from hub.web.asgi import Receive, Scope, Send
 
@@ -33,6 +32,7 @@ CLOSE_SECONDS = 5.0  # for a client to read what waits before the end
 _COMMENT = b":\n\n"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx would collect events
 ]
 
@@ -108,14 +108,14 @@ class EventStream(Connection):
         return None
 
     def tick(self, now: float) -> float | None:
-        again = super().tick(now)
-        if self.session.state is State.CLOSED or again is None:
-            return again
-        if now >= self._comment_at:
+        if now >= self._comment_at and not self._ended:
             self._comment_at = now + random.uniform(*COMMENT_SECONDS)
             if not self.congested:
                 self._put(_COMMENT)
-        return min(again, self._comment_at)
+        return super().tick(now)
+
+    def deadline(self, now: float) -> float:
+        return min(super().deadline(now), self._comment_at)
 
     # Writing
 

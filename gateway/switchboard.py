@@ -122,7 +122,7 @@ class Switchboard:
             return Close(Code.TRY_AGAIN_LATER, "this gateway is full")
         if self._addresses[connection.address] > settings.connections_per_address:
             return Close(Code.TRY_AGAIN_LATER, "too many connections from this address")
-        self.wheel.schedule(connection, connection.session.deadline(self.now()))
+        connection.reschedule()
         return None
 
     def gone(self, connection: Connection) -> None:

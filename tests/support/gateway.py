@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import struct
 import time
@@ -13,9 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from yarl import URL
 
 from gateway.server import GatewayApp, create_gateway
 from hub.config import Settings
@@ -251,8 +252,14 @@ class RawSocket:
                 (size,) = struct.unpack("!Q", await self.reader.readexactly(8))
             return head[0] & 0x0F, await self.reader.readexactly(size)
 
+    async def close(self) -> None:
+        """Drops the connection."""
+        self.writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
     async def closed(self) -> tuple[int, str]:
-        """Code and reason of the hub's close frame, after which the connection must end; frames before are passed over."""
+        """Code and reason of the hub's close frame, after which the connection must end; passes over frames before."""
         while True:
             opcode, payload = await self.read_frame()
             if opcode == 8:
@@ -264,7 +271,7 @@ class RawSocket:
         self.send(payload[:2], 8)
         async with asyncio.timeout(SECONDS):
             assert await self.reader.read() == b""
-        self.writer.close()
+        await self.close()
         return code, payload[2:].decode()
 
 
@@ -282,3 +289,86 @@ def client_frame(payload: bytes, opcode: int = 1, *, first: int = 0x80, masked: 
         return header + payload
     mask = b"\x37\xfa\x21\x3d"  # of RFC 6455, section 5.7: test ids must be the same in every process
     return header + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+
+
+class EventStream:
+    """A stream of server-sent events, read by the rules of the HTML standard."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.model = ClientModel()
+        self.last_id: str | None = None
+        self.retry: int | None = None
+        self.comments = 0
+
+    async def receive(self) -> tuple[str, dict[str, Any]]:
+        """Type and data of the next event."""
+        kind, data = "message", list[str]()
+        async with asyncio.timeout(SECONDS):
+            async for raw in self.response.content:
+                line = raw.decode().rstrip("\n")
+                name, _, value = line.partition(": ")
+                if not line and data:
+                    return kind, json.loads("\n".join(data))
+                if line.startswith(":"):
+                    self.comments += 1
+                elif name == "event":
+                    kind = value
+                elif name == "data":
+                    data.append(value)
+                elif name == "id":
+                    self.last_id = value
+                elif name == "retry":
+                    self.retry = int(value)
+        raise EOFError("the stream ended")
+
+    async def receive_type(self, kind: str) -> dict[str, Any]:
+        """Data of the next event of that type; those before it are passed over."""
+        while True:
+            found, data = await self.receive()
+            if found == kind:
+                return data
+
+    async def ended(self) -> bool:
+        """Whether nothing comes any more."""
+        async with asyncio.timeout(SECONDS):
+            return await self.response.content.read() == b""
+
+
+@contextlib.asynccontextmanager
+async def events(
+    gateway: RunningGateway, text: str, headers: dict[str, str] | None = None, **query: str
+) -> AsyncIterator[EventStream]:
+    """An open stream, its token where EventSource would put it."""
+    async with aiohttp.ClientSession() as session:
+        url = f"{gateway.url}/v1/inbox/events"
+        async with session.get(url, params={"token": text, **query}, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            yield EventStream(response)
+
+
+class Rest:
+    """REST calls of one client."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, text: str) -> None:
+        self._session = session
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {text}"} if text else {}
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any, Any]:
+        """Status, decoded body and headers."""
+        options: dict[str, Any] = {"headers": {**self._headers, **(headers or {})}}
+        if body is not None:
+            options["json"] = body
+        async with self._session.request(method, URL(self._url + path, encoded=True), **options) as response:
+            raw = await response.read()
+            is_json = "json" in response.headers.get("content-type", "")
+            return response.status, json.loads(raw) if raw and is_json else raw, response.headers
+
+
+@contextlib.asynccontextmanager
+async def rest(gateway: RunningGateway, text: str = "") -> AsyncIterator[Rest]:
+    async with aiohttp.ClientSession() as session:
+        yield Rest(session, gateway.url, text)
