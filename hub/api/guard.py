@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from hub.exceptions import Forbidden, RateLimited, Unauthenticated
 from hub.security import ADMIN, Authority, allows
-from hub.store.keys import KeyRow
+from hub.store.keys import KeyRow, hash_key
 from hub.web.app import REFUSALS_PER_SECOND
 from hub.web.limits import RateLimiter
 from hub.web.request import Request
 from hub.web.routing import Route
+
+MAX_PROVEN = 10_000  # keys; the oldest may have to wait with their address
 
 
 class ApiKeyGuard:
@@ -30,6 +33,7 @@ class ApiKeyGuard:
         self._per_second = per_second
         self._limiter = RateLimiter()
         self._refusals = refusals
+        self._proven: OrderedDict[bytes, None] = OrderedDict()  # keys that were good once, by hash
 
     async def admit(self, request: Request, route: Route) -> None:
         """See `Guard.admit`."""
@@ -50,17 +54,23 @@ class ApiKeyGuard:
             raise Forbidden(f"This API key lacks the scope {wanted}.", code="insufficient_scope")
 
     async def _look_up(self, request: Request, key: str | None) -> KeyRow:
-        """Asks the store, unless this address has failed too often of late."""
+        """Asks the store; from an address that has failed too often of late, only for keys that were good before."""
         address = request.address
-        if self._refusals.peek(address, REFUSALS_PER_SECOND).remaining < 1:
+        digest = b"" if key is None else hash_key(key)
+        if digest not in self._proven and self._refusals.peek(address, REFUSALS_PER_SECOND).remaining < 1:
             raise RateLimited("Too many failed authentications from this address.", retry_after=1)
         try:
             if key is None:
                 raise Unauthenticated("The call needs Authorization: Bearer <API key>.")
-            return await self._authority.api_key(key)
+            row = await self._authority.api_key(key)
         except Unauthenticated:
+            self._proven.pop(digest, None)
             self._refusals.take(address, REFUSALS_PER_SECOND)
             raise
+        self._proven[digest] = None
+        if len(self._proven) > MAX_PROVEN:
+            self._proven.popitem(last=False)
+        return row
 
 
 def bearer(header: str | None) -> str | None:
