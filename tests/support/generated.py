@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
+from inspect import getdoc, getsource
 from pathlib import Path
 from typing import Any, cast
 
+from gateway import session
 from gateway.asyncapi import asyncapi_document
 from gateway.server import create_gateway
 from hub.api.app import ApiApp
@@ -22,8 +25,8 @@ from hub.store.database import Database
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-async def documents() -> dict[Path, Any]:
-    """Every generated document by its path; nothing is connected for it."""
+async def documents() -> dict[Path, str]:
+    """The text of every generated document by its path; nothing is connected for it."""
     settings = load_settings(
         database_url="postgresql://localhost/hub", redis_url="redis://localhost", secret="x" * 32, _env_file=None
     )
@@ -31,16 +34,53 @@ async def documents() -> dict[Path, Any]:
     gateway = create_gateway(hub)
     try:
         api = ApiApp(hub, described=lambda: gateway.routes)
-        return {DOCS / "openapi.json": api.documentation.document, DOCS / "asyncapi.json": asyncapi_document()}
+        return {
+            DOCS / "openapi.json": _json(api.documentation.document),
+            DOCS / "asyncapi.json": _json(asyncapi_document()),
+            DOCS / "session-states.md": session_states(),
+        }
     finally:
         await gateway.close()
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def session_states() -> str:
+    """The page about a session's states: its table of transitions as a diagram, and what states and events mean."""
+    theory = getdoc(session) or ""
+    states = dict(re.findall(r"^    ([A-Z]+) +(.+(?:\n {6,}.+)*)$", theory, re.MULTILINE))
+    events = dict(re.findall(r"^    (\w+) = auto\(\)  # (.+)$", getsource(session.Event), re.MULTILINE))
+    reason = theory[theory.index("Why nothing is lost") :]
+    arrows = [
+        f"    {state.name} --> {following.name}: {event.name}"
+        for state, outgoing in session.TRANSITIONS.items()
+        for event, following in outgoing.items()
+    ]
+    introduction = (
+        "One client's connection, WebSocket or event stream, as [gateway/session.py](../gateway/session.py) sees it. "
+        "This page is made from that file by `make docs-generate`; [architecture](architecture.md#the-gateway) says what "
+        "is around it."
+    )
+    lines = [
+        *("# States of a session", "", introduction, ""),
+        *("```mermaid", "stateDiagram-v2", "    [*] --> HELLO", *arrows, "    CLOSED --> [*]", "```", ""),
+        *("| state | |", "|---|---|", *(f"| `{s.name}` | {_line(states[s.name])} |" for s in session.State), ""),
+        *("| event | |", "|---|---|", *(f"| `{e.name}` | {_line(events[e.name])} |" for e in session.Event), ""),
+        _line(reason),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
-    for path, document in asyncio.run(documents()).items():
-        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    for path, text in asyncio.run(documents()).items():
         if not path.exists() or path.read_text("utf-8") != text:
             stale.append(path.name)
             if not check:
