@@ -14,7 +14,16 @@ from gateway.session import Ack
 from gateway.switchboard import Switchboard
 from gateway.ws import PATH as WEBSOCKET_PATH
 from hub.api.idempotent import known_answer, once
-from hub.api.inboxes import INBOX_QUERY, INBOX_REPLY, MARK, MARK_REPLY, inbox_query, inbox_response, mark_response
+from hub.api.inboxes import (
+    INBOX_QUERY,
+    INBOX_REPLY,
+    MARK,
+    MARK_REPLY,
+    inbox_query,
+    inbox_response,
+    known_mark,
+    mark_response,
+)
 from hub.bus.presence import holds
 from hub.exceptions import Forbidden, NotFound, Refused
 from hub.model.mark import parse_mark, seen_upto
@@ -125,7 +134,7 @@ class InboxRoutes:
         try:
             mark = parse_mark(body, datetime.now(UTC))
         except Refused:
-            done = await publish_inbox.known_mark(self._hub, key)  # its `until` may have passed since the first time
+            done = await known_mark(self._hub, key)  # its `until` may have passed since the first time
             if done is None:
                 raise
             return mark_response(done)

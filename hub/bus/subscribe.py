@@ -214,7 +214,7 @@ class Subscriber:
             try:
                 await self._publish(self._control.decode("utf-8"), self._probe)
             except (RedisError, OSError, TimeoutError):
-                continue  # a probe that was not published proves nothing about this connection
+                returned = link.mark()  # what was not published proves nothing; then the connection itself must answer
             await asyncio.wait({returned, link.lost}, timeout=self._probe_seconds, return_when=asyncio.FIRST_COMPLETED)
             if not returned.done() and not link.lost.done():
                 log.warning("subscriber.probe_lost", seconds=self._probe_seconds)
