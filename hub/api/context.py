@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 from hub.api.guard import ApiKeyGuard
-from hub.exceptions import FieldError, Forbidden, Invalid
+from hub.exceptions import Forbidden
 from hub.runtime import Hub
 from hub.security import Authority
 from hub.security.cache import Cache
-from hub.store.categories import find_policy
+from hub.store.categories import GENERAL, find_policy
 from hub.store.keys import KeyRow
 from hub.web.app import refusal_limiter
 
@@ -31,24 +31,17 @@ class Api:
         )
 
     async def policy(self, key: KeyRow, category: str) -> dict[str, Any]:
-        """The policy that a publish with this key follows.
+        """The policy that a publish with this key follows; a category nobody stored follows that of `general`.
 
         Raises:
             Forbidden: the key may not use the category.
-            Invalid: there is no such category.
         """
         if key.categories is not None and category not in key.categories:
             raise Forbidden(f"This API key may not use the category {category!r}.", code="category_not_allowed")
-        name = (key.project_id, category)
-        policy = await self._policies.get(name)
-        if policy is None:  # perhaps made within the last second
-            policy = await find_policy(self.hub.db, key.project_id, category)
+        policy = await self._policies.get((key.project_id, category))
         if policy is None:
-            raise Invalid(
-                f"There is no category {category!r}. Make it with PUT /v1/categories, or leave `category` out.",
-                code="unknown_category",
-                errors=(FieldError("category", "unknown_category", "is no category of this project"),),
-            )
+            policy = await self._policies.get((key.project_id, GENERAL))
+            assert policy is not None, "every project has general"
         return policy
 
     def forget_policies(self, project_id: int) -> None:

@@ -182,8 +182,14 @@ async def test_a_whole_policy_is_kept_as_written(call: Caller) -> None:
     assert (await call("DELETE", "/v1/categories/orders.shipped")).status == 404
 
 
-async def test_a_new_category_counts_at_once(call: Caller) -> None:
-    body = {"recipients": ["u"], "title": "t", "category": "new"}
-    assert (await call("POST", "/v1/notifications", body)).code == "unknown_category"
-    await call("PUT", "/v1/categories/new", {})
-    assert (await call("POST", "/v1/notifications", body)).status == 202
+async def test_a_category_nobody_stored_follows_general_until_it_is_stored(call: Caller) -> None:
+    async def priority() -> str:
+        made = await call("POST", "/v1/notifications", {"recipients": ["u"], "title": "t", "category": "new"})
+        asked = await call("GET", f"/v1/notifications/{made.json['id']}")
+        return str(asked.json["request"]["priority"])
+
+    assert await priority() == "normal"
+    await call("PUT", "/v1/categories/general", {"priority": "bulk"})
+    assert await priority() == "bulk"
+    await call("PUT", "/v1/categories/new", {"priority": "critical"})
+    assert await priority() == "critical"

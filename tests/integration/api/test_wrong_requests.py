@@ -143,7 +143,6 @@ FIELDS = [
     field("unknown priority", "priority", priority="urgent"),
     field("unknown channel", "channels.0", channels=["pigeon"]),
     field("no channel", "channels", channels=[]),
-    field("unknown category", "category", "unknown_category", category="nope"),
     field("unknown template", "template", "unknown_template", template="nope"),
     field("sandbox is a number", "sandbox", sandbox=1),
     field("send_at without offset", "send_at", send_at="2026-11-21T09:00:00"),
