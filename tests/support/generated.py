@@ -60,8 +60,8 @@ def session_states() -> str:
     ]
     introduction = (
         "One client's connection, WebSocket or event stream, as [gateway/session.py](../gateway/session.py) sees it. "
-        "This page is made from that file by `make docs-generate`; [architecture](architecture.md#the-gateway) says what "
-        "is around it."
+        "This page is made from that file by `make docs-generate`; [architecture](architecture.md#the-gateway) says "
+        "what is around it."
     )
     lines = [
         *("# States of a session", "", introduction, ""),
