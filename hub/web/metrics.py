@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Histogram
 
 REQUESTS = Counter("hub_http_requests_total", "HTTP answers", ["method", "route", "status"])
@@ -16,6 +18,11 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 def observe_http(method: str, route: str, status: int, seconds: float) -> None:
     """Counts one answer; see `hub.web.app.Observe`."""
-    method = method if method in _METHODS else "other"  # clients may send anything
-    REQUESTS.labels(method, route, status).inc()
-    SECONDS.labels(method, route).observe(seconds)
+    count, duration = _series(method if method in _METHODS else "other", route, status)  # clients may send anything
+    count.inc()
+    duration.observe(seconds)
+
+
+@cache  # as many as there are series; finding one by its labels takes longer than counting
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)

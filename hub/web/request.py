@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hub.exceptions import Invalid, Malformed, TooLarge, TooSlow, Unsupported
+from hub.web.eager import await_within
 from hub.web.query import parse_query
 from hub.web.strict_json import parse_json
 
@@ -114,8 +115,7 @@ class Request:
                 await self._discard(0)
                 raise _too_large(str(declared), limit)
             try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    self._raw = await self._read(limit)
+                self._raw = await self._read(limit, asyncio.get_running_loop().time() + BODY_SECONDS)
             except TimeoutError:
                 self.body_cut = True
                 raise TooSlow(f"The body was not complete after {BODY_SECONDS:g} seconds.") from None
@@ -158,17 +158,17 @@ class Request:
         path = self.raw_path.decode("latin-1")
         return RequestKey(f"{credential} {self.method} {path}", key, hashlib.sha256(await self.body()).digest())
 
-    async def _read(self, limit: int) -> bytes:
-        message = await self.receive()
+    async def _read(self, limit: int, deadline: float) -> bytes:
+        message = await await_within(self.receive(), deadline)
         if message["type"] == "http.disconnect":
             raise ClientGone
         first: bytes = message.get("body", b"")
-        if not message.get("more_body", False) and len(first) <= limit:
+        more = message.get("more_body", False)
+        if not more and len(first) <= limit:
             return first
         parts, size = [first], len(first)
-        more = message.get("more_body", False)
         while more and size <= limit:
-            message = await self.receive()
+            message = await await_within(self.receive(), deadline)
             if message["type"] == "http.disconnect":
                 raise ClientGone
             parts.append(message.get("body", b""))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 from hub.web.asgi import ASGIApp
@@ -83,7 +84,7 @@ class Route:
     hidden: bool = False
     ignored_query: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def placeholders(self) -> tuple[str, ...]:
         return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
 
