@@ -98,7 +98,7 @@ class MarkRequest(TypedDict):
     upto: NotRequired[Annotated[int, Field(ge=0)] | None]
     category: NotRequired[Name | None]
     tag: NotRequired[Name | None]
-    until: NotRequired[Annotated[Moment, Field(description="With the action snooze.")] | None]
+    until: NotRequired[Annotated[Moment | None, Field(description="With the action snooze.")]]
 
 
 class MarkAnswer(TypedDict):

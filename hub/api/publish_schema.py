@@ -169,28 +169,50 @@ class Publish(TypedDict):
     """One notification for any number of people. `recipients` and one of `title`, `template` are required."""
 
     recipients: Annotated[list[Recipient], Field(min_length=1, max_length=MAX_RECIPIENTS)]
-    category: NotRequired[Annotated[Name, Field(description="`general` when absent.")] | None]
-    title: NotRequired[Title | None]
-    body: NotRequired[Body | None]
-    action_url: NotRequired[Url | None]
+    category: NotRequired[Annotated[Name | None, Field(description="`general` when absent.")]]
+    title: NotRequired[
+        Annotated[
+            Title | None,
+            Field(description="One text, or one per language; `default`, then `en`, stand in for a missing one."),
+        ]
+    ]
+    body: NotRequired[Annotated[Body | None, Field(description="As `title`.")]]
+    action_url: NotRequired[Annotated[Url | None, Field(description="Where a click leads.")]]
     actions: NotRequired[Annotated[list[Action], Field(max_length=MAX_ACTIONS)] | None]
     image_url: NotRequired[Url | None]
-    data: NotRequired[JsonObject | None]
-    tags: NotRequired[Annotated[list[Name], Field(max_length=MAX_TAGS)] | None]
-    template: NotRequired[Name | None]
-    actor: NotRequired[Annotated[Name, Field(description="The user who caused it.")] | None]
-    tenant: NotRequired[Name | None]
-    priority: NotRequired[Literal["critical", "normal", "bulk"] | None]
-    channels: NotRequired[Annotated[list[Channel], Field(min_length=1, max_length=10)] | None]
+    data: NotRequired[
+        Annotated[JsonObject | None, Field(description="For your own page; a recipient's `data` is merged over it.")]
+    ]
+    tags: NotRequired[
+        Annotated[Annotated[list[Name], Field(max_length=MAX_TAGS)] | None, Field(description="Filters of the inbox.")]
+    ]
+    template: NotRequired[Annotated[Name | None, Field(description="Instead of `title`.")]]
+    actor: NotRequired[Annotated[Name | None, Field(description="The user who caused it.")]]
+    tenant: NotRequired[
+        Annotated[Name | None, Field(description="Shown with the item; selects the tenant's preferences.")]
+    ]
+    priority: NotRequired[
+        Annotated[Literal["critical", "normal", "bulk"] | None, Field(description="The category's when absent.")]
+    ]
+    channels: NotRequired[
+        Annotated[
+            Annotated[list[Channel], Field(min_length=1, max_length=10)] | None,
+            Field(description="Narrows the category's ladder, never widens it."),
+        ]
+    ]
     overrides: NotRequired[Overrides | None]
-    dedupe_key: NotRequired[Annotated[Name, Field(description="Once to the same person within 24 hours.")] | None]
-    thread_key: NotRequired[Annotated[Name, Field(description="Groups items.")] | None]
-    collapse_key: NotRequired[Annotated[Name, Field(description="Replaces the older unread item of that key.")] | None]
-    send_at: NotRequired[SendAt | None]
-    delay: NotRequired[Duration | None]
-    expires_at: NotRequired[Moment | None]
-    cancellation_key: NotRequired[Name | None]
-    sandbox: NotRequired[bool | None]
+    dedupe_key: NotRequired[Annotated[Name | None, Field(description="Once to the same person within 24 hours.")]]
+    thread_key: NotRequired[Annotated[Name | None, Field(description="Groups items.")]]
+    collapse_key: NotRequired[Annotated[Name | None, Field(description="Replaces the older unread item of that key.")]]
+    send_at: NotRequired[
+        Annotated[SendAt | None, Field(description="A past time means now; with `local`, each recipient's wall clock.")]
+    ]
+    delay: NotRequired[Annotated[Duration | None, Field(description="Instead of `send_at`.")]]
+    expires_at: NotRequired[Annotated[Moment | None, Field(description="The item goes then.")]]
+    cancellation_key: NotRequired[
+        Annotated[Name | None, Field(description="Withdraws everything with this key in one call.")]
+    ]
+    sandbox: NotRequired[Annotated[bool | None, Field(description="Decides everything and sends nothing outside.")]]
 
 
 PUBLISH: Schema[Any] = Schema(Publish)

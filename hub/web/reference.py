@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
@@ -10,8 +11,6 @@ from hub.web.openapi import referred_name
 
 PAGE_CSP = b"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 STYLE_PATH = "/docs/reference.css"
-
-_METHODS = ("get", "put", "post", "patch", "delete")
 
 
 def reference_page(document: Mapping[str, Any]) -> bytes:
@@ -22,9 +21,8 @@ def reference_page(document: Mapping[str, Any]) -> bytes:
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, item in document["paths"].items():
-        for method in _METHODS:
-            if method in item:
-                yield path, method, item[method]
+        for method, operation in item.items():
+            yield path, method, operation
 
 
 def _page(document: Mapping[str, Any], operations: list[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
@@ -85,8 +83,11 @@ def _article(path: str, method: str, operation: Mapping[str, Any], document: Map
             yield _row(parameter["name"] + place, kind, parameter.get("description", ""))
         yield "</tbody></table>"
     if body := operation.get("requestBody"):
-        schema = next(iter(body["content"].values()))["schema"]
-        yield from _fields(_resolve(schema, document), f"Body. {body.get('description', '')}")
+        schema = _resolve(next(iter(body["content"].values()))["schema"], document)
+        yield from _fields(schema, f"Body. {body.get('description', '')}")
+        for example in schema.get("examples", ()):
+            shown = json.dumps(example, indent=2, ensure_ascii=False)
+            yield f"<pre>{escape(f'{method.upper()} {path}')}\n{escape(shown, quote=False)}</pre>"
     yield "<table><caption>Answers</caption><tbody>"
     for status, reply in operation["responses"].items():
         if "$ref" in reply:
@@ -105,8 +106,14 @@ def _fields(schema: Mapping[str, Any], caption: str) -> Iterator[str]:
     yield f"<table><caption>{escape(caption)}</caption><tbody>"
     for name, field in properties.items():
         shown = name if name in required else f"{name}?"
-        yield _row(shown, _kind(field), field.get("description", ""))
+        yield _row(shown, _kind(field), _description(field))
     yield "</tbody></table>"
+
+
+def _description(field: Mapping[str, Any]) -> str:
+    """Its own, or that of the one branch that has one: a field that may be null is a union."""
+    branches = (field, *field.get("anyOf", ()), *field.get("oneOf", ()))
+    return next((str(branch["description"]) for branch in branches if "description" in branch), "")
 
 
 def _row(name: str, kind: str, description: str) -> str:
@@ -142,14 +149,16 @@ def _kind(schema: Mapping[str, Any]) -> str:
     kind = schema.get("type", "any")
     if kind == "array":
         return f"[{_kind(schema.get('items', {}))}]{_bounds(schema, 'minItems', 'maxItems')}"
-    if kind == "object" and isinstance(schema.get("additionalProperties"), Mapping):
-        return f"{{string: {_kind(schema['additionalProperties'])}}}"
+    values = [schema.get("additionalProperties"), *schema.get("patternProperties", {}).values()]
+    if kind == "object" and (shapes := [value for value in values if isinstance(value, Mapping)]):
+        return f"{{string: {_kind(shapes[0])}}}"
     shown = f"{kind}, {schema['format']}" if "format" in schema else str(kind)
     bounds = _bounds(schema, "minLength", "maxLength") + _bounds(schema, "minimum", "maximum")
     return escape(shown) + bounds
 
 
 def _bounds(schema: Mapping[str, Any], least: str, most: str) -> str:
-    if least not in schema and most not in schema:
-        return ""
-    return f" ({schema.get(least, '')}–{schema.get(most, '')})"
+    low, high = schema.get(least), schema.get(most)
+    if low is None or high is None:
+        return "" if low is high else f" (at most {high})" if low is None else f" (at least {low})"
+    return f" ({low}–{high})"
