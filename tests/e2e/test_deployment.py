@@ -7,6 +7,7 @@ import io
 import json
 import re
 import ssl
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ import aiohttp
 import asyncpg
 import pytest
 import pytest_asyncio
+import yaml  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -32,6 +34,7 @@ from tests.conftest import with_database
 from tests.support.client_model import ClientModel
 from tests.support.deployment import (
     PROXY_CONFIGURATION,
+    ROOT,
     Deployment,
     Running,
     deployment,
@@ -413,6 +416,20 @@ async def test_health_is_answered_for_the_whole_and_metrics_only_inside(hub: Dep
     for name in hub.ROLES:
         for path in ("/healthz", "/readyz", "/metrics"):
             assert await status_of(hub.own_url(name) + path) == 200, (name, path)
+
+
+async def test_the_health_checks_that_compose_runs_find_everybody_well(hub: Deployment) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    ports = {name: (services[name]["command"][-1], str(port)) for name, port in hub.ports.items()}
+    ports["proxy"] = ("8080", str(URL(hub.url).port))
+    for name, (inside, here) in ports.items():
+        _, program, *arguments = services[name]["healthcheck"]["test"]
+        program = sys.executable if program == "python" else program
+        for port, healthy in ((here, True), ("1", False)):  # nobody listens on port 1
+            process = await asyncio.create_subprocess_exec(
+                program, *(argument.replace(inside, port) for argument in arguments), stderr=asyncio.subprocess.DEVNULL
+            )
+            assert (await process.wait() == 0) is healthy, name
 
 
 async def test_without_gateways_the_proxy_says_so_and_backends_are_still_served(
