@@ -157,7 +157,9 @@ class Subscriber:
                 if await self._resubscribe(link):
                     delay = BACKOFF_SECONDS[0]
                     self._ready.set()
-                    log.info("subscriber.connected", channels=len(self._wanted), again=not first)
+                    (log.debug if first else log.info)(
+                        "subscriber.connected", channels=len(self._wanted), again=not first
+                    )
                     if not first:
                         self._on_gap()
                     first = False
