@@ -19,7 +19,7 @@ import { HubError } from "./hub-rest.js";
  * @typedef {object} Call a mark that the hub has not answered
  * @property {Mark} mark
  * @property {string} key its Idempotency-Key
- * @property {Link | null} link where it was sent; null when that is gone, or not yet
+ * @property {Link | null} link where it was sent last; null when it has to be sent again there, or was not sent yet
  * @property {(done: Marked) => void} resolve
  * @property {(why: HubError) => void} reject
  */
@@ -87,7 +87,6 @@ export class Outbox {
   /** The link is gone; what it left unanswered waits for the next. */
   close() {
     this.#link = null;
-    for (const call of this.#calls.values()) call.link = null;
   }
 
   /**

@@ -1,23 +1,23 @@
 /**
- * A clock that stands still until it is told to go on: replaces the global timers and Date.now. (Node 20's own mock
- * timers lose timers that are set or cleared inside a callback.)
+ * A clock that stands still until it is told to go on: replaces the global timers and Date.now. (Node 20's own mock timers
+ * lose timers that are set or cleared inside a callback.)
  */
 export class Clock {
   #now = Date.now();
-  #made = 0;
-  /** @type {Map<number, {at: number, run: () => void}>} */
-  #timers = new Map();
+  /** @type {Set<Timer>} */
+  #timers = new Set();
   #real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
 
   /** Every timer set from now on waits for `pass`; `restore` gives the real ones back. */
   constructor() {
-    const set = (/** @type {() => void} */ run, ms = 0) => {
-      this.#timers.set(++this.#made, { at: this.#now + ms, run });
-      return this.#made;
+    const set = (/** @type {(...given: unknown[]) => void} */ run, ms = 0, /** @type {unknown[]} */ ...given) => {
+      const timer = new Timer(this.#now + ms, () => run(...given));
+      this.#timers.add(timer);
+      return timer;
     };
-    const clear = (/** @type {any} */ handle) => {
-      if (typeof handle === "number") this.#timers.delete(handle);
-      else this.#real.clearTimeout(handle);
+    const clear = (/** @type {any} */ timer) => {
+      if (timer instanceof Timer) this.#timers.delete(timer);
+      else this.#real.clearTimeout(timer);
     };
     Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
     Date.now = () => this.#now;
@@ -27,12 +27,11 @@ export class Clock {
   pass(seconds) {
     const end = this.#now + seconds * 1000;
     for (;;) {
-      const due = [...this.#timers].filter(([, timer]) => timer.at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+      const [due] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
       if (!due) break;
-      const [handle, timer] = due;
-      this.#timers.delete(handle);
-      this.#now = Math.max(this.#now, timer.at);
-      timer.run();
+      this.#timers.delete(due);
+      this.#now = Math.max(this.#now, due.at);
+      due.run();
     }
     this.#now = end;
   }
@@ -40,5 +39,26 @@ export class Clock {
   restore() {
     Object.assign(globalThis, { setTimeout: this.#real.setTimeout, clearTimeout: this.#real.clearTimeout });
     Date.now = this.#real.now;
+  }
+}
+
+/** What Node's own libraries expect of a timer. */
+class Timer {
+  /** @param {number} at @param {() => void} run */
+  constructor(at, run) {
+    this.at = at;
+    this.run = run;
+  }
+
+  ref() {
+    return this;
+  }
+
+  unref() {
+    return this;
+  }
+
+  refresh() {
+    return this;
   }
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { HubClient } from "../src/hub-client.js";
+import { openStream } from "../src/hub-link.js";
 import { Clock } from "./clock.js";
 import { ModelHub } from "./model-hub.js";
 import { ScriptedServer, Socket, until } from "./scripted-server.js";
@@ -180,11 +181,19 @@ test("a comment is life, and silence of the heartbeat and ten seconds more is no
   const clock = (stopped = new Clock());
   const request = await connect({ transport: "sse", random: () => 1 });
   await goLive(request);
+  let alive = 0;
+  const events = { onAlive: () => (alive += 1), onFrame: () => {}, onSent: () => {}, onClose: () => {} };
+  const other = openStream(new URL("/v1/inbox/events", server.url), "secret", events, fetch);
+  const beside = await stream();
+  beside.startStream();
+  await until(() => alive === 1, "the first bytes");
   clock.pass(34);
   request.response.write(": still here\n\n");
-  // A frame behind the comment shows that the comment was read.
-  hub.publish();
-  await until(() => client.snapshot.rev === 1, "rev 1");
+  beside.response.write(": still here\n\n");
+  await until(() => alive === 2, "the comment");
+  other.close();
+  // Both streams got theirs in one turn of the event loop; one more turn for the client's to be read.
+  await new Promise((resolve) => setImmediate(resolve));
   clock.pass(34);
   assert.equal(client.snapshot.status, "live");
   clock.pass(1);

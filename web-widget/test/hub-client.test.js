@@ -216,12 +216,30 @@ test("what was seen and did not arrive is said again", async () => {
   hub.publish();
   const first = await goLive();
   client.seen();
-  first.close(1006 - 5);
+  await first.frame("seen");
+  first.close(1001);
   const second = await server.connections.next();
   await second.frame("hello");
   second.send(WELCOME);
   second.send(changesSince(1));
-  assert.deepEqual(await second.frame("seen"), { type: "seen", rev: 1 });
+  assert.deepEqual(await second.frames.next(), { type: "ack", rev: 1 });
+  assert.deepEqual(await second.frames.next(), { type: "seen", rev: 1 });
+});
+
+test("what was seen in an inbox that was replaced says nothing of the new one", async () => {
+  hub.publish();
+  hub.publish();
+  const connection = await goLive();
+  client.seen();
+  await connection.frame("seen");
+  connection.send({ type: "reset" });
+  hub = new ModelHub(50);
+  hub.publish();
+  connection.send({ ...WELCOME, ...hub.welcomeItems() });
+  await until(() => client.snapshot.rev === 1, "the new inbox");
+  assert.deepEqual(await connection.frames.next(), { type: "ack", rev: 1 });
+  connection.send({ type: "ping" });
+  assert.deepEqual(await connection.frames.next(), { type: "pong" });
 });
 
 test("a reset discards the inbox and unanswered marks, and a welcome replaces them", async () => {
@@ -337,6 +355,26 @@ test("a token is kept over reconnects, renewed in time by a token frame, and ask
   assert.equal((await third.frame("hello")).token, given[2]);
 });
 
+test("a token that ended meanwhile is not used again, and one that never comes is not awaited", async () => {
+  const clock = (stopped = new Clock());
+  /** @type {(string | Promise<string>)[]} */
+  const tokens = [shortToken(3600), shortToken(9000), new Promise(() => {})];
+  const second = tokens[1];
+  const first = await goLive({ getToken: () => /** @type {string} */ (tokens.shift()), random: () => 1 });
+  client.stop();
+  await first.closed;
+  clock.pass(7200);
+  client.start();
+  const connection = await server.connections.next();
+  assert.equal((await connection.frame("hello")).token, second);
+  connection.close(4100);
+  await status("waiting");
+  clock.pass(1);
+  assert.equal(client.snapshot.status, "connecting");
+  clock.pass(10);
+  assert.equal(client.snapshot.status, "waiting");
+});
+
 test("getToken that fails is tried again, and null ends the client", async () => {
   const answers = [() => Promise.reject(new Error("no network")), () => "secret", () => null];
   /** @type {unknown[]} */
@@ -382,11 +420,13 @@ test("a REST call refused with 401 is tried once more with a fresh token", async
   hub.publish();
   hub.publish();
   let asked = 0;
-  await goLive({ getToken: () => `token-${++asked}` });
+  await goLive({ getToken: () => shortToken(3600 + ++asked) });
   const loading = client.loadOlder();
-  (await server.requests.next()).answer(401, { code: "token_expired" });
+  const first = await server.requests.next();
+  first.answer(401, { code: "token_expired" });
   const second = await server.requests.next();
-  assert.equal(second.headers.authorization, `Bearer token-${asked}`);
+  assert.equal(asked, 2);
+  assert.notEqual(second.headers.authorization, first.headers.authorization);
   second.answer(403, { code: "forbidden", detail: "no" });
   await assert.rejects(loading, { code: "forbidden", status: 403 });
 });

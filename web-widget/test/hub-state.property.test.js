@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { InboxState } from "../src/hub-state.js";
 import { ModelHub, Session } from "./model-hub.js";
 
-/** @import { Frame, Mark } from "../src/hub-state.js" */
+/** @import { Frame, Mark, Reading } from "../src/hub-state.js" */
 
 /** A device: the state under test, and around it only what any client of the protocol does. */
 class Device {
@@ -24,7 +24,7 @@ class Device {
   ref = 0;
   /** @type {Map<number, Mark>} */
   unanswered = new Map();
-  /** @type {{reading: ReturnType<InboxState["beginReading"]>, cursor: string, page: ReturnType<ModelHub["page"]> | null} | null} */
+  /** @type {{reading: Reading, cursor: string, page: ReturnType<ModelHub["page"]> | null} | null} */
   older = null;
 
   /** @param {ModelHub} hub */

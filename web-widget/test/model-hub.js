@@ -6,7 +6,8 @@
 /** @import { Counts, Frame, Item, Mark } from "../src/hub-state.js" */
 
 /** @typedef {{item: Item, itemRev: number, removed: boolean, collapse: string | null}} Row */
-/** @typedef {{rev: number, all: true, upto: number, category?: string, tag?: string, set: Record<string, any>}} BulkMark */
+/** @typedef {{all: true, upto: number, category?: string, tag?: string}} Filter */
+/** @typedef {Filter & {rev: number, set: Record<string, any>}} BulkMark */
 /** @typedef {{since: number, rev: number, id: string}} Position where the next page of changes begins */
 
 const COMES_BACK = new Set(["unarchive", "unsnooze", "pin"]);
