@@ -78,7 +78,7 @@ class Connection:
                 self._carry_out(action)
 
     def _carry_out(self, action: Action) -> None:
-        board, room = self.board, self.room
+        board = self.board
         match action:
             case Close():
                 board.leave(self)
@@ -94,8 +94,11 @@ class Connection:
                 board.renew(self, ref, token)
             case Hold():
                 asyncio.get_running_loop().call_later(HOLD_SECONDS, self._held_long_enough)
-        if room is None:
-            return
+            case _ if self.room is not None:
+                self._carry_out_in(self.room, action)
+
+    def _carry_out_in(self, room: Room, action: Action) -> None:
+        """What concerns the person; nothing of it is asked for before the room is joined."""
         match action:
             case Read():
                 if self.congested:
@@ -107,9 +110,10 @@ class Connection:
             case Seen(rev):
                 room.seen(self, rev)
             case Ack(rev):
-                board.receipts.note(self.session.person_id, rev)
+                self.board.receipts.note(self.session.person_id, rev)
             case ChangeState(state):
-                board.presence.set(room.project_id, room.user, self.session.connection, state)
+                self.board.presence.set(room.project_id, room.user, self.session.connection, state)
+                self.board.receipts.note_seen(self.session.person_id)
 
     def uncongested(self) -> None:
         """What was written has left: a page that waited is read now."""

@@ -1,15 +1,19 @@
-"""Delivered receipts: what clients hold, written to the store in batches.
+"""Receipts: what clients hold, and who was there, written to the store in batches.
 
 An `ack` takes no revision and is only ever worth as much as the newest one, so a second's worth of them is one
-statement. What could not be written is kept and merged; what is lost with a process is acked again after a reconnect.
+statement; when somebody was last seen is no more urgent. What could not be written is kept and merged; what is lost
+with a process is acked again after a reconnect.
 """
 
 from __future__ import annotations
+
+from itertools import islice
 
 import structlog
 
 from hub.store.database import GONE, Database
 from hub.store.inbox import record_delivered
+from hub.store.people import record_seen
 
 log = structlog.get_logger("hub.gateway")
 
@@ -17,27 +21,49 @@ BATCH_PEOPLE = 5_000  # per statement: tens of milliseconds
 
 
 class Receipts:
-    """Highest acked revision by person, since the last flush."""
+    """Highest acked revision by person, and people seen, since the last flush."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._revs: dict[int, int] = {}
+        self._seen: dict[int, None] = {}
 
     def note(self, person_id: int, rev: int) -> None:
         """This person holds everything up to `rev`."""
         if rev > self._revs.get(person_id, 0):
             self._revs[person_id] = rev
 
+    def note_seen(self, person_id: int) -> None:
+        """This person is there, or was until now."""
+        self._seen[person_id] = None
+
     async def flush(self) -> None:
-        """Writes what was noted. Cancelling loses nothing that was not sent."""
-        while self._revs:
-            batch = dict(sorted(self._revs.items())[:BATCH_PEOPLE])
-            for person_id in batch:
-                del self._revs[person_id]
-            try:
-                await record_delivered(self._db, batch)
-            except GONE as error:
-                log.warning("receipts.kept", people=len(batch), error=repr(error))
-                for person_id, rev in batch.items():
-                    self.note(person_id, rev)
-                return
+        """Writes what was noted; what could not be written stays noted."""
+        try:
+            while self._revs:
+                await self._write_revs()
+            while self._seen:
+                await self._write_seen()
+        except GONE as error:
+            log.warning("receipts.kept", people=len(self._revs), error=repr(error))
+
+    async def _write_revs(self) -> None:
+        batch = dict(islice(self._revs.items(), BATCH_PEOPLE))
+        for person_id in batch:
+            del self._revs[person_id]
+        try:
+            await record_delivered(self._db, batch)
+        except BaseException:
+            for person_id, rev in batch.items():
+                self.note(person_id, rev)
+            raise
+
+    async def _write_seen(self) -> None:
+        batch = dict.fromkeys(islice(self._seen, BATCH_PEOPLE))
+        for person_id in batch:
+            del self._seen[person_id]
+        try:
+            await record_seen(self._db, list(batch))
+        except BaseException:
+            self._seen.update(batch)
+            raise

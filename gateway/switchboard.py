@@ -213,6 +213,7 @@ class Switchboard:
             room.person_id = head.person_id
             registered = self.presence.set(room.project_id, room.user, session.connection, session.presence)
             await asyncio.wait({registered}, timeout=RETRY_SECONDS)
+            self.receipts.note_seen(head.person_id)
             connection.perform(session.joined(head.person_id))
 
     def leave(self, connection: Connection) -> None:
@@ -222,6 +223,8 @@ class Switchboard:
         if room is None:
             return
         self.presence.remove(room.project_id, room.user, connection.session.connection)
+        if room.person_id:
+            self.receipts.note_seen(room.person_id)
         room.connections.remove(connection)
         if room.connections:
             return
@@ -316,6 +319,7 @@ class Switchboard:
             room.compare(head)
 
     async def _reconcile(self) -> None:
+        await self.subscriber.wait_connected()  # nobody is joined before
         pause = self.hub.settings.reconcile_seconds
         while True:
             wait = pause * random.uniform(0.8, 1.2)

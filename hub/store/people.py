@@ -53,3 +53,8 @@ async def tokens_revoked_at(db: Database, project_id: int, user: str) -> datetim
     """When the user's tokens were last revoked; None: never, or nobody stored."""
     record = await db.fetchrow(_SQL["tokens_revoked_at"], project_id, user)
     return None if record is None else record["tokens_revoked_at"]
+
+
+async def record_seen(db: Database, person_ids: Sequence[int]) -> None:
+    """These people were there just now: they connected, turned to the page, or left."""
+    await db.execute(_SQL["record_seen"], list(person_ids))

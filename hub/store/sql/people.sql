@@ -36,3 +36,9 @@ ON CONFLICT (project_id, user_id) DO UPDATE SET tokens_revoked_at = clock_timest
 
 -- name: tokens_revoked_at
 SELECT tokens_revoked_at FROM people WHERE project_id = $1 AND user_id = $2
+
+-- name: record_seen
+-- In the order of names, in which everybody takes people, so that nobody waits in a circle.
+UPDATE people p SET last_seen_at = now()
+FROM (SELECT person_id FROM people WHERE person_id = ANY($1::bigint[]) ORDER BY project_id, user_id FOR NO KEY UPDATE) w
+WHERE p.person_id = w.person_id
