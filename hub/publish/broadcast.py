@@ -2,6 +2,9 @@
 
 Accepting one costs a row. A connected person's gateway pulls at once; everybody else's inbox pulls when it is next
 opened, read, marked or written. So a broadcast costs O(connected), never O(registered).
+
+Somebody who was away for a thousand broadcasts must not make a transaction of a thousand items out of a publish to
+them: one transaction pulls about BUDGET and leaves the rest pending; `pull_broadcasts` goes on until none is.
 """
 
 from __future__ import annotations
@@ -13,16 +16,17 @@ from typing import TYPE_CHECKING
 from hub.publish.deliver import Delivery, deliver
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store.heads import LockedHead
-from hub.store.notifications import pending_broadcasts, resolve_actors, to_notification
+from hub.store.notifications import pending_broadcasts, resolve_actors, share_live
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
 
 CHUNK = 500  # people per transaction: locks are held for tens of milliseconds
+BUDGET = 1_000  # items that one transaction pulls; at least one for everybody
 
 
 async def lock_current(writer: InboxWriter, person_ids: Iterable[int]) -> list[LockedHead]:
-    """Locks heads and gives what is pending for them its revisions first. The way to take a head."""
+    """Locks heads and gives what is pending for them, within BUDGET, its revisions first. The way to take a head."""
     heads = await writer.lock(person_ids)
     behind: defaultdict[int, list[LockedHead]] = defaultdict(list)
     for head in heads:
@@ -34,17 +38,21 @@ async def lock_current(writer: InboxWriter, person_ids: Iterable[int]) -> list[L
 
 
 async def _pull(writer: InboxWriter, project_id: int, heads: Sequence[LockedHead]) -> None:
-    rows = await pending_broadcasts(writer.conn, project_id, min(head.broadcast_upto for head in heads))
-    notifications = {row["broadcast_seq"]: to_notification(row) for row in rows}
+    limit = max(1, BUDGET // len(heads))
+    pending = await pending_broadcasts(writer.conn, project_id, {head.broadcast_upto for head in heads}, limit)
+    wanted = {broadcast.notification_id for rows in pending.values() for broadcast in rows}
+    notifications = await share_live(writer.conn, wanted) if wanted else {}
     await resolve_actors(writer.conn, notifications.values())
-    deliveries = [
-        Delivery(notification, head.person.person_id)
-        for head in heads
-        for seq, notification in notifications.items()
-        if head.broadcast_upto < seq <= head.broadcast_seq
-    ]
+    deliveries: list[Delivery] = []
     for head in heads:
-        head.broadcast_upto = head.broadcast_seq
+        rows = pending[head.broadcast_upto]
+        deliveries += [
+            Delivery(notifications[broadcast.notification_id], head.person.person_id)
+            for broadcast in rows
+            if broadcast.notification_id in notifications and head.person.person_id <= broadcast.people_upto
+        ]
+        last = rows[-1].seq if rows else 0
+        head.broadcast_upto = last if len(rows) == limit else max(last, head.broadcast_seq)
         head.changed = True
     if deliveries:
         await deliver(writer, deliveries, repeated=True)
@@ -52,10 +60,13 @@ async def _pull(writer: InboxWriter, project_id: int, heads: Sequence[LockedHead
 
 async def pull_broadcasts(hub: Hub, person_ids: Sequence[int]) -> None:
     """Gives pending broadcasts of these people their revisions, and announces them. Cancelling it loses nothing."""
-    for start in range(0, len(person_ids), CHUNK):
-        chunk = sorted(person_ids)[start : start + CHUNK]
+    ordered = sorted(person_ids)
+    for start in range(0, len(ordered), CHUNK):
+        behind = ordered[start : start + CHUNK]
+        while behind:
 
-        async def work(writer: InboxWriter, chunk: list[int] = chunk) -> None:
-            await lock_current(writer, chunk)
+            async def work(writer: InboxWriter, chunk: list[int] = behind) -> list[int]:
+                heads = await lock_current(writer, chunk)
+                return [head.person.person_id for head in heads if head.broadcast_upto < head.broadcast_seq]
 
-        await change_inboxes(hub, work)
+            behind = await change_inboxes(hub, work)

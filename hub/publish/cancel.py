@@ -1,14 +1,17 @@
 """Cancelling: withdraws items and whatever has not left.
 
-The notification's row is locked alone, so a fan-out chunk under way has finished and the next one sees the mark. What
-is in inboxes then goes in the same transaction, or, past INLINE_ITEMS, by a job in chunks.
+In two transactions, because whoever pulls a broadcast holds heads when it comes to the notification: first the
+notification's row alone is locked and marked, so that what is under way has finished and nothing new begins. Then what
+is in inboxes goes, at once, or, past INLINE_ITEMS, by a job in chunks. The job is stored with the mark in either case:
+it finishes what a process that died in between has left.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -19,12 +22,22 @@ from hub.model.notification import LANES
 from hub.publish.broadcast import lock_current
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store import items, jobs, notifications
-from hub.store.inbox import ensure_people
+from hub.store.database import Connection
+from hub.store.inbox import find_people
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
 
 INLINE_ITEMS = 500  # one chunk: locks are held for tens of milliseconds
+LEFT_SECONDS = 15.0  # after which a worker takes the inboxes of a cancellation whose process died
+
+
+class _Mark(NamedTuple):
+    """What marking a notification as cancelled found: who holds it, the job for that, and how many it was meant for."""
+
+    people: list[int]
+    job: jobs.NewJob | None = None
+    planned: int | None = 0
 
 
 async def cancel_notification(
@@ -39,33 +52,44 @@ async def cancel_notification(
         NotFound: no such notification in this project.
     """
 
-    async def work(writer: InboxWriter) -> int | None:
-        row = await notifications.lock_notification(writer.conn, project_id, notification_id)
-        if row is None:
-            raise NotFound(f"There is no notification {notification_id}.")
-        if users is not None:
-            return await _cancel_for(writer, project_id, notification_id, users)
-        if row["cancelled_at"] is not None:
-            return 0
-        await notifications.set_cancelled(writer.conn, notification_id)
-        waiting = await jobs.cancel_fanout(writer.conn, notification_id)
-        people = await items.live_of_notification(writer.conn, notification_id, 0, INLINE_ITEMS + 1)
-        if len(people) > INLINE_ITEMS:
-            job = jobs.NewJob(uuid7(), project_id, notification_id, "cancel", LANES[row["priority"]], None)
-            await jobs.insert_jobs(writer.conn, [job])
-            return None
-        withdrawn = await withdraw(writer, [notification_id], people)
-        if not waiting:
-            return withdrawn
-        notification = notifications.to_notification(row)
-        if notification.topics or notification.everyone:
-            return None
-        return len(notification.users.keys() - notification.excluded_users)
-
-    cancelled = await change_inboxes(hub, work)
-    if cancelled is None:
+    if users is not None:
+        return await _cancel_for(hub, project_id, notification_id, users)
+    found = await hub.db.transaction(lambda conn: _mark(conn, project_id, notification_id))
+    if found.job is None:
+        return found.planned
+    job = found.job
+    if len(found.people) > INLINE_ITEMS:
         await hub.wake_workers()
-    return cancelled
+        return None
+
+    async def work(writer: InboxWriter) -> int:
+        withdrawn = await withdraw(writer, [notification_id], found.people)
+        await jobs.finish(writer.conn, job.job_id)
+        return withdrawn
+
+    withdrawn = await change_inboxes(hub, work)
+    return withdrawn if found.planned == 0 else found.planned
+
+
+async def _mark(conn: Connection, project_id: int, notification_id: UUID) -> _Mark:
+    row = await notifications.lock_notification(conn, project_id, notification_id)
+    if row is None:
+        raise NotFound(f"There is no notification {notification_id}.")
+    if row["cancelled_at"] is not None:
+        return _Mark([])
+    await notifications.set_cancelled(conn, notification_id)
+    planned: int | None = 0
+    if await jobs.cancel_fanout(conn, notification_id):
+        notification = notifications.to_notification(row)
+        everybody = bool(notification.topics) or notification.everyone
+        planned = None if everybody else len(notification.users.keys() - notification.excluded_users)
+    people = await items.live_of_notification(conn, notification_id, 0, INLINE_ITEMS + 1)
+    if not people:
+        return _Mark([], None, planned)
+    due_at = None if len(people) > INLINE_ITEMS else datetime.now(UTC) + timedelta(seconds=LEFT_SECONDS)
+    job = jobs.NewJob(uuid7(), project_id, notification_id, "cancel", LANES[row["priority"]], due_at)
+    await jobs.insert_jobs(conn, [job])
+    return _Mark(people, job, planned)
 
 
 async def cancel_by_key(hub: Hub, project_id: int, key: str, users: Sequence[str] | None = None) -> int | None:
@@ -79,10 +103,18 @@ async def cancel_by_key(hub: Hub, project_id: int, key: str, users: Sequence[str
     return total
 
 
-async def _cancel_for(writer: InboxWriter, project_id: int, notification_id: UUID, users: Sequence[str]) -> int:
-    await notifications.exclude_users(writer.conn, notification_id, users)
-    found = await ensure_people(writer.conn, [(project_id, user) for user in dict.fromkeys(users)])
-    return await withdraw(writer, [notification_id], [row["person_id"] for row in found.values()])
+async def _cancel_for(hub: Hub, project_id: int, notification_id: UUID, users: Sequence[str]) -> int:
+    """For some only; later fan-out leaves them out. A process that dies in between has answered nobody."""
+
+    async def exclude(conn: Connection) -> list[int]:
+        if await notifications.lock_notification(conn, project_id, notification_id) is None:
+            raise NotFound(f"There is no notification {notification_id}.")
+        await notifications.exclude_users(conn, notification_id, users)
+        found = await find_people(conn, [(project_id, user) for user in dict.fromkeys(users)])
+        return [row["person_id"] for row in found.values()]
+
+    people = await hub.db.transaction(exclude)
+    return await change_inboxes(hub, lambda writer: withdraw(writer, [notification_id], people))
 
 
 async def withdraw(writer: InboxWriter, notification_ids: Sequence[UUID], people: Sequence[int]) -> int:

@@ -31,8 +31,9 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000  # a process that stalls with locks held
 COMMAND_TIMEOUT_SECONDS = 20.0  # the client's side of the same, for a server that no longer answers at all
 ATTEMPTS = 4  # of a transaction that lost a deadlock or a serialization race
 
-# What a healthy retry cures: the transaction was rolled back by the server and nothing of it stands.
-_RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# What a healthy retry cures: the transaction was rolled back by the server and nothing of it stands. A foreign key is
+# violated when a person was deleted between two statements; run again, it makes the person anew, or finds nobody.
+_RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.ForeignKeyViolationError)
 GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -124,7 +125,7 @@ class Database:
     async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Runs `work` in one READ COMMITTED transaction and commits.
 
-        A transaction that lost a deadlock or a serialization race is run again from the start, so `work` must not have
+        A transaction that lost a deadlock or a race is run again from the start, so `work` must not have
         effects outside the database. Cancelling rolls back, unless COMMIT was already sent.
         """
         for attempt in range(1, ATTEMPTS + 1):

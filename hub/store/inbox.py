@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import asyncpg
+
 from hub.exceptions import Invalid
 from hub.model import frames
 from hub.model.counts import Counts
@@ -116,16 +118,23 @@ async def ensure_people(conn: Connection, keys: Sequence[tuple[int, str]]) -> di
 
     Safe when two transactions make the same person: rows are taken in key order, the later one waits and reads.
     """
-    projects = [project_id for project_id, _ in keys]
-    users = [user for _, user in keys]
-    rows = await conn.fetch(_SQL["find_people"], projects, users)
-    missing = set(keys) - {(row["project_id"], row["user_id"]) for row in rows}
-    if missing:
+    wanted = set(keys)
+    while True:
+        rows = await find_people(conn, keys)
+        missing = wanted - rows.keys()
+        if not missing:
+            break
+        # Again from the start: who was there and is deleted meanwhile is in neither answer.
         await conn.execute(_SQL["ensure_people"], [p for p, _ in missing], [u for _, u in missing])
-        rows = await conn.fetch(_SQL["find_people"], projects, users)
-    headless = [row["person_id"] for row in rows if not row["has_head"]]
+    headless = [row["person_id"] for row in rows.values() if not row["has_head"]]
     if headless:
         await ensure_heads(conn, headless)
+    return rows
+
+
+async def find_people(conn: Connection, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Any]:
+    """Rows of people by (project_id, user), of those who are stored."""
+    rows = await conn.fetch(_SQL["find_people"], [project_id for project_id, _ in keys], [user for _, user in keys])
     return {(row["project_id"], row["user_id"]): row for row in rows}
 
 
@@ -140,7 +149,8 @@ async def open_inbox(db: Database, project_id: int, user: str) -> HeadState:
     async def work(conn: Connection) -> HeadState:
         row = (await ensure_people(conn, [(project_id, user)]))[project_id, user]
         head = await conn.fetchrow(_SQL["read_heads"], [row["person_id"]])
-        assert head is not None
+        if head is None:
+            raise asyncpg.SerializationError("the person was deleted between two statements")
         return head_of(head, "rev")
 
     return await db.transaction(work)
@@ -257,5 +267,5 @@ async def read_changes(
 
 async def record_delivered(db: Database, revs: Mapping[int, int]) -> None:
     """Moves `delivered_rev` forward, clamped to the head; one statement for all people, in key order."""
-    people = sorted(revs)
-    await db.execute(_SQL["record_delivered"], people, [revs[person_id] for person_id in people])
+    values = list(revs), list(revs.values())
+    await db.transaction(lambda conn: conn.execute(_SQL["record_delivered"], *values))

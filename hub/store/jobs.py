@@ -22,7 +22,10 @@ LEASE_SECONDS = 15.0  # a chunk takes under 1 s; statement_timeout (15 s) ends o
 
 
 class Job(NamedTuple):
-    """A claimed job. `stage` and `position` are its checkpoint; see hub.publish.jobs for what they count."""
+    """A claimed job. `stage` and `position` are its checkpoint; see hub.publish.jobs for what they count.
+
+    `now` is the database's clock when it was claimed; workers' own clocks decide nothing.
+    """
 
     job_id: UUID
     project_id: int
@@ -32,6 +35,8 @@ class Job(NamedTuple):
     position: int
     delivered: int
     attempts: int
+    due_at: datetime
+    now: datetime
 
 
 class NewJob(NamedTuple):
@@ -56,9 +61,9 @@ async def claim(db: Database) -> Job | None:
     return None if row is None else Job(**{name: row[name] for name in Job._fields})
 
 
-async def advance(conn: Connection, job: Job, stage: int, position: int, delivered: int) -> bool:
+async def advance(conn: Connection, job: Job, stage: int, position: int, delivered: int, due_at: datetime) -> bool:
     """Moves the checkpoint and gives the lease back; False when somebody else moved it: roll back."""
-    done = await conn.execute(_SQL["advance"], job.job_id, job.stage, job.position, stage, position, delivered)
+    done = await conn.execute(_SQL["advance"], job.job_id, job.stage, job.position, stage, position, delivered, due_at)
     return done.endswith(" 1")
 
 
@@ -67,8 +72,8 @@ async def rearm(conn: Connection, job: Job, due_at: datetime) -> None:
     await conn.execute(_SQL["rearm"], job.job_id, due_at)
 
 
-async def finish(conn: Connection, job: Job, state: str = "done") -> None:
-    await conn.execute(_SQL["finish"], job.job_id, state)
+async def finish(conn: Connection, job_id: UUID, state: str = "done") -> None:
+    await conn.execute(_SQL["finish"], job_id, state)
 
 
 async def cancel_fanout(conn: Connection, notification_id: UUID) -> bool:
@@ -81,22 +86,14 @@ async def failed(db: Database, job: Job, error: str) -> None:
     await db.execute(_SQL["failed"], job.job_id, error)
 
 
-async def seconds_to_next(db: Database) -> float | None:
-    """Seconds until the next job is due (negative: overdue), or None."""
-    row = await db.fetchrow(_SQL["next_due"])
-    return None if row is None else row[0]
-
-
 async def subscribers(conn: Connection, project_id: int, topic: str, after: int, limit: int) -> list[asyncpg.Record]:
     """The next subscribers of a topic in key order: person_id, user_id, timezone."""
     return await conn.fetch(_SQL["subscribers"], project_id, topic, after, limit)
 
 
-async def everyone(
-    conn: Connection, project_id: int, stored_before: datetime, after: int, limit: int
-) -> list[asyncpg.Record]:
-    """The next people of a project in key order: person_id, user_id, timezone."""
-    return await conn.fetch(_SQL["everyone"], project_id, stored_before, after, limit)
+async def everyone(conn: Connection, project_id: int, upto: int, after: int, limit: int) -> list[asyncpg.Record]:
+    """The next people of a project in key order, up to a person_id: person_id, user_id, timezone."""
+    return await conn.fetch(_SQL["everyone"], project_id, upto, after, limit)
 
 
 async def zones(conn: Connection, project_id: int, users: Sequence[str]) -> dict[str, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +14,14 @@ from hub.store.database import Connection, Database
 from hub.store.sql import load
 
 _SQL = load("notifications")
+
+
+class PendingBroadcast(NamedTuple):
+    """A broadcast that some inbox may lack. It is for people up to `people_upto`: later ones came after it."""
+
+    seq: int
+    notification_id: UUID
+    people_upto: int
 
 
 async def insert_notifications(conn: Connection, rows: Sequence[tuple[Notification, int | None]]) -> None:
@@ -58,10 +66,11 @@ async def resolve_actors(conn: Connection, notifications: Iterable[Notification]
 
 
 async def update_people(conn: Connection, told: Mapping[int, Mapping[str, Any]]) -> None:
-    """Stores what requests say about their recipients beside the id, in key order."""
-    people = [(person_id, told[person_id]) for person_id in sorted(told)]
+    """Stores what requests say about their recipients beside the id; what is stored already is not written again."""
+    people = list(told.items())
     if not people:
         return
+    await conn.execute(_SQL["lock_people"], [person_id for person_id, _ in people])
     columns = [[fields.get(name) for _, fields in people] for name in PERSON_FIELDS]
     await conn.execute(_SQL["update_people"], [person_id for person_id, _ in people], *columns)
 
@@ -118,10 +127,22 @@ async def insert_broadcast(conn: Connection, project_id: int, notification_id: U
     return int(await conn.fetchval(_SQL["insert_broadcast"], project_id, notification_id))
 
 
-async def pending_broadcasts(conn: Connection, project_id: int, after: int) -> list[asyncpg.Record]:
-    """Broadcasts above `after` that are neither expired nor cancelled, oldest first."""
-    return await conn.fetch(_SQL["pending_broadcasts"], project_id, after)
+async def pending_broadcasts(
+    conn: Connection, project_id: int, after: Iterable[int], limit: int
+) -> dict[int, list[PendingBroadcast]]:
+    """For each position, at most `limit` broadcasts above it that are neither cancelled nor expired, oldest first."""
+    found: dict[int, list[PendingBroadcast]] = {upto: [] for upto in after}
+    for row in await conn.fetch(_SQL["pending_broadcasts"], project_id, list(found), limit):
+        found[row["upto"]].append(PendingBroadcast(row["broadcast_seq"], row["notification_id"], row["people_upto"]))
+    return found
 
 
-async def count_people(conn: Connection, project_id: int) -> int:
-    return int(await conn.fetchval(_SQL["count_people"], project_id))
+async def share_live(conn: Connection, ids: Iterable[UUID]) -> dict[UUID, Notification]:
+    """Those of these notifications that are neither cancelled nor expired, held so that a cancellation waits."""
+    rows = await conn.fetch(_SQL["share_live"], list(ids))
+    return {row["notification_id"]: to_notification(row) for row in rows}
+
+
+async def count_recipients(db: Database, notification_id: UUID) -> None:
+    """Counts whom a broadcast is for, once it is out: reads all people of the project, under no lock."""
+    await db.execute(_SQL["count_recipients"], notification_id)

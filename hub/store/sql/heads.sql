@@ -17,16 +17,3 @@ SET rev = w.rev, unseen = w.unseen, unread = w.unread, total = w.total, broadcas
 FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::int[], $5::int[], $6::bigint[])
     AS w (person_id, rev, unseen, unread, total, broadcast_upto)
 WHERE h.person_id = w.person_id
-
--- name: recount
--- Counts as they should be, for people whose stored counts differ.
-SELECT h.person_id, h.unseen, h.unread, h.total,
-       COALESCE(c.unseen, 0) AS true_unseen, COALESCE(c.unread, 0) AS true_unread, COALESCE(c.total, 0) AS true_total
-FROM inbox_heads h
-LEFT JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE i.seen_at IS NULL) AS unseen, count(*) FILTER (WHERE i.read_at IS NULL) AS unread,
-           count(*) AS total
-    FROM inbox_items i
-    WHERE i.person_id = h.person_id AND i.removed_at IS NULL AND i.archived_at IS NULL AND i.snoozed_until IS NULL
-) c ON true
-WHERE (h.unseen, h.unread, h.total) IS DISTINCT FROM (COALESCE(c.unseen, 0), COALESCE(c.unread, 0), COALESCE(c.total, 0))

@@ -19,10 +19,13 @@ ON CONFLICT (person_id) DO NOTHING
 
 -- name: ensure_heads
 -- Heads for people who were stored before they had an inbox; they are owed every broadcast accepted since they were stored.
+-- Numbers need not follow acceptance (a scheduled one comes late), so the first owed one counts, not the last that is not.
 INSERT INTO inbox_heads (person_id, broadcast_upto)
 SELECT p.person_id, COALESCE(
-    (SELECT max(b.broadcast_seq) FROM broadcasts b WHERE b.project_id = p.project_id AND b.created_at < p.created_at), 0)
-FROM people p
+    (SELECT b.broadcast_seq - 1 FROM broadcasts b
+     WHERE b.project_id = p.project_id AND b.people_upto >= p.person_id ORDER BY b.broadcast_seq LIMIT 1),
+    j.broadcast_seq)
+FROM people p JOIN projects j ON j.project_id = p.project_id
 WHERE p.person_id = ANY($1::bigint[])
 ORDER BY p.person_id
 ON CONFLICT (person_id) DO NOTHING
@@ -102,6 +105,14 @@ WHERE h.person_id = $1
 ORDER BY i.item_rev, i.item_id
 
 -- name: record_delivered
-UPDATE inbox_heads h SET delivered_rev = LEAST(w.rev, h.rev)
-FROM unnest($1::bigint[], $2::bigint[]) AS w (person_id, rev)
-WHERE h.person_id = w.person_id AND h.delivered_rev < LEAST(w.rev, h.rev)
+-- Locks in key order like everybody who takes heads; without it, batches of two gateways and a publish deadlock.
+WITH locked AS MATERIALIZED (
+    SELECT h.person_id, w.rev
+    FROM unnest($1::bigint[], $2::bigint[]) AS w (person_id, rev)
+    JOIN inbox_heads h ON h.person_id = w.person_id AND h.delivered_rev < LEAST(w.rev, h.rev)
+    ORDER BY h.person_id
+    FOR NO KEY UPDATE OF h
+)
+UPDATE inbox_heads h SET delivered_rev = LEAST(l.rev, h.rev)
+FROM locked l
+WHERE h.person_id = l.person_id AND h.delivered_rev < LEAST(l.rev, h.rev)

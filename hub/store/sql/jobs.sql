@@ -5,19 +5,25 @@ FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::smallint[], $6::t
     AS w (job_id, project_id, notification_id, kind, lane, due_at)
 
 -- name: claim
--- The most urgent due job: lane first, so that bulk never delays critical; then the longest due.
+-- The most urgent due job: lane first, so that bulk never delays critical; then the longest due. Each lane is searched by
+-- itself, up to now: what is scheduled for later in a higher lane is never walked over.
 UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => $1)
 WHERE job_id = (
-    SELECT job_id FROM jobs
-    WHERE state = 'waiting' AND due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
-    ORDER BY lane, due_at, job_id LIMIT 1
-    FOR UPDATE SKIP LOCKED
+    SELECT j.job_id FROM (VALUES (0::smallint), (1::smallint), (2::smallint)) AS l (lane)
+    CROSS JOIN LATERAL (
+        SELECT job_id FROM jobs
+        WHERE lane = l.lane AND state = 'waiting' AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
+        ORDER BY due_at, job_id LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) j
+    LIMIT 1
 )
-RETURNING *
+RETURNING *, clock_timestamp() AS now
 
 -- name: advance
 -- Compare-and-set: a worker whose lease was lost and whose job went on elsewhere changes nothing and rolls back.
-UPDATE jobs SET stage = $4, position = $5, delivered = delivered + $6, lease_until = NULL, attempts = 0, last_error = NULL
+UPDATE jobs SET stage = $4, position = $5, delivered = delivered + $6, due_at = $7, lease_until = NULL, attempts = 0,
+    last_error = NULL
 WHERE job_id = $1 AND stage = $2 AND position = $3 AND state = 'waiting'
 
 -- name: rearm
@@ -37,11 +43,6 @@ UPDATE jobs SET attempts = attempts + 1, last_error = left($2, 500),
     lease_until = clock_timestamp() + make_interval(secs => LEAST(60, power(2, LEAST(attempts, 10))))
 WHERE job_id = $1
 
--- name: next_due
--- Seconds until a job that nobody works on is due; null when none waits.
-SELECT EXTRACT(epoch FROM min(GREATEST(due_at, COALESCE(lease_until, due_at))) - clock_timestamp())::float8
-FROM jobs WHERE state = 'waiting'
-
 -- name: subscribers
 SELECT s.person_id, p.user_id, p.timezone
 FROM topics t
@@ -52,7 +53,7 @@ ORDER BY s.person_id LIMIT $4
 
 -- name: everyone
 SELECT person_id, user_id, timezone FROM people
-WHERE project_id = $1 AND created_at <= $2 AND person_id > $3
+WHERE project_id = $1 AND person_id <= $2 AND person_id > $3
 ORDER BY person_id LIMIT $4
 
 -- name: zones

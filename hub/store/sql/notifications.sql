@@ -1,12 +1,13 @@
 -- name: insert_notifications
+-- people_upto: the newest person_id given out; sequences are seen at once by everybody, whoever commits when.
 INSERT INTO notifications (
     notification_id, project_id, category, priority, request, send_at, send_local, expires_at, cancellation_key, sandbox,
-    recipients, created_at
+    recipients, created_at, people_upto
 )
-SELECT * FROM unnest(
+SELECT w.*, COALESCE(pg_sequence_last_value(pg_get_serial_sequence('people', 'person_id')::regclass), 0) FROM unnest(
     $1::uuid[], $2::int[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamp[], $8::timestamptz[],
     $9::text[], $10::boolean[], $11::int[], $12::timestamptz[]
-)
+) AS w
 
 -- name: get_notification
 SELECT * FROM notifications WHERE project_id = $1 AND notification_id = $2
@@ -52,28 +53,49 @@ UPDATE notifications SET recipients = $2 WHERE notification_id = $1
 -- The number is taken under the project's row lock, so that numbers follow the order of commits: a head that has pulled
 -- up to n can have missed none below.
 WITH taken AS (UPDATE projects SET broadcast_seq = broadcast_seq + 1 WHERE project_id = $1 RETURNING broadcast_seq)
-INSERT INTO broadcasts (project_id, broadcast_seq, notification_id) SELECT $1, broadcast_seq, $2 FROM taken
+INSERT INTO broadcasts (project_id, broadcast_seq, notification_id, people_upto)
+SELECT $1, t.broadcast_seq, n.notification_id, n.people_upto FROM taken t, notifications n WHERE n.notification_id = $2
 RETURNING broadcast_seq
 
 -- name: pending_broadcasts
+-- For each position of $2, the next $3 broadcasts that are neither cancelled nor expired.
+SELECT w.upto, b.broadcast_seq, b.notification_id, b.people_upto
+FROM unnest($2::bigint[]) AS w (upto)
+CROSS JOIN LATERAL (
+    SELECT b.broadcast_seq, b.notification_id, b.people_upto
+    FROM broadcasts b JOIN notifications n ON n.notification_id = b.notification_id
+    WHERE b.project_id = $1 AND b.broadcast_seq > w.upto AND n.cancelled_at IS NULL
+      AND (n.expires_at IS NULL OR n.expires_at > clock_timestamp())
+    ORDER BY b.broadcast_seq LIMIT $3
+) b
+ORDER BY w.upto, b.broadcast_seq
+
+-- name: share_live
 -- Unexpired and uncancelled, shared so that a cancellation waits for whoever is pulling.
-SELECT b.project_id, b.broadcast_seq, b.created_at AS broadcast_at, n.*
-FROM broadcasts b JOIN notifications n USING (notification_id)
-WHERE b.project_id = $1 AND b.broadcast_seq > $2 AND n.cancelled_at IS NULL
-  AND (n.expires_at IS NULL OR n.expires_at > clock_timestamp())
-ORDER BY b.broadcast_seq
-FOR SHARE OF n
+SELECT * FROM notifications
+WHERE notification_id = ANY($1::uuid[]) AND cancelled_at IS NULL
+  AND (expires_at IS NULL OR expires_at > clock_timestamp())
+ORDER BY notification_id
+FOR SHARE
 
 -- name: find_actors
 SELECT p.project_id, p.user_id, p.name, p.avatar_url
 FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
 JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
 
--- name: count_people
-SELECT count(*) FROM people WHERE project_id = $1
+-- name: count_recipients
+-- Of a broadcast: who was there when it was accepted, and who got it beside that by name or topic.
+UPDATE notifications n SET recipients =
+    (SELECT count(*) FROM people p WHERE p.project_id = n.project_id AND p.person_id <= n.people_upto)
+    + (SELECT count(*) FROM inbox_items i WHERE i.notification_id = n.notification_id AND i.person_id > n.people_upto)
+WHERE n.notification_id = $1
+
+-- name: lock_people
+-- In the order in which everybody takes people (put_people, ensure_people): by name, not by id.
+SELECT person_id FROM people WHERE person_id = ANY($1::bigint[]) ORDER BY project_id, user_id FOR NO KEY UPDATE
 
 -- name: update_people
--- Fields given beside a recipient's id; null leaves what is stored.
+-- Fields given beside a recipient's id; null leaves what is stored. `lock_people` was run before.
 UPDATE people p SET
     name = COALESCE(w.name, p.name), email = COALESCE(w.email, p.email), phone = COALESCE(w.phone, p.phone),
     locale = COALESCE(w.locale, p.locale), timezone = COALESCE(w.timezone, p.timezone),
@@ -81,3 +103,6 @@ UPDATE people p SET
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
     AS w (person_id, name, email, phone, locale, timezone, avatar_url)
 WHERE p.person_id = w.person_id
+  AND (COALESCE(w.name, p.name), COALESCE(w.email, p.email), COALESCE(w.phone, p.phone), COALESCE(w.locale, p.locale),
+       COALESCE(w.timezone, p.timezone), COALESCE(w.avatar_url, p.avatar_url))
+      IS DISTINCT FROM (p.name, p.email, p.phone, p.locale, p.timezone, p.avatar_url)
