@@ -15,7 +15,7 @@ from benchmarks.crowd import Crowd, Seat, crowd
 from benchmarks.fleet import HOST, Fleet, FleetError
 from benchmarks.ledger import Ledger, Reconciliation
 from benchmarks.plan import Plan
-from benchmarks.process import cpu_seconds, pss_kib
+from benchmarks.process import cpu_seconds, machine_cpu_seconds, pss_kib
 from benchmarks.publisher import Answer, Connection, OnAnswer, PublishError, connect, pace, pump, request
 from benchmarks.stats import percentile
 from benchmarks.tokens import sign
@@ -39,7 +39,7 @@ class Measurement:
 
     figures: dict[str, float]
     seconds: float
-    cpu: dict[str, float]  # CPU seconds by part within `seconds`
+    cpu: dict[str, float]  # CPU seconds by part within `seconds`; "others": what does not belong to the run
     account: Reconciliation | None = None
     samples: dict[str, list[float]] = field(default_factory=dict)
     notes: dict[str, float] = field(default_factory=dict)
@@ -140,12 +140,17 @@ class _Meter:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._cpu = fleet.cpu()
+        self._machine = machine_cpu_seconds()
         self.start = perf_counter()
 
     def read(self, until: float | None = None) -> tuple[float, dict[str, float]]:
         """Wall seconds (up to `until`) and CPU seconds by part."""
-        seconds = (until or perf_counter()) - self.start
-        return seconds, {part: total - self._cpu.get(part, 0.0) for part, total in self._fleet.cpu().items()}
+        elapsed = perf_counter() - self.start
+        seconds = elapsed if until is None else until - self.start
+        cpu = {part: total - self._cpu.get(part, 0.0) for part, total in self._fleet.cpu().items()}
+        others = max(0.0, machine_cpu_seconds() - self._machine - sum(cpu.values()))
+        cpu["others"] = others * seconds / elapsed  # ours ends with the last delivery, theirs goes on
+        return seconds, cpu
 
 
 async def latency(this: Round) -> Measurement:

@@ -25,7 +25,7 @@ svg text { fill: var(--soft); font: 11px system-ui, sans-serif; } .axis { stroke
 .curve { fill: none; stroke-width: 2; } .curve.now, .curve.base { fill: none; }
 """
 
-PARTS = ("#2f6fde", "#e08a1e", "#8b5cf6", "#16a37a", "#d6457f", "#7a8699")
+PARTS = ("#2f6fde", "#e08a1e", "#8b5cf6", "#16a37a", "#d6457f", "#7a8699", "#c8ced8")
 
 
 def write_page(path: Path, result: Result, rows: list[Row], base: Result | None) -> None:
@@ -144,8 +144,8 @@ def _cpu(shares: dict[str, dict[str, float]]) -> str:
             x += wide
     key_y = 8 + len(shares) * 24
     keys = "".join(
-        f'<rect x="{130 + index * 100}" y="{key_y + 4}" width="10" height="10" fill="{colours[part]}"/>'
-        f'<text x="{144 + index * 100}" y="{key_y + 13}">{escape(part)}</text>'
+        f'<rect x="{130 + index * 85}" y="{key_y + 4}" width="10" height="10" fill="{colours[part]}"/>'
+        f'<text x="{144 + index * 85}" y="{key_y + 13}">{escape(part)}</text>'
         for index, part in enumerate(parts)
     )
     return f'<svg viewBox="0 0 740 {key_y + 24}" role="img" aria-label="CPU by part">{"".join(bars)}{keys}</svg>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,6 +50,13 @@ def cpu_seconds(pid: int) -> float:
 def family_cpu_seconds(pids: Iterable[int]) -> float:
     """CPU time of these processes and their descendants, seconds."""
     return sum(cpu_seconds(member) for pid in pids for member in family(pid))
+
+
+def machine_cpu_seconds() -> float:
+    """CPU time that the whole machine has spent on anything, seconds; resolution 10 ms."""
+    fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = (int(field) for field in fields[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def pss_kib(pid: int) -> int:

@@ -17,6 +17,9 @@ from benchmarks.stats import Spread, Verdict
 # Above this share of a core the load client may have held the hub up, and a rate is a lower bound.
 BUSY_SHARE = 0.85
 
+# Above this many cores for programs that are not ours, figures by the clock say more about those than about the hub.
+DISTURBED_CORES = 0.3
+
 VERDICTS = {Verdict.SAME: "same", Verdict.BETTER: "[green]better[/]", Verdict.WORSE: "[red]worse[/]"}
 
 
@@ -116,6 +119,11 @@ def show(result: Result, rows: list[Row], base: Result | None) -> None:
         console.print(f"[red]FAILED[/] {failure}")
 
 
+def disturbed(result: Result) -> bool:
+    """Whether other programs kept the machine busy in the last round."""
+    return any(used.get("others", 0) > DISTURBED_CORES for used in result.cpu.values())
+
+
 def _show_cpu(console: Console, result: Result) -> None:
     parts = list(dict.fromkeys(part for used in result.cpu.values() for part in used))
     table = Table(
@@ -132,6 +140,11 @@ def _show_cpu(console: Console, result: Result) -> None:
     console.print()
     console.print(table)
     console.print()
+    if disturbed(result):
+        console.print(
+            f"[yellow]Other programs took more than {DISTURBED_CORES} cores: figures by the clock (latency, rates) are "
+            "lower than this machine's, those in CPU seconds and memory hold.[/]"
+        )
     for name, notes in result.notes.items():
         told = ", ".join(f"{what} {value:,.4g}" for what, value in notes.items())
         if told:

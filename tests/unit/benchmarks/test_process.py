@@ -9,7 +9,15 @@ from time import process_time
 
 import pytest
 
-from benchmarks.process import children, cpu_seconds, family, family_cpu_seconds, pss_kib, raise_file_limit
+from benchmarks.process import (
+    children,
+    cpu_seconds,
+    family,
+    family_cpu_seconds,
+    machine_cpu_seconds,
+    pss_kib,
+    raise_file_limit,
+)
 
 
 def burn(seconds: float) -> None:
@@ -22,6 +30,12 @@ def test_cpu_seconds_are_those_of_the_clock() -> None:
     before, clock = cpu_seconds(os.getpid()), process_time()
     burn(0.1)
     assert cpu_seconds(os.getpid()) - before == pytest.approx(process_time() - clock, rel=0.2)
+
+
+def test_the_machine_spends_what_we_spend() -> None:
+    before = machine_cpu_seconds()
+    burn(0.2)
+    assert machine_cpu_seconds() - before >= 0.15
 
 
 def test_memory_grows_with_what_is_held() -> None:
