@@ -121,11 +121,18 @@ class DevSettings(Settings):
 
 def _with_scheme(value: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
     try:
-        scheme = urlsplit(value.get_secret_value()).scheme
+        parts = urlsplit(value.get_secret_value())
+        scheme = parts.scheme
     except ValueError:
         scheme = ""
     if scheme not in schemes:
         raise ValueError(f"must start with {' or '.join(s + '://' for s in schemes)}")
+    try:
+        _ = parts.port
+    except ValueError:  # Python's own message would show half of the password
+        raise ValueError(
+            "has no number where its port should be; percent-encode the special characters of a password (/ as %2F)"
+        ) from None
     return value
 
 

@@ -20,7 +20,7 @@ log = structlog.get_logger("hub.worker")
 
 STEPS = Counter("hub_worker_steps_total", "Steps of worker loops, by result", ["loop", "result"])
 STEP_SECONDS = Histogram("hub_worker_step_seconds", "Duration of one step that found work", ["loop"])
-MAX_PAUSE_SECONDS = 15.0  # between failed tries
+MAX_PAUSE_SECONDS = 5.0  # between failed tries: what waited for a server is done seconds after it is back
 
 
 class Loop:
@@ -31,7 +31,7 @@ class Loop:
         self._step = step
         self._pause = pause_seconds
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopped = asyncio.Event()
         self._failures = 0
 
     def wake(self) -> None:
@@ -40,11 +40,11 @@ class Loop:
 
     def stop(self) -> None:
         """Ends the loop after the step under way."""
-        self._stopping = True
+        self._stopped.set()
         self._wake.set()
 
     async def run(self) -> None:
-        while not self._stopping:
+        while not self._stopped.is_set():
             self._wake.clear()
             if not await self._once():
                 await self._rest()
@@ -72,11 +72,13 @@ class Loop:
         log.warning("worker.will_retry", loop=self.name, failures=self._failures, error=repr(error))
 
     async def _rest(self) -> None:
-        pause = self._pause * random.uniform(0.8, 1.2)  # workers started together must not poll together
+        ended = self._wake
+        pause = self._pause
         if self._failures:
-            pause = min(MAX_PAUSE_SECONDS, max(pause, 0.25 * 2 ** min(self._failures, 8)))
+            ended = self._stopped  # a thousand wake-ups a second must not hammer a server that is coming up
+            pause = min(MAX_PAUSE_SECONDS, 0.25 * 2 ** min(self._failures, 8))
         try:
-            async with asyncio.timeout(pause):
-                await self._wake.wait()
+            async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # nor many workers all at once
+                await ended.wait()
         except TimeoutError:
             pass

@@ -88,12 +88,16 @@ class Worker:
         except LeaseLost:
             log.info("job.lease_lost", job=str(job.job_id), notification=str(job.notification_id))
         except Exception as error:
+            # The job itself waits before its next try; the loop goes on with the others. When the database is away this
+            # raises too, and the loop waits.
             await jobs.failed(self._hub.db, job, repr(error))
-            raise
+            log.exception(
+                "job.failed", job=str(job.job_id), notification=str(job.notification_id), attempts=job.attempts + 1
+            )
         return True
 
     async def _settle(self) -> bool:
-        return await settle_due(self._hub, SETTLE_PEOPLE) == SETTLE_PEOPLE
+        return await settle_due(self._hub, SETTLE_PEOPLE) > 0
 
     async def _outbox(self) -> bool:
         return await reannounce(self._hub) > 0

@@ -21,6 +21,7 @@ snoozed ones too, because clients apply the same rule to all items they hold.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -33,6 +34,7 @@ from hub.exceptions import FieldError, Invalid
 from hub.model.item import ItemRow
 from hub.model.times import truncate
 
+_NAME = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")  # contract; half a surrogate pair is no character
 MAX_IDS = 100  # contract: ids ≤ 100
 MAX_SNOOZE = timedelta(days=366)  # a typing error must not hide an item for a century
 
@@ -140,8 +142,10 @@ def parse_mark(body: object, now: datetime) -> Mark:
         errors.append(FieldError("upto", "invalid_value", "must be a seq: an integer from 0"))
     for name in ("category", "tag"):
         value = body.get(name)
-        if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= 255 or "\x00" in value):
-            errors.append(FieldError(name, "invalid_value", "must be a string of 1 to 255 characters"))
+        if value is not None and (not isinstance(value, str) or _NAME.fullmatch(value) is None):
+            errors.append(
+                FieldError(name, "invalid_value", "must be a string of 1 to 255 characters, none of them a control")
+            )
     if ids is not None:
         errors += [
             FieldError(name, "not_allowed", "goes with all, not with ids")

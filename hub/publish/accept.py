@@ -17,7 +17,7 @@ from hub.model.notification import Notification, from_request
 from hub.model.times import format_time
 
 MAX_DATA_BYTES = 16 * 1024  # contract: an item's data
-MAX_AHEAD = timedelta(days=366)  # of send_at and expires_at; a typing error must not wait for a century
+MAX_AHEAD = timedelta(days=366)  # of send_at; a typing error must not wait for a century
 
 
 def accept(project_id: int, body: dict[str, Any], now: datetime) -> Notification:
@@ -37,21 +37,25 @@ def accept(project_id: int, body: dict[str, Any], now: datetime) -> Notification
     if delay is not None:
         if "send_at" in request:
             raise Invalid.field("delay", "not_allowed", "give either delay or send_at, not both")
+        if delay > MAX_AHEAD:
+            raise Invalid.field("delay", "out_of_range", f"must be at most P{MAX_AHEAD.days}D")
         request["send_at"] = now + delay
     send_at, expires_at = request.get("send_at"), request.get("expires_at")
     if isinstance(send_at, datetime):
-        if send_at > now + MAX_AHEAD:
-            raise Invalid.field("send_at", "out_of_range", f"must be within {MAX_AHEAD.days} days")
         request["send_at"] = format_time(send_at)
     elif isinstance(send_at, dict) and isinstance(send_at["local"], datetime):
         request["send_at"] = {"local": send_at["local"].isoformat(timespec="seconds")}
     if isinstance(expires_at, datetime):
-        starts = send_at if isinstance(send_at, datetime) and send_at > now else now
-        if expires_at <= starts:
-            raise Invalid.field("expires_at", "out_of_range", f"must be after send_at ({format_time(starts)})")
         request["expires_at"] = format_time(expires_at)
     _check_data(request)
-    return from_request(uuid7(), project_id, now, request)
+    notification = from_request(uuid7(), project_id, now, request)
+    # A local time comes first where clocks are furthest ahead: whoever expires before that expires before everybody.
+    starts = max(now, notification.send_at or notification.first_local_instant or now)
+    if starts > now + MAX_AHEAD:
+        raise Invalid.field("send_at", "out_of_range", f"must be within {MAX_AHEAD.days} days")
+    if notification.expires_at is not None and notification.expires_at <= starts:
+        raise Invalid.field("expires_at", "out_of_range", f"must be after send_at ({format_time(starts)})")
+    return notification
 
 
 def _check_data(request: dict[str, Any]) -> None:

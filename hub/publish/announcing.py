@@ -11,18 +11,20 @@ from collections import deque
 
 import structlog
 from prometheus_client import Counter
-from redis.exceptions import RedisError
 
 from hub.bus.announce import Announcer
+from hub.bus.tasks import end
 from hub.publish.writer import Announcements
 from hub.store import outbox
-from hub.store.database import GONE, Database
+from hub.store.database import Database
 
 log = structlog.get_logger("hub.announce")
 
 ANNOUNCED = Counter("hub_announcements_total", "Announcements handed to Redis, by result", ["result"])
 BATCH_MESSAGES = 500  # per pipeline: 93,000/s measured in pipelines of 100, no gain past a few hundred
-QUEUE_LIMIT = 50_000  # announcements; past it the outbox alone carries them
+QUEUE_MESSAGES = 50_000  # waiting for a slow Redis: a second's worth; past either the outbox alone carries them
+QUEUE_BYTES = 64 * 1024 * 1024
+CLOSE_SECONDS = 5.0
 
 
 class AnnounceQueue:
@@ -32,6 +34,8 @@ class AnnounceQueue:
         self._announcer = announcer
         self._db = db
         self._queue: deque[Announcements] = deque()
+        self._messages = 0
+        self._bytes = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -41,11 +45,16 @@ class AnnounceQueue:
 
     def put(self, told: Announcements) -> None:
         """Queues what a committed transaction has to tell. Never blocks, never fails."""
-        if len(self._queue) >= QUEUE_LIMIT:
+        if self._messages >= QUEUE_MESSAGES or self._bytes >= QUEUE_BYTES:
             ANNOUNCED.labels("left_to_outbox").inc(len(told.messages))
             return
         self._queue.append(told)
+        self._count(told, 1)
         self._wake.set()
+
+    def _count(self, told: Announcements, sign: int) -> None:
+        self._messages += sign * len(told.messages)
+        self._bytes += sign * sum(len(payload) for _, payload in told.messages)
 
     async def _run(self) -> None:
         while not (self._closing and not self._queue):
@@ -59,31 +68,32 @@ class AnnounceQueue:
         size = 0
         while self._queue and size < BATCH_MESSAGES:
             batch.append(self._queue.popleft())
+            self._count(batch[-1], -1)
             size += len(batch[-1].messages)
         return batch
 
     async def _send(self, batch: list[Announcements]) -> None:
+        """Never raises: whatever goes wrong, the outbox has it, and the next batch must be tried."""
         messages = [message for told in batch for message in told.messages]
         try:
             await self._announcer.publish(messages)
-        except (RedisError, OSError, TimeoutError) as error:
-            dropped = len(batch) + len(self._queue)
+        except Exception as error:
+            log.warning("announce.left_to_outbox", error=repr(error), groups=len(batch) + len(self._queue))
+            ANNOUNCED.labels("left_to_outbox").inc(len(messages) + self._messages)
             self._queue.clear()
-            ANNOUNCED.labels("left_to_outbox").inc(len(messages))
-            log.warning("announce.left_to_outbox", error=repr(error), groups=dropped)
+            self._messages = self._bytes = 0
             return
         ANNOUNCED.labels("accepted").inc(len(messages))
         try:
             async with self._db.acquire() as conn:
                 await outbox.delete(conn, [told.outbox_id for told in batch])
-        except GONE as error:
+        except Exception as error:
             log.warning("announce.outbox_not_deleted", error=repr(error))
 
     async def close(self) -> None:
-        """Sends what is queued, at most 5 s, and ends the task. May be called twice."""
+        """Sends what is queued, at most CLOSE_SECONDS, and ends the task. May be called twice."""
         self._closing = True
         self._wake.set()
         if self._task is not None:
-            _, pending = await asyncio.wait({self._task}, timeout=5)
-            for task in pending:
-                task.cancel()
+            await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
+            await end(self._task)

@@ -7,6 +7,7 @@ like any other change.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,9 @@ from hub.store.idempotency import Answer, IdempotencyKey
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
+
+
+MAX_TOLD = 100  # items of one revision whose content is read to be told; 100 of the smallest are past a frame's limit
 
 
 class Marked(NamedTuple):
@@ -65,8 +69,10 @@ async def _mark(writer: InboxWriter, head: LockedHead, mark: Mark) -> Marked:
     if mark.ids is None and mark.action is not Action.DELETE and mark.action not in RETURNING:
         return await _mark_by_filter(writer, head, mark, upto)
     person_id = head.person.person_id
-    ids = mark.ids or await items.ids_by_filter(writer.conn, person_id, mark, upto)
-    held = await items.read_by_ids(writer.conn, person_id, ids) if ids else []
+    if mark.ids is not None:
+        held = await items.read_by_ids(writer.conn, person_id, mark.ids)
+    else:
+        held = await items.read_by_filter(writer.conn, person_id, mark, upto, MAX_TOLD)
     unknown = sorted({str(item_id) for item_id in mark.ids or ()} - {str(item.item_id) for item in held})
     changing = [item for item in held if mark.changes(item)]
     if changing:
@@ -94,12 +100,13 @@ async def _change(writer: InboxWriter, head: LockedHead, mark: Mark, changing: l
         _tell_items(writer, head, changing)
 
 
-def _tell_items(writer: InboxWriter, head: LockedHead, changed: list[Item]) -> None:
+def _tell_items(writer: InboxWriter, head: LockedHead, changed: list[Item], removed: Sequence[str] = ()) -> None:
     if len(changed) == 1:
-        writer.item(head, render(changed[0]))
+        writer.item(head, render(changed[0]), removed)
+    elif len(changed) > MAX_TOLD:
+        writer.sync(head)
     else:
-        # A frame of more would be over the announcement's limit: it goes out as `sync` and is read from the store.
-        writer.changes(head, [render(item) for item in changed])
+        writer.changes(head, changed, removed)
 
 
 async def _mark_by_filter(writer: InboxWriter, head: LockedHead, mark: Mark, upto: int) -> Marked:
@@ -133,7 +140,7 @@ def _sum(changed: list[Item]) -> Counts:
 
 
 async def settle_due(hub: Hub, limit: int = 200) -> int:
-    """Gives expired items and ended snoozes their revisions, for up to `limit` people; how many people had any.
+    """Gives expired items and ended snoozes their revisions, for up to `limit` people; for how many. 0: none is left.
 
     An expired item becomes a tombstone; a snoozed one comes back unread and unseen. Both at once is one revision.
     """
@@ -150,14 +157,16 @@ async def _settle(writer: InboxWriter, people: list[int]) -> None:
         return
     now = truncate(max(head.now for head in heads.values()).astimezone(UTC))
     due: defaultdict[int, list[Item]] = defaultdict(list)
-    for person_id, item in await items.due_items(writer.conn, heads, now):
+    for person_id, item in await items.due_items(writer.conn, heads, now, MAX_TOLD):
         due[person_id].append(item)
     removals: list[items.Removal] = []
     for person_id, changing in due.items():
         head = heads[person_id]
         rev = head.next_rev()
-        gone = [item for item in changing if item.expires_at is not None and item.expires_at <= now]
-        waking = [item for item in changing if item not in gone]
+        gone: list[Item] = []
+        waking: list[Item] = []
+        for item in changing:
+            (gone if item.expires_at is not None and item.expires_at <= now else waking).append(item)
         before = _sum(changing)
         for item in waking:
             item.snoozed_until = item.seen_at = item.read_at = None
@@ -167,10 +176,8 @@ async def _settle(writer: InboxWriter, people: list[int]) -> None:
         if waking:
             await items.save_items(writer.conn, person_id, rev, waking)
         removed = [str(item.item_id) for item in gone]
-        if not waking:
-            writer.removed(head, removed)
-        elif len(waking) == 1:
-            writer.item(head, render(waking[0]), removed)
+        if waking:
+            _tell_items(writer, head, waking, removed)
         else:
-            writer.changes(head, [render(item) for item in waking], removed)
+            writer.removed(head, removed)
     await items.remove_items(writer.conn, removals)

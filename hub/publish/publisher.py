@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import asyncpg
 import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
@@ -42,7 +43,8 @@ GROUP_SIZE = Histogram("hub_publish_group_units", "Requests per group commit", b
 GROUPS = 2  # under way at once: one waits for the disk while the other computes
 GROUP_RECIPIENTS = 1_000  # a transaction's worth: some 30 ms
 GROUP_UNITS = 100
-QUEUE_LIMIT = 5_000  # requests waiting; past it the caller is told to come back
+QUEUE_LIMIT = 5_000  # notifications waiting; past it the caller is told to come back
+WAIT_SECONDS = 10.0  # in the queue; past it a request is refused undone: a database that hangs must not fill it
 BULK_QUEUE = 1_000  # requests waiting; past it bulk is accepted as a job
 
 
@@ -54,13 +56,24 @@ class PublishUnit(msgspec.Struct, eq=False):
     key: IdempotencyKey | None = None
 
 
+class _Entry(NamedTuple):
+    """A request in the queue; `since` is the loop's time."""
+
+    unit: PublishUnit
+    future: asyncio.Future[Answer]
+    since: float
+
+
 class Publisher:
     """Owned by the runtime; `close()` finishes what is queued."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._queue: deque[tuple[PublishUnit, asyncio.Future[Answer]]] = deque()
+        self._queue: deque[_Entry] = deque()
+        self._waiting = 0  # notifications in the queue
         self._groups: set[asyncio.Task[None]] = set()
+        self._waking: asyncio.Task[None] | None = None
+        self._to_wake = False
 
     async def publish(self, unit: PublishUnit) -> Answer:
         """The unit's answer, or that of its first time; everything is durable when it returns.
@@ -71,12 +84,14 @@ class Publisher:
             Unavailable: the queue is full, or Postgres is away; nothing is known to stand.
             Refused: of the idempotency key.
         """
-        if len(self._queue) >= QUEUE_LIMIT:
-            raise Unavailable("Too many requests are waiting for the database.", code="overloaded", retry_after=1)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.append((unit, future))
+        if self._waiting >= QUEUE_LIMIT:
+            raise _overloaded()
+        loop = asyncio.get_running_loop()
+        entry = _Entry(unit, loop.create_future(), loop.time())
+        self._queue.append(entry)
+        self._waiting += len(unit.notifications)
         self._start()
-        return await future
+        return await entry.future
 
     def _start(self) -> None:
         while self._queue and len(self._groups) < GROUPS:
@@ -91,14 +106,18 @@ class Publisher:
         self._groups.discard(task)
         self._start()
 
-    def _take(self) -> list[tuple[PublishUnit, asyncio.Future[Answer]]]:
-        group: list[tuple[PublishUnit, asyncio.Future[Answer]]] = []
+    def _take(self) -> list[_Entry]:
+        group: list[_Entry] = []
         recipients = 0
+        oldest = asyncio.get_running_loop().time() - WAIT_SECONDS
         while self._queue and len(group) < GROUP_UNITS and recipients < GROUP_RECIPIENTS:
-            unit, future = self._queue.popleft()
-            if not future.cancelled():
-                group.append((unit, future))
-                recipients += sum(len(n.users) for n in unit.notifications)
+            entry = self._queue.popleft()
+            self._waiting -= len(entry.unit.notifications)
+            if entry.since < oldest:
+                self._fail(entry.future, _overloaded())
+            elif not entry.future.done():
+                group.append(entry)
+                recipients += sum(len(n.users) for n in entry.unit.notifications)
         return group
 
     async def _group(self) -> None:
@@ -107,28 +126,29 @@ class Publisher:
             return
         GROUP_SIZE.observe(len(group))
         as_jobs = len(self._queue) > BULK_QUEUE
-        try:
-            await self._commit(group, as_jobs)
-        except GONE as error:
+        error = await self._commit(group, as_jobs)
+        if error is None:
+            return
+        # A value that the driver cannot send counts as its InterfaceError, and is one request's fault all the same.
+        if isinstance(error, GONE) and not isinstance(error, asyncpg.DataError):
             self._refuse(group, error)
-        except Exception as error:
-            if len(group) == 1:
-                self._fail(group[0][1], error)
-                return
+        elif len(group) == 1:
+            self._fail(group[0].future, error)
+        else:
             log.warning("publish.group_split", units=len(group), error=repr(error))
-            for entry in group:
-                try:
-                    await self._commit([entry], as_jobs)
-                except GONE as gone:
-                    self._refuse([entry], gone)
-                except Exception as alone:
-                    self._fail(entry[1], alone)
+            for number, entry in enumerate(group):
+                alone = await self._commit([entry], as_jobs)
+                if isinstance(alone, GONE) and not isinstance(alone, asyncpg.DataError):
+                    self._refuse(group[number:], alone)
+                    return
+                if alone is not None:
+                    self._fail(entry.future, alone)
 
-    def _refuse(self, group: Sequence[tuple[PublishUnit, asyncio.Future[Answer]]], error: BaseException) -> None:
+    def _refuse(self, group: Sequence[_Entry], error: BaseException) -> None:
         log.warning("publish.database_away", units=len(group), error=repr(error))
-        for _, future in group:
+        for entry in group:
             self._fail(
-                future,
+                entry.future,
                 Unavailable(
                     "The database does not answer. Whether this request was carried out is not known; "
                     "send it again with the same Idempotency-Key.",
@@ -141,19 +161,23 @@ class Publisher:
         if not future.done():
             future.set_exception(error)
 
-    async def _commit(self, group: Sequence[tuple[PublishUnit, asyncio.Future[Answer]]], as_jobs: bool) -> None:
-        units = [unit for unit, _ in group]
-        outcomes = await change_inboxes(self._hub, lambda writer: write_group(writer, units, as_jobs))
-        woken = False
-        for (unit, future), outcome in zip(group, outcomes, strict=True):
+    async def _commit(self, group: Sequence[_Entry], as_jobs: bool) -> Exception | None:
+        """Writes a group and answers it. What is returned was raised before the commit: nothing is written twice."""
+        units = [entry.unit for entry in group]
+        try:
+            outcomes = await change_inboxes(self._hub, lambda writer: write_group(writer, units, as_jobs))
+        except Exception as error:
+            return error
+        woken, recipients = False, 0
+        for entry, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, Refused):
-                self._fail(future, outcome)
+                self._fail(entry.future, outcome)
                 continue
-            if not future.done():
-                future.set_result(outcome)
+            if not entry.future.done():
+                entry.future.set_result(outcome)
             if outcome.replayed:
                 continue
-            for notification in unit.notifications:
+            for notification in entry.unit.notifications:
                 PUBLISHED.labels(notification.priority).inc()
                 log.debug(
                     "notification.accepted",
@@ -161,14 +185,37 @@ class Publisher:
                     project=notification.project_id,
                     category=notification.category,
                 )
-                woken = woken or as_jobs or not notification.direct
+                recipients += len(notification.users)
+                woken = woken or as_jobs or recipients > GROUP_RECIPIENTS or not notification.direct
         if woken:
+            self._wake()
+        return None
+
+    def _wake(self) -> None:
+        """Says that a job is due, beside the groups: a Redis that hangs must not hold up the next commit."""
+        self._to_wake = True
+        if self._waking is None or self._waking.done():
+            self._waking = asyncio.create_task(self._wake_workers(), name="publish-wake")
+
+    async def _wake_workers(self) -> None:
+        while self._to_wake:
+            self._to_wake = False
             await self._hub.wake_workers()
 
     async def close(self) -> None:
         """Waits until everything queued has its answer. May be called twice."""
         while self._groups:
             await asyncio.wait(set(self._groups))
+        if self._waking is not None:
+            await asyncio.wait({self._waking})
+
+
+def _overloaded() -> Unavailable:
+    return Unavailable(
+        "Too many requests are waiting for the database. This one was not carried out.",
+        code="overloaded",
+        retry_after=1,
+    )
 
 
 async def write_group(writer: InboxWriter, units: Sequence[PublishUnit], as_jobs: bool) -> list[Answer | Refused]:
@@ -193,9 +240,15 @@ async def _write_notifications(writer: InboxWriter, accepted: Sequence[Notificat
     conn = writer.conn
     direct: list[Notification] = []
     later: list[Notification] = []
+    recipients = 0
     for notification in accepted:
-        queued = as_jobs and notification.priority == "bulk"
-        (direct if notification.direct and not queued else later).append(notification)
+        # A batch of a hundred lists would be ten thousand inboxes: past a transaction's worth they are jobs as well.
+        queued = recipients >= GROUP_RECIPIENTS or (as_jobs and notification.priority == "bulk")
+        if notification.direct and not queued:
+            direct.append(notification)
+            recipients += len(notification.users)
+        else:
+            later.append(notification)
     rows: list[tuple[Notification, int | None]] = [(n, len(n.users)) for n in direct]
     await notifications.insert_notifications(conn, [*rows, *((n, None) for n in later)])
     if later:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from hub.bus import announce
 from hub.model.cursor import Cursor
@@ -11,6 +12,8 @@ from hub.store.database import Connection
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
+
+MAX_PEOPLE = 2_000  # at once: some 50 ms of a Redis pipeline
 
 
 async def reannounce(hub: Hub, limit: int = 200) -> int:
@@ -24,8 +27,7 @@ async def reannounce(hub: Hub, limit: int = 200) -> int:
     """
 
     async def work(conn: Connection) -> int:
-        rows = await outbox.overdue(conn, limit)
-        people = {person_id for row in rows for person_id, _ in row["changes"]}
+        rows, people = _portion(await outbox.overdue(conn, limit))
         heads = await outbox.heads_to_announce(conn, people) if people else []
         await hub.announcer.publish(
             [
@@ -45,3 +47,15 @@ async def reannounce(hub: Hub, limit: int = 200) -> int:
         return len(rows)
 
     return await hub.db.transaction(work)
+
+
+def _portion(rows: Iterable[Any]) -> tuple[list[Any], set[int]]:
+    """The first rows, and their people, until there are MAX_PEOPLE: what Redis takes while the rows are held."""
+    taken: list[Any] = []
+    people: set[int] = set()
+    for row in rows:
+        if len(people) >= MAX_PEOPLE:
+            break
+        taken.append(row)
+        people.update(person_id for person_id, _ in row["changes"])
+    return taken, people

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from hub.bus import announce
 from hub.model import frames
+from hub.model.item import ItemRow, render
 from hub.store import outbox
 from hub.store.database import Connection
 from hub.store.heads import LockedHead, lock_heads, save_heads
@@ -66,10 +67,22 @@ class InboxWriter:
         """Tells of items that went at the head's revision."""
         self._tell(head, announce.REMOVED, frames.removed(head.rev, head.cursor, ids, head.counts))
 
-    def changes(self, head: LockedHead, items: Sequence[bytes], removed: Sequence[str] = ()) -> None:
-        """Tells of several items that changed in one revision."""
-        frame = frames.changes(head.rev - 1, head.rev, head.cursor, items=items, removed=removed, counts=head.counts)
+    def changes(self, head: LockedHead, items: Sequence[ItemRow], removed: Sequence[str] = ()) -> None:
+        """Tells of several items that changed in one revision; of more than a frame holds, that the store be read."""
+        bodies: list[bytes] = []
+        size = 0
+        for row in items:
+            bodies.append(render(row))
+            size += len(bodies[-1])
+            if size > announce.FRAME_LIMIT_BYTES:
+                self.sync(head)
+                return
+        frame = frames.changes(head.rev - 1, head.rev, head.cursor, items=bodies, removed=removed, counts=head.counts)
         self._tell(head, announce.CHANGES, frame)
+
+    def sync(self, head: LockedHead) -> None:
+        """Tells that the head moved, and that what changed is in the store."""
+        self._tell(head, announce.SYNC, b"")
 
     async def finish(self) -> Announcements | None:
         """Writes heads and outbox; call last in the transaction. None when no inbox changed."""

@@ -6,6 +6,7 @@ Timestamps come back aware; `jsonb` is Python objects; statements are prepared a
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -33,20 +34,29 @@ ATTEMPTS = 4  # of a transaction that lost a deadlock or a serialization race
 
 # What a healthy retry cures: the transaction was rolled back by the server and nothing of it stands. A foreign key is
 # violated when a person was deleted between two statements; run again, it makes the person anew, or finds nobody.
-_RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.ForeignKeyViolationError)
+# A migration that adds a column makes a statement prepared before it fail once within a transaction.
+_RETRIED = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.ForeignKeyViolationError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)
 GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting, crashed, statement_timeout
+    asyncpg.InsufficientResourcesError,  # disk full, too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, during a failover
+    asyncpg.IdleInTransactionSessionTimeoutError,
     ConnectionError,
     TimeoutError,
     OSError,
 )
-"""What a Postgres that is away, starting or stuck looks like from here; callers turn these into 503."""
+"""What a Postgres that is away, starting, full or stuck looks like from here; callers turn these into 503."""
+
+# jsonb writes 1e22 as twenty-three digits. Read back it would be an integer, which neither JSON readers nor we take.
+_WIDE_INTEGER = re.compile(rb"\d{19}")
 
 
 class _PooledSession(_Session):
@@ -65,16 +75,34 @@ async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
         "jsonb",
         schema="pg_catalog",
         encoder=lambda value: b"\x01" + msgspec.json.encode(value),
-        decoder=lambda data: msgspec.json.decode(bytes(data)[1:]),
+        decoder=_decode_jsonb,
         format="binary",
     )
 
 
+def _decode_jsonb(data: bytes) -> Any:
+    raw = bytes(data)[1:]
+    value = msgspec.json.decode(raw)
+    return _narrow(value) if _WIDE_INTEGER.search(raw) else value
+
+
+def _narrow(value: Any) -> Any:
+    """`value` with integers beyond 64 bits as the floats that they were when they were stored."""
+    if isinstance(value, dict):
+        return {name: _narrow(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_narrow(entry) for entry in value]
+    return float(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
+
+
 def describe(url: str) -> str:
     """`url` without its credentials, for messages."""
-    parts = urlsplit(url)
-    host = parts.hostname or dict(parse_qsl(parts.query)).get("host", "localhost")
-    return f"{host}:{parts.port or 5432}"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or dict(parse_qsl(parts.query)).get("host", "localhost")
+        return f"{host}:{parts.port or 5432}"
+    except ValueError:  # its text would show what stands where the port should be: likely half of a password
+        return "an address that cannot be read"
 
 
 class Database:
@@ -112,8 +140,9 @@ class Database:
                 },
             )
         except (*GONE, asyncpg.PostgresError, ValueError) as error:
+            reason = type(error).__name__ if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             raise Unreachable(
-                f"Postgres at {describe(url)} does not answer: {type(error).__name__}: {error}. "
+                f"Postgres at {describe(url)} does not answer: {reason}. "
                 "Check HUB_DATABASE_URL and that the server runs."
             ) from error
         return cls(pool)

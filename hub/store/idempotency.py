@@ -16,6 +16,7 @@ from hub.store.database import Connection
 from hub.store.sql import load
 
 _SQL = load("idempotency")
+MAX_SCOPE = 200  # characters
 
 
 class IdempotencyKey(NamedTuple):
@@ -24,6 +25,13 @@ class IdempotencyKey(NamedTuple):
     scope: str
     key: str
     fingerprint: bytes
+
+    @property
+    def stored_scope(self) -> str:
+        """The scope as a row has it: a path of any length within what an index takes (2,704 bytes a row)."""
+        if len(self.scope) <= MAX_SCOPE:
+            return self.scope
+        return f"{self.scope[: MAX_SCOPE - 65]} {hashlib.sha256(self.scope.encode()).hexdigest()}"
 
     @property
     def lock(self) -> int:
@@ -43,11 +51,11 @@ async def begin_many(conn: Connection, keys: Sequence[IdempotencyKey]) -> list[A
     """For each key: None (go on), the answer of the first time, or why not. Never waits for another request."""
     outcomes: list[Answer | Refused | None] = []
     locks = await conn.fetch(_SQL["try_locks"], [key.lock for key in keys])
-    rows = await conn.fetch(_SQL["find"], [key.scope for key in keys], [key.key for key in keys])
+    rows = await conn.fetch(_SQL["find"], [key.stored_scope for key in keys], [key.key for key in keys])
     known = {(row["scope"], row["key"]): row for row in rows}
     taken: set[tuple[str, str]] = set()
     for key, lock in zip(keys, locks, strict=True):
-        name = (key.scope, key.key)
+        name = (key.stored_scope, key.key)
         row = known.get(name)
         if row is not None:
             if row["fingerprint"] != key.fingerprint:
@@ -92,7 +100,7 @@ async def remember_many(conn: Connection, entries: Sequence[tuple[IdempotencyKey
         return
     await conn.execute(
         _SQL["remember"],
-        [key.scope for key, _ in entries],
+        [key.stored_scope for key, _ in entries],
         [key.key for key, _ in entries],
         [key.fingerprint for key, _ in entries],
         [answer.status for _, answer in entries],

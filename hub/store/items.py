@@ -133,9 +133,9 @@ async def due_people(conn: Connection, limit: int) -> list[int]:
     return [row["person_id"] for row in await conn.fetch(_SQL["due_people"], limit)]
 
 
-async def due_items(conn: Connection, person_ids: Iterable[int], now: datetime) -> list[tuple[int, Item]]:
-    """Expired and waking items of people whose heads are locked."""
-    rows = await conn.fetch(_SQL["due_items"], list(person_ids), now)
+async def due_items(conn: Connection, person_ids: Iterable[int], now: datetime, whole: int) -> list[tuple[int, Item]]:
+    """Expired and waking items of people whose heads are locked; content only of a person's first `whole` + 1."""
+    rows = await conn.fetch(_SQL["due_items"], list(person_ids), now, whole + 1)
     return [(row["person_id"], to_item(row)) for row in rows]
 
 
@@ -171,7 +171,13 @@ async def apply_bulk(
     await conn.execute(_SQL["insert_bulk_mark"], person_id, rev, body.decode("utf-8"))
 
 
-async def ids_by_filter(conn: Connection, person_id: int, mark: Mark, upto: int) -> list[UUID]:
-    """Ids that a mark by filter covers, for actions that change items one by one."""
-    rows = await conn.fetch(_SQL["ids_by_filter"], person_id, upto, mark.category, mark.tag, str(mark.action))
-    return [row["item_id"] for row in rows]
+async def read_by_filter(conn: Connection, person_id: int, mark: Mark, upto: int, whole: int) -> list[Item]:
+    """Items that a mark by filter changes, oldest first, for actions that change items one by one.
+
+    Content comes only with the first `whole` + 1: an inbox of 100,000 items does not fit a process's memory, and more
+    than `whole` are not told one by one.
+    """
+    rows = await conn.fetch(
+        _SQL["read_by_filter"], person_id, upto, mark.category, mark.tag, str(mark.action), whole + 1
+    )
+    return [to_item(row) for row in rows]

@@ -46,7 +46,7 @@ async def delete_person(conn: Connection, project_id: int, user: str) -> bool:
 
 async def revoke_tokens(db: Database, project_id: int, user: str) -> None:
     """Voids every client token issued to the user before now."""
-    await db.execute(_SQL["revoke_tokens"], project_id, user)
+    await db.transaction(lambda conn: conn.execute(_SQL["revoke_tokens"], project_id, user))
 
 
 async def tokens_revoked_at(db: Database, project_id: int, user: str) -> datetime | None:

@@ -63,8 +63,10 @@ SELECT person_id FROM (
 ) d GROUP BY person_id ORDER BY min(due) LIMIT $1
 
 -- name: due_items
-SELECT person_id, item_id, notification_id, seq, rev, category, tags, tenant, content, created_at, seen_at, read_at,
-       clicked_at, archived_at, pinned_at, snoozed_until, expires_at, collapse_key, dedupe_key
+SELECT person_id, item_id, notification_id, seq, rev, category, tags, tenant,
+       CASE WHEN row_number() OVER (PARTITION BY person_id ORDER BY seq) <= $3 THEN content ELSE '' END AS content,
+       created_at, seen_at, read_at, clicked_at, archived_at, pinned_at, snoozed_until, expires_at, collapse_key,
+       dedupe_key
 FROM inbox_items
 WHERE person_id = ANY($1::bigint[]) AND removed_at IS NULL AND (expires_at <= $2 OR snoozed_until <= $2)
 ORDER BY person_id, seq
@@ -125,14 +127,20 @@ WHERE person_id = $1 AND removed_at IS NULL AND seq <= $2
       WHEN 'unpin' THEN pinned_at IS NOT NULL
       END
 
--- name: ids_by_filter
--- For actions whose items travel whole or go: the ids in order, to be marked one by one under one revision.
-SELECT item_id FROM inbox_items
+-- name: read_by_filter
+-- For actions whose items travel whole or go: items in order, to be marked one by one under one revision. $6: of how many
+-- the content is wanted; none of those that go.
+SELECT item_id, notification_id, seq, rev, category, tags, tenant,
+       CASE WHEN $5::text <> 'delete' AND row_number() OVER (ORDER BY seq) <= $6 THEN content ELSE '' END AS content,
+       created_at, seen_at, read_at, clicked_at, archived_at, pinned_at, snoozed_until, expires_at, collapse_key,
+       dedupe_key
+FROM inbox_items
 WHERE person_id = $1 AND removed_at IS NULL AND seq <= $2
   AND ($3::text IS NULL OR category = $3) AND ($4::text IS NULL OR $4 = ANY(tags))
-  AND CASE $5::text
+  AND CASE $5
       WHEN 'pin' THEN pinned_at IS NULL
       WHEN 'unarchive' THEN archived_at IS NOT NULL
       WHEN 'unsnooze' THEN snoozed_until IS NOT NULL
       WHEN 'delete' THEN true
       END
+ORDER BY seq

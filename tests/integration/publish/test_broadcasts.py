@@ -63,7 +63,7 @@ async def test_somebody_stored_between_two_broadcasts_gets_the_one_accepted_afte
     assert await titles(hub, project_id, "u") == ["sent at once"]
 
 
-@pytest.mark.parametrize("send_at", [None, {"local": datetime(2026, 1, 1)}], ids=["at once", "local"])
+@pytest.mark.parametrize("send_at", [None, {"local": datetime.fromisoformat("2026-01-01")}], ids=["at once", "local"])
 async def test_somebody_stored_in_the_same_millisecond_is_not_left_out(hub: Hub, project_id: int, send_at: Any) -> None:
     """Also when the clock of this process is behind the database's: the order of commits counts, no clock."""
     for number in range(20):
@@ -74,7 +74,7 @@ async def test_somebody_stored_in_the_same_millisecond_is_not_left_out(hub: Hub,
         await publish(hub, project_id, recipients=[{"all": True}], title=str(number), send_at=send_at)
     await work(hub)
     for number in range(20):
-        assert sorted(await titles(hub, project_id, f"u{number}"), key=int)[0] == str(number)
+        assert min(await titles(hub, project_id, f"u{number}"), key=int) == str(number)
 
 
 async def test_recipients_of_a_broadcast_are_those_it_is_for(hub: Hub, project_id: int) -> None:
