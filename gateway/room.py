@@ -47,6 +47,7 @@ class Room:
         "_marking",
         "_marks",
         "_reading",
+        "_unchecked",
         "_wanted",
         "channel",
         "connections",
@@ -64,13 +65,14 @@ class Room:
         self.connections: list[Connection] = []  # oldest first
         self._wanted: dict[Wanted, list[Connection]] = {}
         self._reading = False
+        self._unchecked = False  # a revocation came before the person was known
         self._marks: deque[tuple[Connection, int | None, Mark]] = deque()
         self._marking = False
 
     def hear(self, announced: Announcement) -> None:
         """An announcement on the person's channel."""
         if announced.kind == REVOKED:
-            self._board.check_tokens(self)
+            self.check_tokens()
             return
         message = from_announcement(announced)
         if message is None:
@@ -79,6 +81,18 @@ class Room:
             actions = connection.session.announced(message)
             if actions:
                 connection.perform(actions)
+
+    def check_tokens(self) -> None:
+        """Tokens were revoked, or the person was deleted; looked up once it is known which person that is."""
+        self._unchecked = self.person_id == 0
+        if not self._unchecked:
+            self._board.spawn(self._board.reconciler.check_tokens(self))
+
+    def identify(self, person_id: int) -> None:
+        """The inbox was opened: this is whose it is."""
+        self.person_id = person_id
+        if self._unchecked:
+            self.check_tokens()
 
     def compare(self, head: inbox.HeadState) -> None:
         """The store's head as it was just now: every session that is elsewhere is brought to date."""
@@ -150,7 +164,7 @@ class Room:
                 connection.perform(connection.session.page(page, message))
             head = page.head
         if head.pending_broadcasts:
-            board.pull(self.project_id, [head.person_id])
+            board.reconciler.pull(self.project_id, [head.person_id])
 
     # Marks, in order
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from typing import Any
 
 import msgspec
@@ -28,6 +29,9 @@ TRANSPORT_KEY = "hub.transport"
 """Where the socket's transport is left in the scope, when the server shows it: to break off a stuck client."""
 COMMENT_SECONDS = (12.0, 16.0)  # contract: every 15 s or so; proxies cut at 30 s at the earliest
 RETRY_MILLISECONDS = (1_000, 5_000)  # browsers wait this long; jittered, so that streams cut together do not return so
+SILENCE_MILLISECONDS = (
+    35_000  # unacknowledged; a socket's heartbeat_seconds + 10. Linux; elsewhere TCP takes a quarter hour
+)
 CLOSE_SECONDS = 5.0  # for a client to read what waits before the end
 _COMMENT = b":\n\n"
 _HEADERS = [
@@ -48,6 +52,7 @@ class EventStream(Connection):
         super().__init__(board, board.session(beats=False), address)
         self._send = send
         self._transport = transport
+        _limit_silence(transport)
         self._held = bytearray()
         self._sending: asyncio.Task[None] | None = None
         self._ended = False
@@ -158,6 +163,13 @@ async def serve(
     await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
     stream = EventStream(board, _address(scope, board), send, scope.get(TRANSPORT_KEY))
     await stream.run(receive, grant, cursor, presence)
+
+
+def _limit_silence(transport: asyncio.Transport | None) -> None:
+    """Lets the kernel end a connection whose client takes nothing any more: no frame of a stream's client tells."""
+    raw = transport.get_extra_info("socket") if transport is not None else None
+    if raw is not None and hasattr(socket, "TCP_USER_TIMEOUT") and raw.family in (socket.AF_INET, socket.AF_INET6):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_MILLISECONDS)
 
 
 def _address(scope: Scope, board: Switchboard) -> str:

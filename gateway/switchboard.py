@@ -12,7 +12,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from gateway.admission import Admission, Denied
 from gateway.codes import Close, Code
 from gateway.connection import Connection
 from gateway.receipts import Receipts
+from gateway.reconcile import Reconciler
 from gateway.room import Room
 from gateway.session import PATIENCE_SECONDS, Rules, Session, State
 from gateway.wheel import Wheel
@@ -42,8 +43,6 @@ from hub.web.origins import Origins
 
 log = structlog.get_logger("hub.gateway")
 
-COMPARE_PEOPLE = 1_000  # heads per statement: a few milliseconds
-RECONCILE_AWAY_SECONDS = 3.0  # between comparisons while Redis is away: then the store is all there is
 UPKEEP_SECONDS = 1.0  # between flushes of receipts and of counters
 RETRY_SECONDS = 0.5
 DRAIN_SPACING_SECONDS = 0.1  # at most, between two closes of a drain: a few connections need no long window
@@ -68,18 +67,17 @@ class Switchboard:
         self.receipts = Receipts(hub.db)
         self.presence = PresenceWriter(hub.redis, hub.installation, self.incarnation, settings.lease_seconds)
         self.admission = Admission(hub)
+        self.reconciler = Reconciler(self)
         self.reads = asyncio.Semaphore(max(1, settings.pool_size - 2))  # leaves connections for marks and hellos
         self.draining = False
         self.connections: dict[str, Connection] = {}
         self.now = loop.time
         self.sent = 0
-        self._rooms: dict[bytes, Room] = {}
+        self.rooms: dict[bytes, Room] = {}
         self._projects: Counter[int] = Counter()
         self._addresses: Counter[str] = Counter()
         self._made = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pulling: dict[int, set[int]] = {}
-        self._gap = asyncio.Event()
         self._empty = asyncio.Event()
         self.subscriber = Subscriber(
             settings.redis_url.get_secret_value(),
@@ -93,7 +91,7 @@ class Switchboard:
     def start(self) -> None:
         self.subscriber.start()
         self.presence.start()
-        self.spawn(self._reconcile())
+        self.spawn(self.reconciler.run())
         self.spawn(self._upkeep())
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -112,7 +110,8 @@ class Switchboard:
     def open(self, connection: Connection) -> Close | None:
         """Takes a connection in, or says why not; then it is to be closed with that."""
         self.connections[connection.session.connection] = connection
-        self._addresses[connection.address] += bool(connection.address)
+        if connection.address:
+            self._addresses[connection.address] += 1
         self._empty.clear()
         metrics.CONNECTIONS.labels(connection.transport_name).inc()
         settings = self.hub.settings
@@ -180,9 +179,9 @@ class Switchboard:
         grant = connection.session.grant
         assert grant is not None
         name = announce.channel(self.hub.installation, grant.project_id, grant.user).encode("utf-8")
-        room = self._rooms.get(name)
+        room = self.rooms.get(name)
         if room is None:
-            room = self._rooms[name] = Room(self, name, grant.project_id, grant.user)
+            room = self.rooms[name] = Room(self, name, grant.project_id, grant.user)
             self._projects[grant.project_id] += 1
         room.connections.append(connection)
         connection.room = room
@@ -210,7 +209,7 @@ class Switchboard:
                 connection.perform(session.revoked(head.tokens_revoked_at.timestamp()))
             if session.state is not State.JOINING:
                 return
-            room.person_id = head.person_id
+            room.identify(head.person_id)
             registered = self.presence.set(room.project_id, room.user, session.connection, session.presence)
             await asyncio.wait({registered}, timeout=RETRY_SECONDS)
             self.receipts.note_seen(head.person_id)
@@ -228,7 +227,7 @@ class Switchboard:
         room.connections.remove(connection)
         if room.connections:
             return
-        del self._rooms[room.channel]
+        del self.rooms[room.channel]
         self.subscriber.unsubscribe(room.channel)
         self._projects[room.project_id] -= 1
         if not self._projects[room.project_id]:
@@ -249,7 +248,7 @@ class Switchboard:
     # Changes come in
 
     def _hear(self, channel: bytes, payload: bytes) -> None:
-        room = self._rooms.get(channel)
+        room = self.rooms.get(channel)
         if room is not None:
             announced = announce.unpack(payload)
             if announced is not None:
@@ -257,7 +256,8 @@ class Switchboard:
         elif channel.endswith(b":!"):
             project_id = int(channel.split(b":")[2])
             if payload == b"b":
-                self.pull(project_id, [room.person_id for room in self._of_project(project_id) if room.person_id])
+                people = [room.person_id for room in self.rooms.values() if room.project_id == project_id]
+                self.reconciler.pull(project_id, [person_id for person_id in people if person_id])
             elif payload == b"p":
                 self.admission.forget(project_id)
         elif payload.startswith(b"{"):
@@ -270,93 +270,10 @@ class Switchboard:
         if connection is not None:
             connection.perform(connection.session.change_state(receipt["state"]))
 
-    def _of_project(self, project_id: int) -> Iterable[Room]:
-        return (room for room in self._rooms.values() if room.project_id == project_id)
-
-    def pull(self, project_id: int, person_ids: Sequence[int]) -> None:
-        """Gives pending broadcasts to these people; one batch at a time for each project."""
-        waiting = self._pulling.get(project_id)
-        if waiting is not None:
-            waiting.update(person_ids)
-        elif person_ids:
-            self._pulling[project_id] = set(person_ids)
-            self.spawn(self._pull(project_id))
-
-    async def _pull(self, project_id: int) -> None:
-        try:
-            while person_ids := self._pulling[project_id]:
-                self._pulling[project_id] = set()
-                try:
-                    await pull_broadcasts(self.hub, sorted(person_ids))
-                except GONE as error:  # heads say so again at the next comparison
-                    log.warning("gateway.pull_failed", people=len(person_ids), error=repr(error))
-                    return
-        finally:
-            del self._pulling[project_id]
-
-    # What may have been missed
-
     def _on_gap(self) -> None:
         """The subscription was interrupted."""
         self.presence.rewrite()
-        self._gap.set()
-
-    def check_tokens(self, room: Room) -> None:
-        """Tokens of this person were revoked, or the person was deleted."""
-        self.spawn(self._check_tokens(room))
-
-    async def _check_tokens(self, room: Room) -> None:
-        try:
-            heads = await inbox.read_heads(self.hub.db, [room.person_id])
-        except GONE as error:
-            log.warning("gateway.revocation_waits", error=repr(error))
-            self._gap.set()
-            return
-        head = heads.get(room.person_id)
-        if head is None:
-            room.end(Code.REVOKED, "this inbox was deleted")
-        else:
-            room.compare(head)
-
-    async def _reconcile(self) -> None:
-        await self.subscriber.wait_connected()  # nobody is joined before
-        pause = self.hub.settings.reconcile_seconds
-        while True:
-            wait = pause * random.uniform(0.8, 1.2)
-            if not self.subscriber.connected:
-                wait = min(wait, RECONCILE_AWAY_SECONDS)
-            try:
-                async with asyncio.timeout(wait):
-                    await self._gap.wait()
-            except TimeoutError:
-                pass
-            self._gap.clear()
-            try:
-                await self._compare(list(self._rooms.values()))
-            except GONE as error:
-                log.warning("gateway.compare_failed", error=repr(error))
-                self._gap.set()
-                await asyncio.sleep(random.uniform(0, RETRY_SECONDS * 2))
-            except Exception:  # whatever it was, the next comparison is what heals
-                log.exception("gateway.compare_broken")
-
-    async def _compare(self, rooms: Sequence[Room]) -> None:
-        """Compares the heads of everybody here with the store's."""
-        for start in range(0, len(rooms), COMPARE_PEOPLE):
-            batch = [room for room in rooms[start : start + COMPARE_PEOPLE] if room.person_id and room.connections]
-            self.count_read("heads")
-            heads = await inbox.read_heads(self.hub.db, [room.person_id for room in batch])
-            pending: dict[int, list[int]] = {}
-            for room in batch:
-                head = heads.get(room.person_id)
-                if head is None:
-                    room.end(Code.TRY_AGAIN_LATER, "this inbox is gone")
-                    continue
-                room.compare(head)
-                if head.pending_broadcasts:
-                    pending.setdefault(room.project_id, []).append(head.person_id)
-            for project_id, person_ids in pending.items():
-                self.pull(project_id, person_ids)
+        self.reconciler.gap()
 
     async def _upkeep(self) -> None:
         while True:

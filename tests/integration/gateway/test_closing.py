@@ -13,6 +13,8 @@ from hub.bus.announce import channel, pack_revoked
 from hub.config import Settings
 from hub.runtime import Hub
 from hub.store import people
+from hub.store.database import Database
+from hub.store.inbox import HeadState, open_inbox
 from tests.support.gateway import (
     Client,
     RawSocket,
@@ -309,3 +311,22 @@ async def test_a_client_that_says_goodbye_hears_its_own_code(
         await ada.socket.close(4321, "enough")
         assert ada.socket.close_code == 4321
     await until(lambda: not gateway.board.connections)
+
+
+async def test_a_revocation_that_comes_while_its_person_joins_is_not_forgotten(
+    hub: Hub, project_id: int, gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head was read before the revocation committed; the announcement found nobody to look up yet."""
+
+    async def open_then_revoke(db: Database, project: int, user: str) -> HeadState:
+        head = await open_inbox(db, project, user)
+        await people.revoke_tokens(db, project, user)
+        await hub.publish_hint(channel(hub.installation, project, user), pack_revoked())
+        await until(lambda: all(room._unchecked for room in gateway.board.rooms.values()))
+        return head
+
+    old = await issue(hub, project_id)
+    monkeypatch.setattr("gateway.switchboard.inbox.open_inbox", open_then_revoke)
+    async with client(gateway.ws_url) as ada:
+        await ada.send("hello", token=old)
+        assert (await ada.closed())[0] == 4506

@@ -245,4 +245,4 @@ async def test_a_client_that_goes_away_is_forgotten(hub: Hub, project_id: int, g
         await stream.receive_type("welcome")
         assert len(gateway.board.connections) == 1
     await until(lambda: not gateway.board.connections)
-    assert not gateway.board._rooms
+    assert not gateway.board.rooms

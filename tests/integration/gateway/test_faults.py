@@ -148,7 +148,7 @@ async def test_a_black_holed_redis_connection(settings: Settings, hub: Hub, proj
 async def test_a_redis_that_is_away_for_the_gateway_only_costs_seconds(
     settings: Settings, hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.switchboard.RECONCILE_AWAY_SECONDS", 0.3)
+    monkeypatch.setattr("gateway.reconcile.AWAY_SECONDS", 0.3)
     async with broken_redis(settings) as (proxy, gateway), crowd(hub, project_id, gateway) as people:
         proxy.refusing = True
         proxy.cut()

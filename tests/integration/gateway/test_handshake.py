@@ -159,7 +159,7 @@ async def test_a_client_that_vanishes_is_forgotten(hub: Hub, project_id: int, ga
             await raw.writer.drain()
         raw.writer.transport.abort()
         await until(lambda: not gateway.board.connections)
-        await until(lambda: not gateway.board._rooms)
+        await until(lambda: not gateway.board.rooms)
 
 
 async def test_who_does_not_answer_a_close_is_broken_off(

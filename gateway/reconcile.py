@@ -1,0 +1,123 @@
+"""What may have been missed: heads compared with the store, broadcasts pulled, revocations looked up.
+
+The bus is only ever a hint. After every gap in the subscription, and every `reconcile_seconds` unasked, the head of
+everybody here is compared with the store's, in batches; who stands elsewhere is brought to date. So losing all of Redis
+costs seconds, never items.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway.codes import Code
+from hub.publish.broadcast import pull_broadcasts
+from hub.store import inbox
+from hub.store.database import GONE
+
+if TYPE_CHECKING:
+    from gateway.room import Room
+    from gateway.switchboard import Switchboard
+
+log = structlog.get_logger("hub.gateway")
+
+COMPARE_PEOPLE = 1_000  # heads per statement: a few milliseconds
+AWAY_SECONDS = 3.0  # between comparisons while Redis is away: then the store is all there is
+RETRY_SECONDS = 1.0  # at most, after a comparison that the store did not answer
+
+
+class Reconciler:
+    """Owned by the switchboard, which runs `run()` for as long as it lives."""
+
+    def __init__(self, board: Switchboard) -> None:
+        self._board = board
+        self._gap = asyncio.Event()
+        self._pulling: dict[int, set[int]] = {}
+
+    def gap(self) -> None:
+        """Messages may have been lost: compare now."""
+        self._gap.set()
+
+    async def run(self) -> None:
+        await self._board.subscriber.wait_connected()  # nobody is joined before
+        while True:
+            await self._until_due()
+            self._gap.clear()
+            try:
+                await self._compare(list(self._board.rooms.values()))
+            except GONE as error:
+                log.warning("gateway.compare_failed", error=repr(error))
+                self._gap.set()
+                await asyncio.sleep(random.uniform(0, RETRY_SECONDS))
+            except Exception:  # whatever it was, the next comparison is what heals
+                log.exception("gateway.compare_broken")
+
+    async def _until_due(self) -> None:
+        """Returns after a gap, after the pause, or, while Redis is away, after a short one."""
+        board = self._board
+        due = board.now() + board.hub.settings.reconcile_seconds * random.uniform(0.8, 1.2)
+        while (left := due - board.now()) > 0:
+            try:
+                async with asyncio.timeout(min(left, AWAY_SECONDS)):
+                    await self._gap.wait()
+                return
+            except TimeoutError:
+                if not board.subscriber.connected:
+                    return
+
+    async def _compare(self, rooms: Sequence[Room]) -> None:
+        for start in range(0, len(rooms), COMPARE_PEOPLE):
+            batch = [room for room in rooms[start : start + COMPARE_PEOPLE] if room.person_id and room.connections]
+            if not batch:
+                continue
+            self._board.count_read("heads")
+            heads = await inbox.read_heads(self._board.hub.db, [room.person_id for room in batch])
+            pending: dict[int, list[int]] = {}
+            for room in batch:
+                head = heads.get(room.person_id)
+                if head is None:  # deleted, or restored from before it was made; who comes back gets an inbox
+                    room.end(Code.TRY_AGAIN_LATER, "this inbox is gone")
+                    continue
+                room.compare(head)
+                if head.pending_broadcasts:
+                    pending.setdefault(room.project_id, []).append(head.person_id)
+            for project_id, person_ids in pending.items():
+                self.pull(project_id, person_ids)
+
+    async def check_tokens(self, room: Room) -> None:
+        """Tokens of this person were revoked, or the person was deleted."""
+        try:
+            heads = await inbox.read_heads(self._board.hub.db, [room.person_id])
+        except GONE as error:
+            log.warning("gateway.revocation_waits", error=repr(error))
+            self._gap.set()
+            return
+        head = heads.get(room.person_id)
+        if head is None:
+            room.end(Code.REVOKED, "this inbox was deleted")
+        else:
+            room.compare(head)
+
+    def pull(self, project_id: int, person_ids: Sequence[int]) -> None:
+        """Gives pending broadcasts to these people; one batch at a time for each project."""
+        waiting = self._pulling.get(project_id)
+        if waiting is not None:
+            waiting.update(person_ids)
+        elif person_ids:
+            self._pulling[project_id] = set(person_ids)
+            self._board.spawn(self._pull(project_id))
+
+    async def _pull(self, project_id: int) -> None:
+        try:
+            while person_ids := self._pulling[project_id]:
+                self._pulling[project_id] = set()
+                await pull_broadcasts(self._board.hub, sorted(person_ids))
+        except GONE as error:  # heads say so again at the next comparison
+            log.warning("gateway.pull_failed", project=project_id, error=repr(error))
+            self._gap.set()
+        finally:
+            del self._pulling[project_id]
