@@ -89,7 +89,9 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr) -> SecretStr:
-        return _with_scheme(value, ("redis", "rediss", "redis+cluster", "unix"))
+        if value.get_secret_value().startswith("redis+cluster://"):
+            raise ValueError("names a Redis Cluster, which this release cannot use yet; give one server")
+        return _with_scheme(value, ("redis", "rediss", "unix"))
 
     @field_validator("public_url")
     @classmethod

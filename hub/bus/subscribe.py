@@ -41,7 +41,7 @@ class Subscriber:
     """Pub/Sub for one process.
 
     Args:
-        url: As `HUB_REDIS_URL`. On a cluster any node serves: classic Pub/Sub reaches every node.
+        url: As `HUB_REDIS_URL`.
         control: A channel of this process alone; what others publish there goes to `on_message` as well.
         publish: Publishes by the way that publishers take, over another connection: only so does a probe prove it.
         on_message: Called with (channel, payload). Must not block; what it raises is logged.
@@ -174,7 +174,7 @@ class Subscriber:
 
     async def _open(self) -> _Link:
         """A connection that has said who we are."""
-        options: dict[str, Any] = dict(parse_url(self._url.replace("redis+cluster://", "redis://", 1)))
+        options: dict[str, Any] = dict(parse_url(self._url))
         kind = options.pop("connection_class", None)
         loop = asyncio.get_running_loop()
         tls = SSLConnection(**options).ssl_context.get() if kind is SSLConnection else None
