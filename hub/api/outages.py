@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis.exceptions import RedisError
 
 from hub.exceptions import Refused, Unavailable, Unreachable
-from hub.store.database import GONE
+from hub.store.database import GONE, RETRIED
 
 RETRY_SECONDS = 1  # a restarted Postgres or Redis is back within a second or two
 
@@ -16,6 +16,8 @@ def translate_outage(error: Exception) -> Refused | None:
         return error
     if isinstance(error, RedisError):
         return Unavailable("Redis does not answer.", code="redis_unavailable", retry_after=RETRY_SECONDS)
+    if isinstance(error, RETRIED):  # and so did its repetitions
+        return Unavailable("Too many requests change the same at once.", code="busy", retry_after=RETRY_SECONDS)
     if isinstance(error, (*GONE, Unreachable)):
         return Unavailable("The database does not answer.", code="database_unavailable", retry_after=RETRY_SECONDS)
     return None

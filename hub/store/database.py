@@ -35,7 +35,7 @@ ATTEMPTS = 4  # of a transaction that lost a deadlock or a serialization race
 # What a healthy retry cures: the transaction was rolled back by the server and nothing of it stands. A foreign key is
 # violated when a person was deleted between two statements; run again, it makes the person anew, or finds nobody.
 # A migration that adds a column makes a statement prepared before it fail once within a transaction.
-_RETRIED = (
+RETRIED = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.ForeignKeyViolationError,
@@ -161,7 +161,7 @@ class Database:
             try:
                 async with self.acquire() as connection, connection.transaction():
                     return await work(connection)
-            except _RETRIED:
+            except RETRIED:
                 if attempt == ATTEMPTS:
                     raise
                 await asyncio.sleep(0.002 * 2**attempt)

@@ -5,8 +5,10 @@ INSERT INTO topics (project_id, topic) VALUES ($1, $2) ON CONFLICT (project_id, 
 SELECT topic_id FROM topics WHERE project_id = $1 AND topic = $2
 
 -- name: add_subscribers
+-- The people are held, so that somebody who is deleted meanwhile is left out instead of failing the whole call.
 INSERT INTO topic_subscribers (topic_id, person_id)
-SELECT $1, w.person_id FROM unnest($2::bigint[]) AS w (person_id) ORDER BY w.person_id
+SELECT $1, p.person_id
+FROM (SELECT person_id FROM people WHERE person_id = ANY($2::bigint[]) ORDER BY person_id FOR KEY SHARE) p
 ON CONFLICT (topic_id, person_id) DO NOTHING
 
 -- name: remove_subscribers
