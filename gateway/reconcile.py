@@ -93,7 +93,7 @@ class Reconciler:
         try:
             heads = await inbox.read_heads(self._board.hub.db, [room.person_id])
         except GONE as error:
-            log.warning("gateway.revocation_waits", error=repr(error))
+            self._board.warn("gateway.revocation_waits", error)
             self._gap.set()
             return
         head = heads.get(room.person_id)

@@ -130,7 +130,7 @@ class Room:
                             await self._answer(wanted, waiting)
                         break
                     except GONE as error:
-                        log.warning("gateway.read_failed", error=repr(error))
+                        self._board.warn("gateway.read_failed", error)
                         await asyncio.sleep(random.uniform(0, delay))
                         delay = min(delay * 2, RETRY_SECONDS[1])
                     except Exception:  # a bug of ours must neither stop the room nor leave a client without an answer
@@ -202,7 +202,7 @@ class Room:
                 except Refused as refused:
                     actions = session.answer_error(ref, frame_code(refused), refused.detail)
                 except GONE as error:
-                    log.warning("gateway.mark_failed", error=repr(error))
+                    self._board.warn("gateway.mark_failed", error)
                     actions = session.answer_error(ref, "unavailable", "the database does not answer; try again")
                 except Exception:  # as above
                     log.exception("gateway.mark_broken")

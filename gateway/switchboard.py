@@ -43,6 +43,7 @@ from hub.web.origins import Origins
 
 log = structlog.get_logger("hub.gateway")
 
+WARN_SECONDS = 1.0
 UPKEEP_SECONDS = 1.0  # between flushes of receipts and of counters
 RETRY_SECONDS = 0.5
 DRAIN_SPACING_SECONDS = 0.1  # at most, between two closes of a drain: a few connections need no long window
@@ -68,7 +69,8 @@ class Switchboard:
         self.presence = PresenceWriter(hub.redis, hub.installation, self.incarnation, settings.lease_seconds)
         self.admission = Admission(hub)
         self.reconciler = Reconciler(self)
-        self.reads = asyncio.Semaphore(max(1, settings.pool_size - 2))  # leaves connections for marks and hellos
+        # Hellos and reads queue here, not for the pool, whose patience is short; marks and receipts find a connection.
+        self.reads = asyncio.Semaphore(max(1, settings.pool_size - 2))
         self.draining = False
         self.connections: dict[str, Connection] = {}
         self.now = loop.time
@@ -77,6 +79,7 @@ class Switchboard:
         self._projects: Counter[int] = Counter()
         self._addresses: Counter[str] = Counter()
         self._made = 0
+        self._warned: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self.subscriber = Subscriber(
@@ -98,7 +101,18 @@ class Switchboard:
         """Runs something short, or something that lasts as long as the gateway; `close()` ends it."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("gateway.task_broken", exc_info=error)
+
+    def warn(self, event: str, error: Exception) -> None:
+        """Logs what happens to every connection at once, once a second: a server that is away is one event."""
+        if self.now() >= self._warned.get(event, 0.0) + WARN_SECONDS:
+            self._warned[event] = self.now()
+            log.warning(event, error=repr(error))
 
     # Connections come and go
 
@@ -151,7 +165,7 @@ class Switchboard:
             except Denied as denied:
                 connection.end(denied.code, denied.detail)
             except (Unavailable, *GONE) as error:
-                log.warning("gateway.admission_waits", error=repr(error))
+                self.warn("gateway.admission_waits", error)
                 await asyncio.sleep(random.uniform(0, RETRY_SECONDS))
             else:
                 connection.perform(session.admitted(grant, self.now()))
@@ -167,7 +181,7 @@ class Switchboard:
         except Denied as denied:
             connection.perform(session.answer_error(ref, "token_refused", denied.detail))
         except (Unavailable, *GONE) as error:
-            log.warning("gateway.renewal_failed", error=repr(error))
+            self.warn("gateway.renewal_failed", error)
             connection.perform(session.answer_error(ref, "unavailable", "a server of the hub is away; try again"))
         else:
             connection.perform(session.renewed(ref, grant, self.now()))
@@ -196,13 +210,14 @@ class Switchboard:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await asyncio.gather(self.subscriber.subscribe(room.channel), self.subscriber.subscribe(project))
-                head = await inbox.open_inbox(self.hub.db, room.project_id, room.user)
-                if head.pending_broadcasts:
-                    await pull_broadcasts(self.hub, [head.person_id])
+                async with self.reads:
+                    head = await inbox.open_inbox(self.hub.db, room.project_id, room.user)
+                    if head.pending_broadcasts:
+                        await pull_broadcasts(self.hub, [head.person_id])
             except SubscriberClosed:
                 return
             except GONE as error:
-                log.warning("gateway.join_waits", error=repr(error))
+                self.warn("gateway.join_waits", error)
                 await asyncio.sleep(random.uniform(0, RETRY_SECONDS))
                 continue
             if head.tokens_revoked_at is not None:
@@ -332,7 +347,7 @@ class Switchboard:
         try:
             await self.hub.redis.publish(channel, payload)
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("gateway.state_lost", error=repr(error))
+            self.warn("gateway.state_lost", error)
 
 
 def control_channel(installation: str, incarnation: str) -> str:

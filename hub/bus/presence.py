@@ -188,6 +188,10 @@ class PresenceWriter:
                 self.rewrite()
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            except Exception:  # whatever it was: without a lease everybody here would count as absent
+                log.exception("presence.broken")
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
             try:
                 async with asyncio.timeout(max(0.0, self._due - time.monotonic())):
                     await self._wake.wait()

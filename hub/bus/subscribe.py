@@ -74,6 +74,7 @@ class Subscriber:
         self._flushing: asyncio.Handle | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._was_connected = False
         self._probe = b""
         self._returned: asyncio.Future[None] | None = None
 
@@ -144,33 +145,35 @@ class Subscriber:
 
     async def _run(self) -> None:
         delay = BACKOFF_SECONDS[0]
-        first = True
         while True:
             try:
-                link = await self._open()
+                if await self._live():
+                    delay = BACKOFF_SECONDS[0]
+                log.warning("subscriber.lost")
             except (OSError, TimeoutError, RedisError, hiredis.HiredisError, ValueError) as error:
                 log.warning("subscriber.cannot_connect", error=repr(error))
-                await asyncio.sleep(random.uniform(0, delay))
-                delay = min(delay * 2, BACKOFF_SECONDS[1])
-                continue
-            try:
-                if await self._resubscribe(link):
-                    delay = BACKOFF_SECONDS[0]
-                    self._ready.set()
-                    (log.debug if first else log.info)(
-                        "subscriber.connected", channels=len(self._wanted), again=not first
-                    )
-                    if not first:
-                        self._on_gap()
-                    first = False
-                    await self._watch(link)
-            finally:
-                self._ready.clear()
-                self._link = None
-                link.abort()
-            log.warning("subscriber.lost")
+            except Exception:  # whatever it was: without a subscription nothing is live any more
+                log.exception("subscriber.broken")
             await asyncio.sleep(random.uniform(0, delay))
             delay = min(delay * 2, BACKOFF_SECONDS[1])
+
+    async def _live(self) -> bool:
+        """One connection from its beginning to its end; whether everything was subscribed on it."""
+        link = await self._open()
+        try:
+            if not await self._resubscribe(link):
+                return False
+            self._ready.set()
+            again, self._was_connected = self._was_connected, True
+            (log.info if again else log.debug)("subscriber.connected", channels=len(self._wanted), again=again)
+            if again:
+                self._on_gap()
+            await self._watch(link)
+            return True
+        finally:
+            self._ready.clear()
+            self._link = None
+            link.abort()
 
     async def _open(self) -> _Link:
         """A connection that has said who we are."""
