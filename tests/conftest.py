@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import hypothesis
 import pytest
 import structlog
 
@@ -28,6 +30,10 @@ structlog.configure(
     logger_factory=structlog.PrintLoggerFactory(sys.stderr),
 )
 TEMPLATE = "hub_template"
+
+# Wall-clock deadlines fail on a busy machine; in CI every run tries the same examples.
+hypothesis.settings.register_profile("hub", deadline=None, derandomize=os.environ.get("CI") == "true")
+hypothesis.settings.load_profile("hub")
 
 
 def with_database(url: str, name: str) -> str:
