@@ -87,7 +87,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
 class Rules(NamedTuple):
     """What every session of a gateway shares. `connection_max_seconds` 0: connections may grow old."""
 
-    heartbeat_seconds: float = 25
+    heartbeat_seconds: float = 25.0
     hello_seconds: float = 10
     connection_max_seconds: float = 0
 
@@ -539,7 +539,8 @@ class Session:
     def _welcome(self, **inbox: Any) -> bytes:
         assert self.grant is not None
         self._welcomed = True
-        heartbeat = self._rules.heartbeat_seconds
+        seconds = self._rules.heartbeat_seconds
+        heartbeat = int(seconds) if seconds == int(seconds) else seconds  # 25, not 25.0: typed clients take an integer
         return frames.welcome(self.connection, heartbeat, self.grant.expires_at, **inbox)
 
     def _caught_up(self) -> Actions:

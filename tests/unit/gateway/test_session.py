@@ -120,7 +120,9 @@ def test_hello_without_a_cursor_reads_a_snapshot_and_answers_one_full_welcome() 
     session = joined({"state": "idle"})
     assert session.presence == "idle"
     assert session.joined(PERSON) == [Read(None)]
-    (welcome,) = sent(session.snapshot(snapshot(5)))
+    actions = session.snapshot(snapshot(5))
+    assert b'"heartbeat_seconds":25,' in only(Message, actions).payload
+    (welcome,) = sent(actions)
     assert welcome == {
         "type": "welcome",
         "connection": "c1",
