@@ -20,6 +20,7 @@ log = structlog.get_logger("hub.worker")
 
 STEPS = Counter("hub_worker_steps_total", "Steps of worker loops, by result", ["loop", "result"])
 STEP_SECONDS = Histogram("hub_worker_step_seconds", "Duration of one step that found work", ["loop"])
+FIRST_PAUSE_SECONDS = 0.5  # after one failure; doubled with every further one in a row
 MAX_PAUSE_SECONDS = 5.0  # between failed tries: what waited for a server is done seconds after it is back
 
 
@@ -76,7 +77,7 @@ class Loop:
         pause = self._pause
         if self._failures:
             ended = self._stopped  # a thousand wake-ups a second must not hammer a server that is coming up
-            pause = min(MAX_PAUSE_SECONDS, 0.25 * 2 ** min(self._failures, 8))
+            pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 8))
         try:
             async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # nor many workers all at once
                 await ended.wait()

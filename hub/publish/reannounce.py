@@ -28,7 +28,9 @@ async def reannounce(hub: Hub, limit: int = 200) -> int:
 
     async def work(conn: Connection) -> int:
         rows, people = _portion(await outbox.overdue(conn, limit))
-        heads = await outbox.heads_to_announce(conn, people) if people else []
+        if not rows:
+            return 0
+        heads = await outbox.heads_to_announce(conn, people)
         await hub.announcer.publish(
             [
                 (

@@ -40,7 +40,7 @@ async def list_people(db: Database, project_id: int, *, after: str | None, limit
 
 async def delete_person(conn: Connection, project_id: int, user: str) -> bool:
     """Removes a person with inbox, subscriptions and everything else; whether there was one."""
-    await conn.execute(_SQL["lock_head"], project_id, user)
+    await conn.execute(_SQL["lock_to_delete"], project_id, user)
     return await conn.execute(_SQL["delete_person"], project_id, user) == "DELETE 1"
 
 

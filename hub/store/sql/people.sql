@@ -20,11 +20,9 @@ SELECT * FROM people
 WHERE project_id = $1 AND ($2::text IS NULL OR user_id > $2)
 ORDER BY user_id LIMIT $3
 
--- name: lock_head
--- Before the person itself, as everybody else takes them.
-SELECT h.person_id FROM inbox_heads h JOIN people p USING (person_id)
-WHERE p.project_id = $1 AND p.user_id = $2
-FOR UPDATE OF h
+-- name: lock_to_delete
+-- The person before the head, as everybody else takes them (update_people, then lock_heads); deleting takes the head.
+SELECT person_id FROM people WHERE project_id = $1 AND user_id = $2 FOR UPDATE
 
 -- name: delete_person
 DELETE FROM people WHERE project_id = $1 AND user_id = $2

@@ -1,0 +1,216 @@
+"""What a group must bear: a poisoned neighbour, a database that hangs, a batch of lists, a dying process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hub.config import Settings
+from hub.exceptions import Invalid, Unavailable
+from hub.publish import publisher
+from hub.publish.publisher import PublishUnit
+from hub.publish.reannounce import reannounce
+from hub.runtime import Hub, open_hub
+from hub.store.database import Connection
+from hub.store.idempotency import Answer, IdempotencyKey
+from tests.support.publishing import inbox, page_of, publish, unit, work
+
+
+async def test_a_value_that_the_driver_cannot_send_fails_alone(hub: Hub, project_id: int) -> None:
+    """asyncpg counts it among its InterfaceErrors, which otherwise mean that the database is away."""
+    bad = unit(project_id, recipients=["u"], title="bad")
+    bad.notifications[0].request["tenant"] = 7
+    good = [unit(project_id, recipients=["u"], title=f"good {number}") for number in range(3)]
+    outcomes = await asyncio.gather(
+        *[hub.publisher.publish(one) for one in (good[0], bad, *good[1:])], return_exceptions=True
+    )
+    assert [isinstance(outcome, Answer) for outcome in outcomes] == [True, False, True, True]
+    assert not isinstance(outcomes[1], Unavailable)
+    assert len(await inbox(hub, project_id, "u")) == 3
+
+
+async def test_a_failure_after_the_commit_sends_nothing_twice(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> None:
+        raise RuntimeError("nobody expected this")
+
+    monkeypatch.setattr(hub, "wake_workers", broken)
+    units = [unit(project_id, recipients=["u"], title=str(number)) for number in range(3)]
+    units.append(unit(project_id, recipients=[{"topic": "t"}], title="job"))
+    answers = await asyncio.gather(*[hub.publisher.publish(one) for one in units])
+    assert len(answers) == 4
+    assert len(await inbox(hub, project_id, "u")) == 3
+    assert hub.publisher._waking is not None
+    with pytest.raises(RuntimeError):
+        await hub.publisher._waking
+
+
+async def test_requests_that_waited_too_long_are_refused_undone(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
+    async with hub.db.acquire() as conn, conn.transaction():
+        await conn.execute("LOCK TABLE notifications")
+        tries = [
+            asyncio.create_task(hub.publisher.publish(unit(project_id, recipients=["u"], title=str(number))))
+            for number in range(5)
+        ]
+        done, _ = await asyncio.wait(tries, timeout=0.2)
+        assert done == set()
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert [isinstance(outcome, Answer) for outcome in outcomes] == [True, True, False, False, False]
+    for outcome in outcomes[2:]:
+        assert isinstance(outcome, Unavailable)
+        assert (outcome.code, outcome.retry_after) == ("overloaded", 1)
+    assert len(await inbox(hub, project_id, "u")) == 2
+
+
+async def test_a_full_queue_refuses_and_counts_notifications(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "QUEUE_LIMIT", 10)
+    batch = PublishUnit(
+        [unit(project_id, recipients=["u"], title="t").notifications[0] for _ in range(10)], Answer(200, b"")
+    )
+    waiting = asyncio.create_task(hub.publisher.publish(batch))
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await hub.publisher.publish(unit(project_id, recipients=["u"], title="one too many"))
+    await waiting
+    assert len(await inbox(hub, project_id, "u")) == 10
+    await publish(hub, project_id, recipients=["u"], title="room again")
+
+
+async def test_a_batch_of_lists_is_written_at_once_up_to_a_transactions_worth_and_the_rest_by_jobs(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "GROUP_RECIPIENTS", 30)
+    users = [f"u{number}" for number in range(20)]
+    notifications = [unit(project_id, recipients=users, title=str(n)).notifications[0] for n in range(5)]
+    await hub.publisher.publish(PublishUnit(notifications, Answer(200, b"{}")))
+    assert [item["title"] for item in await inbox(hub, project_id, "u7")] == ["1", "0"]
+    await work(hub)
+    assert sorted(item["title"] for item in await inbox(hub, project_id, "u7")) == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("length", [1, 5_000])
+async def test_a_key_on_a_path_of_any_length_is_remembered(hub: Hub, project_id: int, length: int) -> None:
+    """A user's name alone may take 3,060 characters of a path; an index takes rows of 2,704 bytes."""
+    noise = "".join(chr(33 + (number * number * 7919 + number) % 90) for number in range(length))
+    key = IdempotencyKey(f"key POST /v1/users/{noise}/inbox/mark", noise[:255], b"\x01" * 32)
+    other = key._replace(scope=key.scope.replace("key", "other key"))
+    for _ in range(2):
+        for one in (key, other):
+            await hub.publisher.publish(unit(project_id, one, recipients=["u"], title="t"))
+    assert len(await inbox(hub, project_id, "u")) == 2
+    with pytest.raises(Invalid):
+        await hub.publisher.publish(
+            unit(project_id, key._replace(fingerprint=b"\x02" * 32), recipients=["u"], title="t")
+        )
+
+
+async def test_numbers_beyond_64_bits_are_the_same_by_job_as_at_once(hub: Hub, project_id: int) -> None:
+    data = {"large": 1e22, "largest": 1.7976931348623157e308, "least": 5e-324, "most": 2**63 - 1, "in": [{"a": -1e30}]}
+    await publish(hub, project_id, recipients=["u"], title="t", data=data)
+    await publish(hub, project_id, recipients=[f"v{number}" for number in range(101)], title="t", data=data)
+    await work(hub)
+    ours, theirs = [(await page_of(hub, project_id, user)).items[0] for user in ("u", "v1")]
+    assert msgspec.json.decode(theirs)["data"] == msgspec.json.decode(ours)["data"] == data
+    assert len(theirs) < len(ours) + 20
+
+
+async def test_a_statement_prepared_before_a_migration_is_prepared_again(hub: Hub) -> None:
+    await hub.db.execute("CREATE TABLE t (a int)")
+    await hub.db.execute("INSERT INTO t VALUES (1)")
+
+    async def read(conn: Connection) -> int:
+        return len((await conn.fetch("SELECT * FROM t"))[0])
+
+    assert await hub.db.transaction(read) == 1
+    await hub.db.execute("ALTER TABLE t ADD COLUMN b int")
+    assert await hub.db.transaction(read) == 2
+
+
+async def test_five_processes_publish_and_tell_of_the_same_people_at_once(
+    settings: Settings, hub: Hub, project_id: int
+) -> None:
+    """New people, known people, their fields in any order: everybody is made once and every revision is there."""
+    names = [f"u{number}" for number in range(12)]
+
+    def recipients(turn: int) -> list[Any]:
+        shifted = names[turn % 12 :] + names[: turn % 12]
+        told = [{"id": name, "name": f"{name} by {turn}"} for name in shifted]
+        return told if turn % 2 else [*reversed(told)]
+
+    async with AsyncExitStack() as stack:
+        others = [await stack.enter_async_context(open_hub(settings, role=role)) for role in "bcde"]
+        await asyncio.gather(
+            *[
+                publish(one, project_id, recipients=recipients(turn + shift), title="t", collapse_key="c")
+                for turn in range(8)
+                for shift, one in enumerate((hub, *others))
+            ]
+        )
+    people = await hub.db.fetchrow("SELECT count(*) FROM people")
+    deadlocks = await hub.db.fetchrow("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert people is not None
+    assert deadlocks is not None
+    assert (people[0], deadlocks[0]) == (12, 0)
+    for name in names:
+        page = await page_of(hub, project_id, name)
+        assert (page.head.rev, page.head.counts, len(page.items)) == (40, (1, 1, 1), 1)
+
+
+DIES_AFTER_THE_COMMIT = """
+import asyncio, os, signal, sys
+import hub.publish.writer
+from hub.config import load_settings
+from hub.publish.announcing import AnnounceQueue
+from hub.runtime import open_hub
+from hub.store.idempotency import IdempotencyKey
+from tests.support.publishing import unit
+
+AnnounceQueue.put = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # the first thing after the commit
+
+async def main():
+    database_url, redis_url, project_id = sys.argv[1:]
+    settings = load_settings(database_url=database_url, redis_url=redis_url, secret="x" * 40)
+    async with open_hub(settings, role="dying") as hub:
+        key = IdempotencyKey("s", "k", bytes(32))
+        await hub.publisher.publish(unit(int(project_id), key, recipients=["u"], title="t"))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_dies_between_commit_and_answer_has_published_once(
+    settings: Settings, hub: Hub, project_id: int
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        DIES_AFTER_THE_COMMIT,
+        settings.database_url.get_secret_value(),
+        settings.redis_url.get_secret_value(),
+        str(project_id),
+        cwd=Path(__file__).parents[3],
+    )
+    async with asyncio.timeout(20):
+        assert await process.wait() == -signal.SIGKILL
+    again = await hub.publisher.publish(
+        unit(project_id, IdempotencyKey("s", "k", bytes(32)), recipients=["u"], title="t")
+    )
+    (item,) = await inbox(hub, project_id, "u")
+    assert again.replayed
+    assert msgspec.json.decode(again.body)["id"] == item["notification_id"]
+    await hub.db.execute("UPDATE outbox SET created_at = now() - interval '3 seconds'")
+    assert await reannounce(hub) == 1
