@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from hub.config import Settings
@@ -18,6 +19,7 @@ from hub.publish.jobs import LeaseLost, run_chunk
 from hub.runtime import Hub, open_hub
 from hub.store import jobs
 from hub.store.inbox import ensure_people, open_inbox
+from hub.store.sql import load
 from tests.support.publishing import inbox, page_of, publish, work
 
 
@@ -221,3 +223,44 @@ async def test_a_cancelled_broadcast_is_never_pulled(hub: Hub, project_id: int) 
     await pull_broadcasts(hub, [late.person_id])
     assert await inbox(hub, project_id, "early") == []
     assert await inbox(hub, project_id, "late") == []
+
+
+async def test_a_cancellation_that_races_the_fanout_leaves_nothing_behind(
+    settings: Settings, hub: Hub, project_id: int, small_chunks: None
+) -> None:
+    async with open_hub(settings, role="other") as other:
+        for turn in range(8):
+            users = [f"u{number}" for number in range(101)]
+            notification_id = await publish(hub, project_id, recipients=users, title="t", collapse_key="c")
+
+            async def cancel(after: int = turn, wanted: UUID = notification_id) -> None:
+                async with asyncio.timeout(10):
+                    while await reached(other, wanted) < after * 10:
+                        await asyncio.sleep(0)
+                await cancel_notification(other, project_id, wanted)
+
+            await asyncio.gather(work(hub), work(other), cancel())
+            await work(hub)
+            row = await hub.db.fetchrow(
+                "SELECT count(*) FROM inbox_items WHERE notification_id = $1 AND removed_at IS NULL", notification_id
+            )
+            assert row is not None
+            assert row[0] == 0
+    row = await hub.db.fetchrow("SELECT count(*) FROM inbox_heads WHERE (unseen, unread, total) <> (0, 0, 0)")
+    assert row is not None
+    assert row[0] == 0
+
+
+async def test_claiming_walks_over_nothing_that_is_scheduled_for_later(hub: Hub, project_id: int) -> None:
+    """100,000 critical notifications for tomorrow must not slow every claim of a normal one."""
+    await publish(hub, project_id, recipients=[{"topic": "t"}], title="due", priority="bulk")
+    await hub.db.execute(
+        "INSERT INTO jobs (job_id, project_id, notification_id, kind, lane, state, due_at) "
+        "SELECT gen_random_uuid(), project_id, notification_id, kind, 0, state, now() + interval '1 day' "
+        "FROM jobs, generate_series(1, 3000)"
+    )
+    await hub.db.execute("ANALYZE jobs")
+    async with hub.db.acquire() as conn, conn.transaction():
+        rows = await conn.fetch("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + load("jobs")["claim"], 15.0)
+    plan = msgspec.json.decode(rows[0][0])[0]["Plan"]
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 60
