@@ -167,7 +167,9 @@ async def serve(
 
 def _limit_silence(transport: asyncio.Transport | None) -> None:
     """Lets the kernel end a connection whose client takes nothing any more: no frame of a stream's client tells."""
-    raw = transport.get_extra_info("socket") if transport is not None else None
+    if transport is None or transport.is_closing():  # a client that left already: its socket has no number any more
+        return
+    raw = transport.get_extra_info("socket")
     if raw is not None and hasattr(socket, "TCP_USER_TIMEOUT") and raw.family in (socket.AF_INET, socket.AF_INET6):
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_MILLISECONDS)
 
