@@ -179,8 +179,8 @@ export class Outbox {
     } else {
       const body = { connection: this.#connection, ...due };
       this.#options.rest.call("POST", "v1/inbox/receipts", body, newKey()).catch((error) => {
-        // One that got lost is made good by the next, or by the first of the next connection.
-        if (error instanceof HubError) this.#options.onError(error);
+        // One that got lost, or came when its connection had ended, is made good by the next.
+        if (error instanceof HubError && error.code !== "not_found") this.#options.onError(error);
       });
     }
   }
@@ -224,11 +224,11 @@ export class Outbox {
       const answer = await this.#options.rest.call("POST", "v1/inbox/mark", call.mark, call.key);
       this.answered(ref, { changed: answer.changed, unknown: answer.unknown ?? [] }, answer.rev);
     } catch (error) {
-      if (error instanceof HubError) {
+      if (error instanceof HubError && error.code !== "idempotency_in_flight") {
         this.refused(ref, error);
         return;
       }
-      // No answer came, but it may have been carried out: the next attempt has the same key.
+      // No answer came, and it may be carried out even now: the next attempt has the same key.
       if (call.link === link) call.link = null;
       if (this.#link === link) this.#options.timers.set("marks", policy.RECEIPT_SECONDS, () => this.#sendMarks());
     }

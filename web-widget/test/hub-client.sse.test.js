@@ -92,8 +92,11 @@ test("receipts and marks go over REST, a mark that got no answer again with the 
   assert.deepEqual(second.body, first.body);
   assert.ok(second.headers["idempotency-key"]);
   assert.equal(second.headers["idempotency-key"], first.headers["idempotency-key"]);
+  second.answer(409, { code: "idempotency_in_flight" }, { "Retry-After": "1" });
+  const third = await server.requests.next();
+  assert.equal(third.headers["idempotency-key"], first.headers["idempotency-key"]);
   const done = hub.mark({ action: "read", ids: ["item-000001"] });
-  second.answer(200, done);
+  third.answer(200, done);
   assert.deepEqual(await marked, { changed: 1, unknown: [] });
   const refused = client.mark({ action: "read", ids: ["other"] });
   await until(() => server.requests.size > 0, "the next request");
