@@ -34,14 +34,20 @@ class ClientTokenGuard:
         self._refusals = refusals
 
     async def admit(self, request: Request, route: Route) -> None:
-        """See `Guard.admit`. The token may stand in the query where the route ignores that parameter."""
-        address = request.address
-        if self._refusals.peek(address, REFUSALS_PER_SECOND).remaining < 1:
-            raise RateLimited("Too many failed authentications from this address.", retry_after=1)
+        """See `Guard.admit`. The token may stand in the query where the route ignores that parameter.
+
+        Only failures are charged to the address, and only they are refused for it: behind one address there may be a
+        whole office, and one client there that repeats an old token must not lock out the others.
+        """
         try:
             token = await self._verify(request, route)
         except Unauthenticated:
-            self._refusals.take(address, REFUSALS_PER_SECOND)
+            try:
+                self._refusals.take(request.address, REFUSALS_PER_SECOND)
+            except RateLimited as limited:
+                raise RateLimited(
+                    "Too many failed authentications from this address.", retry_after=limited.retry_after
+                ) from None
             raise
         request.credential = token
         bucket, rate = f"{token.project_id}:{token.user}", self._board.hub.settings.client_rate_limit_per_second

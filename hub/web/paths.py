@@ -7,8 +7,11 @@ import re
 from hub.exceptions import Invalid, Malformed
 
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})?")
-NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,255}")
-"""A caller's name (user, topic, category, template, tenant): 1–255 characters, none of Unicode's class Cc."""
+NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
+"""A caller's name (user, topic, category, template, tenant): 1–255 characters, none of Unicode's class Cc.
+
+Nor half of a surrogate pair, which JSON can escape (a JWT's claims are read by its library) and UTF-8 cannot spell.
+"""
 
 
 def split_path(raw_path: bytes) -> list[str]:

@@ -63,6 +63,7 @@ async def running_gateway(
     """Serves until the block ends; without draining."""
     app = create_gateway(hub)
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as hub.cli.process does
     config = uvicorn.Config(
         app if around is None else around(app),
         http="httptools",

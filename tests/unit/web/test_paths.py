@@ -59,3 +59,9 @@ def test_names(name: str, good: bool) -> None:
     assert NAME.fullmatch("a\x7f") is None
     assert NAME.fullmatch("a\x85") is None
     assert NAME.fullmatch("a\n") is None
+
+
+def test_half_of_a_surrogate_pair_is_in_no_name() -> None:
+    """The claims of a JWT may escape one; no UTF-8 and no Postgres text holds it."""
+    assert NAME.fullmatch("\ud83d") is None
+    assert NAME.fullmatch("\U0001f600") is not None
