@@ -66,7 +66,10 @@ def listen_on(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # Accepted sockets inherit it; asyncio sets it only where a socket names its protocol, and this one does not.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except PermissionError:
         raise HubError(f"Port {port} needs root; use one above 1023 with --port.") from None
     except OSError as error:
