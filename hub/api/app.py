@@ -78,11 +78,6 @@ class ApiApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
 
-    def forget(self, project_id: int) -> None:
-        """A project's configuration changed (`p` on the bus): look it up again."""
-        self._api.authority.forget(project_id)
-        self._api.forget_policies(project_id)
-
     def drain(self) -> None:
         """Not ready any more; live streams end, so that the server need not cut them."""
         self._api.draining.set()
