@@ -129,12 +129,12 @@ def _with_scheme(value: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
         scheme = ""
     if scheme not in schemes:
         raise ValueError(f"must start with {' or '.join(s + '://' for s in schemes)}")
-    try:
-        _ = parts.port
-    except ValueError:  # Python's own message would show half of the password
-        raise ValueError(
-            "has no number where its port should be; percent-encode the special characters of a password (/ as %2F)"
-        ) from None
+    for host in parts.netloc.rpartition("@")[2].split(","):  # Postgres takes several
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port and not port.isdecimal():  # not shown: it is likely half of a password
+            raise ValueError(
+                "has no number where its port should be; percent-encode the special characters of a password (/ as %2F)"
+            )
     return value
 
 

@@ -99,6 +99,9 @@ def describe(url: str) -> str:
     """`url` without its credentials, for messages."""
     try:
         parts = urlsplit(url)
+        hosts = parts.netloc.rpartition("@")[2]
+        if "," in hosts:
+            return hosts
         host = parts.hostname or dict(parse_qsl(parts.query)).get("host", "localhost")
         return f"{host}:{parts.port or 5432}"
     except ValueError:  # its text would show what stands where the port should be: likely half of a password
