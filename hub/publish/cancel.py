@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from hub.store.inbox import find_people
 if TYPE_CHECKING:
     from hub.runtime import Hub
 
+INLINE_NOTIFICATIONS = 50  # of a cancellation key; of the others the items are withdrawn by jobs
 INLINE_ITEMS = 500  # one chunk: locks are held for tens of milliseconds
 LEFT_SECONDS = 15.0  # after which a worker takes the inboxes of a cancellation whose process died
 
@@ -51,7 +53,6 @@ async def cancel_notification(
     Raises:
         NotFound: no such notification in this project.
     """
-
     if users is not None:
         return await _cancel_for(hub, project_id, notification_id, users)
     found = await hub.db.transaction(lambda conn: _mark(conn, project_id, notification_id))
@@ -71,7 +72,7 @@ async def cancel_notification(
     return withdrawn if found.planned == 0 else found.planned
 
 
-async def _mark(conn: Connection, project_id: int, notification_id: UUID) -> _Mark:
+async def _mark(conn: Connection, project_id: int, notification_id: UUID, *, inline: bool = True) -> _Mark:
     row = await notifications.lock_notification(conn, project_id, notification_id)
     if row is None:
         raise NotFound(f"There is no notification {notification_id}.")
@@ -86,7 +87,8 @@ async def _mark(conn: Connection, project_id: int, notification_id: UUID) -> _Ma
     people = await items.live_of_notification(conn, notification_id, 0, INLINE_ITEMS + 1)
     if not people:
         return _Mark([], None, planned)
-    due_at = None if len(people) > INLINE_ITEMS else datetime.now(UTC) + timedelta(seconds=LEFT_SECONDS)
+    at_once = not inline or len(people) > INLINE_ITEMS
+    due_at = None if at_once else datetime.now(UTC) + timedelta(seconds=LEFT_SECONDS)
     job = jobs.NewJob(uuid7(), project_id, notification_id, "cancel", LANES[row["priority"]], due_at)
     await jobs.insert_jobs(conn, [job])
     return _Mark(people, job, planned)
@@ -97,10 +99,22 @@ async def cancel_by_key(hub: Hub, project_id: int, key: str, users: Sequence[str
     async with hub.db.acquire() as conn:
         ids = await notifications.ids_of_cancellation_key(conn, project_id, key)
     total: int | None = 0
-    for notification_id in ids:
+    inline = ids if users is not None else ids[:INLINE_NOTIFICATIONS]
+    for notification_id in inline:
         cancelled = await cancel_notification(hub, project_id, notification_id, users)
         total = None if total is None or cancelled is None else total + cancelled
-    return total
+    rest = ids[len(inline) :]
+    for start in range(0, len(rest), INLINE_NOTIFICATIONS):
+        await hub.db.transaction(partial(_mark_many, project_id, rest[start : start + INLINE_NOTIFICATIONS]))
+    if not rest:
+        return total
+    await hub.wake_workers()
+    return None
+
+
+async def _mark_many(project_id: int, ids: Sequence[UUID], conn: Connection) -> None:
+    for notification_id in ids:  # in the order of ids, as everybody takes notifications
+        await _mark(conn, project_id, notification_id, inline=False)
 
 
 async def _cancel_for(hub: Hub, project_id: int, notification_id: UUID, users: Sequence[str]) -> int:

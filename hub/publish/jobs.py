@@ -139,13 +139,15 @@ async def _fanout_chunk(writer: InboxWriter, job: Job, row: Any) -> _Step:
         topic = notification.topics[stage - 1]
         rows = await jobs.subscribers(writer.conn, job.project_id, topic, position, CHUNK)
         actor = notification.actor.id if notification.actor else None
-        reached = await _deliver_people(writer, notification, [row for row in rows if row["user_id"] != actor], as_of)
+        others = [row for row in rows if row["user_id"] != actor and row["user_id"] not in notification.users]
+        reached = await _deliver_people(writer, notification, others, as_of)
     elif notification.send_local is None:
         await notifications.insert_broadcast(writer.conn, job.project_id, notification.notification_id)
         return _Step(0, None, broadcast=True)
     else:
         rows = await jobs.everyone(writer.conn, job.project_id, row["people_upto"], position, CHUNK)
-        reached = await _deliver_people(writer, notification, rows, as_of)
+        others = [row for row in rows if row["user_id"] not in notification.users]
+        reached = await _deliver_people(writer, notification, others, as_of)
     if len(rows) == CHUNK:
         return _Step(reached, (stage, rows[-1]["person_id"]))
     return _Step(reached, _next_stage(notification, stage))

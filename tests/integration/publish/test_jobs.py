@@ -264,3 +264,27 @@ async def test_claiming_walks_over_nothing_that_is_scheduled_for_later(hub: Hub,
         rows = await conn.fetch("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + load("jobs")["claim"], 15.0)
     plan = msgspec.json.decode(rows[0][0])[0]["Plan"]
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 60
+
+
+async def test_a_key_of_very_many_notifications_is_cancelled_by_jobs(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.publish.cancel.INLINE_NOTIFICATIONS", 3)
+    for number in range(10):
+        await publish(hub, project_id, recipients=["u"], title=str(number), cancellation_key="k")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await publish(hub, project_id, recipients=["u"], title="later", cancellation_key="k", send_at=later)
+    assert await cancel_by_key(hub, project_id, "k") is None
+    await hub.db.execute("UPDATE jobs SET due_at = now()")
+    await work(hub)
+    assert await inbox(hub, project_id, "u") == []
+    assert await cancel_by_key(hub, project_id, "k") == 0
+
+
+async def test_who_is_named_and_subscribes_counts_once_also_when_skipped(hub: Hub, project_id: int) -> None:
+    await subscribe(hub, project_id, "t", ["u", "v"])
+    await publish(hub, project_id, recipients=["u"], title="t", dedupe_key="d")
+    notification_id = await publish(hub, project_id, recipients=["u", {"topic": "t"}], title="t", dedupe_key="d")
+    await work(hub)
+    assert (await stored(hub, notification_id))["recipients"] == 2
+    assert len(await inbox(hub, project_id, "u")) == 1
