@@ -16,7 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
-from hub.exceptions import Invalid
+from hub.exceptions import Invalid, Unauthenticated
 from hub.model import frames
 from hub.model.counts import Counts
 from hub.model.cursor import Cursor
@@ -143,14 +143,24 @@ async def ensure_heads(conn: Connection, person_ids: Sequence[int]) -> None:
     await conn.execute(_SQL["ensure_heads"], sorted(person_ids))
 
 
-async def open_inbox(db: Database, project_id: int, user: str) -> HeadState:
-    """The head of a user's inbox, made where missing: whoever connects can be reached by broadcasts."""
+async def open_inbox(db: Database, project_id: int, user: str, *, token_issued_at: float = float("inf")) -> HeadState:
+    """The head of a user's inbox, made where missing: whoever connects can be reached by broadcasts.
+
+    Args:
+        token_issued_at: Unix time, where a client's token asks.
+
+    Raises:
+        Unauthenticated: the token is void. Nothing is made: the deleted do not come back by a token of before.
+    """
 
     async def work(conn: Connection) -> HeadState:
         row = (await ensure_people(conn, [(project_id, user)]))[project_id, user]
         head = await conn.fetchrow(_SQL["read_heads"], [row["person_id"]])
         if head is None:
             raise asyncpg.SerializationError("the person was deleted between two statements")
+        revoked_at = head["tokens_revoked_at"]
+        if revoked_at is not None and token_issued_at < revoked_at.timestamp():
+            raise Unauthenticated("The token is refused: it was revoked.", code="token_revoked")
         return head_of(head, "rev")
 
     return await db.transaction(work)

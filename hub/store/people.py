@@ -39,9 +39,9 @@ async def list_people(db: Database, project_id: int, *, after: str | None, limit
 
 
 async def delete_person(conn: Connection, project_id: int, user: str) -> bool:
-    """Removes a person with inbox, subscriptions and everything else; whether there was one."""
+    """Removes a person with inbox, subscriptions and everything else, and voids their tokens; whether there was one."""
     await conn.execute(_SQL["lock_to_delete"], project_id, user)
-    return await conn.execute(_SQL["delete_person"], project_id, user) == "DELETE 1"
+    return await conn.fetchrow(_SQL["delete_person"], project_id, user) is not None
 
 
 async def revoke_tokens(db: Database, project_id: int, user: str) -> None:
@@ -50,7 +50,7 @@ async def revoke_tokens(db: Database, project_id: int, user: str) -> None:
 
 
 async def tokens_revoked_at(db: Database, project_id: int, user: str) -> datetime | None:
-    """When the user's tokens were last revoked; None: never, or nobody stored."""
+    """When the user's tokens were last revoked, or the user deleted; None: never, or longer ago than a token lives."""
     record = await db.fetchrow(_SQL["tokens_revoked_at"], project_id, user)
     return None if record is None else record["tokens_revoked_at"]
 

@@ -25,7 +25,15 @@ ORDER BY user_id LIMIT $3
 SELECT person_id FROM people WHERE project_id = $1 AND user_id = $2 FOR UPDATE
 
 -- name: delete_person
-DELETE FROM people WHERE project_id = $1 AND user_id = $2
+-- What stays for a day is the name: tokens that were issued before must not open a new inbox under it.
+WITH gone AS (
+    DELETE FROM people WHERE project_id = $1 AND user_id = $2 RETURNING project_id, user_id
+), kept AS (
+    INSERT INTO deleted_people (project_id, user_id, deleted_at)
+    SELECT project_id, user_id, clock_timestamp() FROM gone
+    ON CONFLICT (project_id, user_id) DO UPDATE SET deleted_at = excluded.deleted_at
+)
+SELECT user_id FROM gone
 
 -- name: revoke_tokens
 -- Also for somebody who was never stored: tokens are issued to anybody.
@@ -33,7 +41,10 @@ INSERT INTO people (project_id, user_id, tokens_revoked_at) VALUES ($1, $2, cloc
 ON CONFLICT (project_id, user_id) DO UPDATE SET tokens_revoked_at = clock_timestamp()
 
 -- name: tokens_revoked_at
-SELECT tokens_revoked_at FROM people WHERE project_id = $1 AND user_id = $2
+-- Deleted counts as revoked; who was made again since then has inherited it.
+SELECT COALESCE(
+    (SELECT tokens_revoked_at FROM people WHERE project_id = $1 AND user_id = $2),
+    (SELECT deleted_at FROM deleted_people WHERE project_id = $1 AND user_id = $2)) AS tokens_revoked_at
 
 -- name: record_seen
 -- In the order of names, in which everybody takes people, so that nobody waits in a circle.

@@ -22,3 +22,7 @@ WHERE h.person_id = g.person_id
 -- name: purge_jobs
 DELETE FROM jobs WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM jobs WHERE state <> 'waiting' AND finished_at < now() - make_interval(days => $1) LIMIT $2))
+
+-- name: purge_deleted_people
+DELETE FROM deleted_people WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM deleted_people WHERE deleted_at < now() - make_interval(hours => $1) LIMIT $2))
