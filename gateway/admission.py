@@ -11,7 +11,7 @@ from hub.exceptions import Unauthenticated
 from hub.model.times import format_time
 from hub.runtime import Hub
 from hub.security import Authority, ClientToken
-from hub.security.tokens import LEEWAY_SECONDS, MAX_LIFETIME_SECONDS
+from hub.security.tokens import LEEWAY_SECONDS
 
 _CODES = {"token_expired": Code.TOKEN_EXPIRED, "token_revoked": Code.REVOKED}
 
@@ -63,6 +63,5 @@ def grant(token: ClientToken) -> Grant:
     left = token.expires_at - time.time()
     if left <= 0:
         left += LEEWAY_SECONDS
-    issued_at = token.expires_at - MAX_LIFETIME_SECONDS if token.issued_at is None else token.issued_at
     expires_at = format_time(datetime.fromtimestamp(token.expires_at, UTC))
-    return Grant(token.project_id, token.user, token.scopes, expires_at, max(left, 0.0), issued_at)
+    return Grant(token.project_id, token.user, token.scopes, expires_at, max(left, 0.0), token.counts_from)

@@ -18,6 +18,7 @@ from gateway.codes import Code
 from hub.publish.broadcast import pull_broadcasts
 from hub.store import inbox
 from hub.store.database import GONE
+from hub.store.people import tokens_revoked_at
 
 if TYPE_CHECKING:
     from gateway.room import Room
@@ -79,8 +80,8 @@ class Reconciler:
             pending: dict[int, list[int]] = {}
             for room in batch:
                 head = heads.get(room.person_id)
-                if head is None:  # deleted, or restored from before it was made; who comes back gets an inbox
-                    room.end(Code.TRY_AGAIN_LATER, "this inbox is gone")
+                if head is None:
+                    await self.gone(room)
                     continue
                 room.compare(head)
                 if head.pending_broadcasts:
@@ -92,15 +93,25 @@ class Reconciler:
         """Tokens of this person were revoked, or the person was deleted."""
         try:
             heads = await inbox.read_heads(self._board.hub.db, [room.person_id])
+            head = heads.get(room.person_id)
+            if head is None:
+                await self.gone(room)
+            else:
+                room.compare(head)
         except GONE as error:
             self._board.warn("gateway.revocation_waits", error)
             self._gap.set()
-            return
-        head = heads.get(room.person_id)
-        if head is None:
-            room.end(Code.REVOKED, "this inbox was deleted")
+
+    async def gone(self, room: Room) -> None:
+        """Ends a room whose person is not stored any more. Raises GONE.
+
+        Deleted: 4506. Restored from before it was made: its clients come back and get an inbox.
+        """
+        deleted_at = await tokens_revoked_at(self._board.hub.db, room.project_id, room.user)
+        if deleted_at is None:
+            room.end(Code.TRY_AGAIN_LATER, "this inbox is gone")
         else:
-            room.compare(head)
+            room.end(Code.REVOKED, "this inbox was deleted")
 
     def pull(self, project_id: int, person_ids: Sequence[int]) -> None:
         """Gives pending broadcasts to these people; one batch at a time for each project."""

@@ -116,7 +116,7 @@ class InboxRoutes:
 
     async def _current(self, token: ClientToken) -> HeadState:
         """The person's head, with everything in it that is for everyone."""
-        head = await inbox.open_inbox(self._hub.db, token.project_id, token.user)
+        head = await inbox.open_inbox(self._hub.db, token.project_id, token.user, token_issued_at=token.counts_from)
         if not head.pending_broadcasts:
             return head
         await pull_broadcasts(self._hub, [head.person_id])
@@ -178,7 +178,7 @@ class InboxRoutes:
             await board.tell_state(connection, state)
 
     async def _person(self, token: ClientToken) -> Person:
-        head = await inbox.open_inbox(self._hub.db, token.project_id, token.user)
+        head = await inbox.open_inbox(self._hub.db, token.project_id, token.user, token_issued_at=token.counts_from)
         return Person(head.person_id, token.project_id, token.user)
 
     # Streams

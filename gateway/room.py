@@ -146,8 +146,8 @@ class Room:
         if cursor is None:
             board.count_read("snapshot")
             snapshot = await inbox.read_snapshot(db, self.person_id, SNAPSHOT_ITEMS)
-            if snapshot is None:  # the person was deleted; who connects again is a new one
-                self.end(Code.TRY_AGAIN_LATER, "this inbox is gone")
+            if snapshot is None:
+                await board.reconciler.gone(self)
                 return
             for connection in waiting:
                 connection.perform(connection.session.snapshot(snapshot))

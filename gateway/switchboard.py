@@ -33,7 +33,7 @@ from hub.bus import announce
 from hub.bus.presence import INCARNATION_CHARACTERS, PresenceWriter
 from hub.bus.subscribe import Subscriber, SubscriberClosed
 from hub.bus.tasks import end
-from hub.exceptions import Unavailable
+from hub.exceptions import Unauthenticated, Unavailable
 from hub.publish.broadcast import pull_broadcasts
 from hub.runtime import Hub
 from hub.store import inbox
@@ -201,9 +201,9 @@ class Switchboard:
         connection.room = room
         while len(room.connections) > self.hub.settings.connections_per_user:
             room.connections[0].end(Code.TOO_MANY_CONNECTIONS, "a newer connection took the place of this one")
-        self.spawn(self._join(connection, room))
+        self.spawn(self._join(connection, room, grant.issued_at))
 
-    async def _join(self, connection: Connection, room: Room) -> None:
+    async def _join(self, connection: Connection, room: Room, issued_at: float) -> None:
         session = connection.session
         project = announce.project_channel(self.hub.installation, room.project_id).encode("utf-8")
         while session.state is State.JOINING:
@@ -211,17 +211,18 @@ class Switchboard:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await asyncio.gather(self.subscriber.subscribe(room.channel), self.subscriber.subscribe(project))
                 async with self.reads:
-                    head = await inbox.open_inbox(self.hub.db, room.project_id, room.user)
+                    head = await inbox.open_inbox(self.hub.db, room.project_id, room.user, token_issued_at=issued_at)
                     if head.pending_broadcasts:
                         await pull_broadcasts(self.hub, [head.person_id])
             except SubscriberClosed:
+                return
+            except Unauthenticated:
+                connection.end(Code.REVOKED, "the token was revoked")
                 return
             except GONE as error:
                 self.warn("gateway.join_waits", error)
                 await asyncio.sleep(random.uniform(0, RETRY_SECONDS))
                 continue
-            if head.tokens_revoked_at is not None:
-                connection.perform(session.revoked(head.tokens_revoked_at.timestamp()))
             if session.state is not State.JOINING:
                 return
             room.identify(head.person_id)

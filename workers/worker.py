@@ -107,4 +107,5 @@ class Worker:
             keys = await idempotency.purge(conn, PURGE_ROWS)
         people = await retention.purge_people(self._hub.db)
         finished = await retention.purge_jobs(self._hub.db, PURGE_ROWS)
-        return keys == PURGE_ROWS or finished == PURGE_ROWS or people > 0
+        deleted = await retention.purge_deleted_people(self._hub.db, PURGE_ROWS)
+        return PURGE_ROWS in (keys, finished, deleted) or people > 0

@@ -48,15 +48,14 @@ class ClientToken(NamedTuple):
     issued_at: float | None
     expires_at: float
 
-    def is_void(self, revoked_at: datetime | None) -> bool:
-        """Whether it was issued before the person's tokens were revoked.
+    @property
+    def counts_from(self) -> float:
+        """When it counts as issued, Unix time: one that does not say, as early as its expiry allows."""
+        return self.expires_at - MAX_LIFETIME_SECONDS if self.issued_at is None else self.issued_at
 
-        One that does not say when it was issued counts as issued as early as its expiry allows.
-        """
-        if revoked_at is None:
-            return False
-        issued_at = self.expires_at - MAX_LIFETIME_SECONDS if self.issued_at is None else self.issued_at
-        return issued_at < revoked_at.timestamp()
+    def is_void(self, revoked_at: datetime | None) -> bool:
+        """Whether it was issued before the person's tokens were revoked."""
+        return revoked_at is not None and self.counts_from < revoked_at.timestamp()
 
 
 class Unverified(NamedTuple):

@@ -23,6 +23,7 @@ from tests.support.gateway import (
     client,
     issue,
     publish,
+    rest,
     running_gateway,
     token,
     until,
@@ -164,6 +165,38 @@ async def test_a_deleted_person(hub: Hub, project_id: int, gateway: RunningGatew
         await hub.db.transaction(lambda conn: people.delete_person(conn, project_id, "ada"))
         await hub.publish_hint(channel(hub.installation, project_id, "ada"), pack_revoked())
         assert (await ada.closed())[0] == 4506
+
+
+async def test_a_deletion_that_was_not_announced_is_found_by_comparison(settings: Settings, project_id: int) -> None:
+    async with (
+        another_hub(settings, reconcile_seconds=0.2) as hub,
+        running_gateway(hub) as gateway,
+        client(gateway.ws_url) as ada,
+    ):
+        await ada.hello(await issue(hub, project_id))
+        await hub.db.transaction(lambda conn: people.delete_person(conn, project_id, "ada"))
+        assert (await ada.closed())[0] == 4506
+
+
+@pytest.mark.parametrize("made_again", [False, True])
+async def test_a_token_of_before_a_deletion_opens_no_new_inbox(
+    hub: Hub, project_id: int, gateway: RunningGateway, *, made_again: bool
+) -> None:
+    old = await issue(hub, project_id)
+    async with client(gateway.ws_url) as ada:
+        await ada.hello(old)
+    await hub.db.transaction(lambda conn: people.delete_person(conn, project_id, "ada"))
+    if made_again:
+        await publish(hub, project_id)
+    async with client(gateway.ws_url) as ada:
+        await ada.send("hello", token=old)
+        assert (await ada.closed())[0] == 4506
+    async with rest(gateway, old) as calls:
+        assert (await calls.call("GET", "/v1/inbox"))[1]["code"] == "token_revoked"
+    assert (await people.get_person(hub.db, project_id, "ada") is not None) == made_again
+    async with client(gateway.ws_url) as ada:
+        welcome = await ada.hello(await issue(hub, project_id))
+        assert len(welcome["items"]) == made_again
 
 
 async def test_silence(settings: Settings, project_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,8 +351,8 @@ async def test_a_revocation_that_comes_while_its_person_joins_is_not_forgotten(
 ) -> None:
     """The head was read before the revocation committed; the announcement found nobody to look up yet."""
 
-    async def open_then_revoke(db: Database, project: int, user: str) -> HeadState:
-        head = await open_inbox(db, project, user)
+    async def open_then_revoke(db: Database, project: int, user: str, **options: float) -> HeadState:
+        head = await open_inbox(db, project, user, **options)
         await people.revoke_tokens(db, project, user)
         await hub.publish_hint(channel(hub.installation, project, user), pack_revoked())
         await until(lambda: all(room._unchecked for room in gateway.board.rooms.values()))

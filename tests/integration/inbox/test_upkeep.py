@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from hub.store import retention
 from hub.store.heads import lock_heads
 from hub.store.inbox import open_inbox, read_changes
 from hub.store.notifications import update_people
-from hub.store.people import delete_person
+from hub.store.people import delete_person, tokens_revoked_at
 from tests.support.publishing import inbox, page_of, publish
 
 
@@ -198,3 +199,15 @@ async def test_deleting_takes_person_and_head_in_the_order_of_publishing(hub: Hu
                 await asyncio.sleep(0.01)
         assert list(await lock_heads(conn, [person_id])) == [person_id]
     assert await deleting
+
+
+async def test_the_name_of_a_deleted_person_is_kept_for_as_long_as_their_tokens_may_live(
+    hub: Hub, project_id: int
+) -> None:
+    for user in ("ada", "bob"):
+        await open_inbox(hub.db, project_id, user)
+        assert await hub.db.transaction(partial(delete_person, project_id=project_id, user=user))
+    await hub.db.execute("UPDATE deleted_people SET deleted_at = now() - interval '26 hours' WHERE user_id = 'bob'")
+    assert await retention.purge_deleted_people(hub.db) == 1
+    assert await tokens_revoked_at(hub.db, project_id, "ada") is not None
+    assert await tokens_revoked_at(hub.db, project_id, "bob") is None
