@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,7 +20,6 @@ from hub.exceptions import Unreachable
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
-    AcquireContext: TypeAlias = asyncpg.pool.PoolAcquireContext[asyncpg.Record]
     _Session: TypeAlias = asyncpg.Connection[asyncpg.Record]
 else:
     Connection = asyncpg.pool.PoolConnectionProxy
@@ -45,6 +45,7 @@ RETRIED = (
 GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was cut in the middle of an exchange, used once more
     asyncpg.OperatorInterventionError,  # shutting down, starting, crashed, statement_timeout
     asyncpg.InsufficientResourcesError,  # disk full, too many connections
     asyncpg.ReadOnlySQLTransactionError,  # a standby, during a failover
@@ -150,9 +151,19 @@ class Database:
             ) from error
         return cls(pool)
 
-    def acquire(self) -> AcquireContext:
-        """A connection outside any transaction; waits at most 5 s for a free one."""
-        return self.pool.acquire(timeout=5)
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """A connection outside any transaction; waits at most 5 s for a free one.
+
+        One that lost its place in the protocol (seen when Postgres is killed in the middle of an exchange) is ended:
+        back in the pool it would fail whoever took it next.
+        """
+        async with self.pool.acquire(timeout=5) as connection:
+            try:
+                yield connection
+            except asyncpg.InternalClientError:
+                connection.terminate()
+                raise
 
     async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Runs `work` in one READ COMMITTED transaction and commits.
