@@ -128,18 +128,15 @@ class WebSocket(Connection, asyncio.Protocol):
         protocol = ServerProtocol(subprotocols=[SUBPROTOCOL], select_subprotocol=_select, logger=_quiet)
         protocol.receive_data(data)
         request = next((event for event in protocol.events_received() if isinstance(event, Request)), None)
-        if request is None:
-            self._transport.close()
+        if request is None:  # whole, or it would not be here; but more than the parser of handshakes takes
+            self._reject(protocol.reject(431, "The handshake has a line over 8 KiB, or more than 128 headers.\n"))
             return
         if request.path.partition("?")[0] != PATH:
             response = protocol.reject(404, "There is no WebSocket at this path; it is at /v1/inbox/ws.\n")
         else:
             response = protocol.accept(request)
         if response.status_code != 101:
-            _explain(response)
-            protocol.send_response(response)
-            self._transport.write(b"".join(protocol.data_to_send()))
-            self._transport.close()
+            self._reject(response)
             return
         protocol.send_response(response)
         self._transport.write(b"".join(protocol.data_to_send()))
@@ -150,6 +147,11 @@ class WebSocket(Connection, asyncio.Protocol):
             refusal = Close(Code.ORIGIN_REFUSED, "this origin is not among HUB_ALLOWED_ORIGINS")
         if refusal is not None:
             self.perform(self.session.end(refusal))
+
+    def _reject(self, response: Response) -> None:
+        _explain(response)
+        self._transport.write(response.serialize())
+        self._transport.close()
 
     def _origin_allowed(self, request: Request) -> bool:
         origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
@@ -260,7 +262,7 @@ def _select(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subpro
 def _explain(response: Response) -> None:
     """Makes a refused handshake the problem document that every refusal over HTTP is."""
     detail = (response.body or b"").decode("utf-8").strip()
-    code = {404: "not_found", 405: "method_not_allowed", 426: "upgrade_required"}.get(
+    code = {404: "not_found", 405: "method_not_allowed", 426: "upgrade_required", 431: "head_too_large"}.get(
         response.status_code, "bad_handshake"
     )
     request_id = uuid_utils.uuid7().hex

@@ -30,6 +30,7 @@ from hub.web.app import WebApp
 from hub.web.asgi import ASGIApp, Receive, Scope, Send
 from hub.web.documentation import Documentation
 from hub.web.health import HealthRoutes
+from hub.web.http import HttpProtocol
 from hub.web.routing import Route
 from workers.worker import Worker
 
@@ -239,7 +240,7 @@ class _Server(uvicorn.Server):
 def _configure(settings: Settings, app: ASGIApp, gateway: GatewayApp | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=HttpProtocol,
         ws=gateway.ws_protocol if gateway is not None else "none",
         ws_max_size=MAX_CLIENT_FRAME_BYTES,
         ws_per_message_deflate=False,  # 19 → 53–68 KiB a connection

@@ -18,6 +18,7 @@ from hub.api.app import ApiApp, create_api
 from hub.runtime import Hub
 from hub.store.keys import create_key
 from hub.web.asgi import ASGIApp
+from hub.web.http import HttpProtocol
 
 
 class Answer:
@@ -79,7 +80,7 @@ class Caller:
 async def serve(app: ASGIApp) -> AsyncIterator[str]:
     """The URL of a real server for `app` on a free port."""
     config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, interface="asgi3"
+        app, http=HttpProtocol, ws="none", lifespan="off", log_config=None, access_log=False, interface="asgi3"
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -30,6 +30,7 @@ from hub.security.tokens import sign
 from hub.store import jobs
 from hub.store.idempotency import Answer
 from hub.web.asgi import ASGIApp
+from hub.web.http import HttpProtocol
 from tests.support.client_model import ClientModel
 
 SECONDS = 15.0  # for anything that is awaited; a gateway answers within milliseconds
@@ -66,7 +67,7 @@ async def running_gateway(
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as hub.cli.process does
     config = uvicorn.Config(
         app if around is None else around(app),
-        http="httptools",
+        http=HttpProtocol,
         ws=app.ws_protocol,
         lifespan="off",
         interface="asgi3",

@@ -1,0 +1,137 @@
+"""HTTP at the socket: uvicorn's protocol, with bounds on what comes before a request can be answered at all.
+
+uvicorn reads a head of any size for as long as it takes, and says "Invalid HTTP request" in plain text. Here a head has
+a size and a time, and what cannot be read is refused by the same document as everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import uuid_utils
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from hub.web.problems import problem_document
+
+HEAD_SECONDS = 10.0  # from the first byte of a head, or from connecting, to its end; the HAProxy of deploy/ the same
+HEAD_BYTES = 64 * 1024  # what passes a proxy is smaller: HAProxy 16 KiB, nginx 4 × 8 KiB
+HEAD_FIELDS = 128  # as many as the parser of WebSocket handshakes takes
+
+
+class Reading(Enum):
+    BETWEEN = auto()  # requests; uvicorn's keep-alive limits it, but for the first one
+    HEAD = auto()
+    BODY = auto()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """For uvicorn's `http=`. Has a timer of its own only while a head is not complete."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._reading = Reading.BETWEEN
+        self._deadline: asyncio.TimerHandle | None = None
+        self._chunk = 0  # bytes of the data that is being read
+        self._head_bytes = 0  # of the head under way, in earlier data
+        self._refusal = (400, "malformed_request", "This is not HTTP that we can read.")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._drop_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return  # refused already; only the rest of it
+        self._chunk = len(data)
+        super().data_received(data)
+        if self._reading is Reading.HEAD:
+            self._head_bytes += self._chunk
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse_size()
+                self.send_400_response("")
+            elif self._deadline is None:
+                self._set_deadline()
+        elif self._reading is Reading.BODY and self._deadline is None and self._is_answered():
+            self._set_deadline()  # for the rest of a body that nobody reads
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hands the connection over; only one on which nothing else is going on."""
+        self._drop_deadline()
+        if self._is_answered():
+            super().handle_websocket_upgrade()
+            return
+        self._refusal = (400, "bad_handshake", "The connection has an earlier request, which is not answered yet.")
+        self.send_400_response("")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what cannot become a request, and ends the connection. `msg` is uvicorn's sentence for it."""
+        self._drop_deadline()
+        if self.transport.is_closing():
+            return
+        status, code, detail = self._refusal
+        phrase = HTTPStatus(status).phrase
+        request_id = uuid_utils.uuid7().hex
+        body = msgspec.json.encode(problem_document(status, phrase, code, detail, request_id))
+        head = (
+            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+            f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
+
+    # The parser's part
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._reading = Reading.HEAD
+        self._head_bytes = -self._chunk  # how much of this data is before the head is not known; less than one more
+
+    def on_headers_complete(self) -> None:
+        self._reading = Reading.BODY
+        self._drop_deadline()
+        if len(self.headers) > HEAD_FIELDS or (self._chunk > HEAD_BYTES and self._measure() > HEAD_BYTES):
+            self._refuse_size()
+            raise ValueError(self._refusal)  # the parser stops, and uvicorn sends the refusal
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._reading = Reading.BETWEEN
+
+    # How
+
+    def _is_answered(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever uvicorn's types say
+        return cycle is None or (cycle.response_complete and not self.pipeline)
+
+    def _measure(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _refuse_size(self) -> None:
+        detail = f"The head of the request has more than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields."
+        self._refusal = (431, "head_too_large", detail)
+
+    def _set_deadline(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
+
+    def _drop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        if self._reading is Reading.HEAD:
+            detail = f"The head of the request was not complete after {HEAD_SECONDS:g} seconds."
+            self._refusal = (408, "request_timeout", detail)
+            self.send_400_response("")
+        else:
+            self.transport.close()
