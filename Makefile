@@ -1,6 +1,7 @@
 # One command each, on a machine with Python 3.11+ and make. Every target sets up what it needs.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+PORT ?= 8000
 VENV := .venv
 RUN := $(VENV)/bin
 HUB := $(VENV)/.hub
@@ -30,8 +31,8 @@ $(TOOLS): requirements-dev.txt | $(HUB)
 	@$(PIP) --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
-dev: $(HUB)  ## Runs everything on http://127.0.0.1:8000 with embedded servers
-	@exec $(RUN)/hub dev
+dev: $(HUB)  ## Runs everything on http://127.0.0.1:8000 with embedded servers (PORT=8100: there)
+	@exec $(RUN)/hub dev --port $(PORT)
 
 # The tests drive a real browser and the real proxy.
 $(SYSTEM): | $(HUB)

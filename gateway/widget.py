@@ -11,6 +11,9 @@ from hub.web.response import Response
 from hub.web.routing import Reply, Route
 
 JAVASCRIPT = b"text/javascript; charset=utf-8"
+# Module scripts are fetched with CORS; these files hold nothing of anybody's, and what they may then call is decided by
+# HUB_ALLOWED_ORIGINS as ever.
+_OPEN = ((b"access-control-allow-origin", b"*"), (b"cross-origin-resource-policy", b"cross-origin"))
 _REVALIDATE = (b"cache-control", b"no-cache")  # names carry no version: a browser asks, and mostly hears 304
 _PACKAGED = Path(__file__).parent / "_widget"
 _CHECKOUT = Path(__file__).parent.parent / "web-widget" / "src"
@@ -38,7 +41,7 @@ class Widget:
         if file is None:
             raise NotFound("There is no such file of the widget.")
         body, etag = file.read()
-        headers = [_REVALIDATE, (b"etag", etag)]
+        headers = [*_OPEN, _REVALIDATE, (b"etag", etag)]
         if etag in (tag.strip().encode("latin-1") for tag in (request.header(b"if-none-match") or "").split(",")):
             return Response(304, headers=headers)
         return Response(200, body, media_type=JAVASCRIPT, headers=headers)

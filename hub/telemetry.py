@@ -89,7 +89,16 @@ def configure_logging(form: Literal["console", "json"], *, role: str = "", level
     root.setLevel(level)
     # uvicorn says at INFO that it starts and which WebSocket URLs it accepts, a line per connection.
     logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
+    # What any visitor can cause, and libraries then blame on the set-up; what is worth knowing of it we say ourselves.
+    logging.getLogger("uvicorn.error").addFilter(_not_a_visitors_fault)
+    logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)  # a traceback a second while Postgres is away
     logging.captureWarnings(capture=True)
+
+
+def _not_a_visitors_fault(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(
+        ("Unsupported upgrade request", "No supported WebSocket library", "Invalid HTTP request received")
+    )
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -96,6 +96,8 @@ def document(row: Mapping[str, Any] | Any, now: datetime) -> dict[str, Any]:
         status = "expired"
     elif row["send_at"] is not None and row["send_at"] > now:
         status = "scheduled"
+    elif row["send_local"] is not None and row["recipients"] is None:
+        status = "scheduled"  # until the last time zone had its turn
     else:
         status = "accepted"
     return {

@@ -22,13 +22,13 @@ def _call(work: Callable[[Remote], Coroutine[Any, Any, Any]]) -> Any:
 
 
 async def _ask(remote: Remote, template: str, method: str, path: str, **rest: Any) -> Any:
-    """A call that older hubs lack: a 404 says which of the two it is."""
+    """A call that this release may lack: a 404 says which of the two it is."""
     try:
         return await remote.call(method, path, **rest)
     except ApiRefused as error:
         if error.status in (404, 405) and not await remote.offers(template):
             raise ApiRefused(
-                f"The hub at {remote.url} does not offer {template} yet: it is older than this command.",
+                f"The hub at {remote.url} does not offer {template}: this command is for a later release of it.",
                 error.status,
                 "not_offered",
             ) from None

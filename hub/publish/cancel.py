@@ -48,7 +48,7 @@ async def cancel_notification(
     """Withdraws a notification, for everybody or for `users` only. Cancelling again is harmless and answers 0.
 
     Returns:
-        How many people it was withdrawn for, or None while a job does it.
+        How many people it was withdrawn for; None while a job does it, and for broadcasts.
 
     Raises:
         NotFound: no such notification in this project.
@@ -79,9 +79,10 @@ async def _mark(conn: Connection, project_id: int, notification_id: UUID, *, inl
     if row["cancelled_at"] is not None:
         return _Mark([])
     await notifications.set_cancelled(conn, notification_id)
-    planned: int | None = 0
+    notification = notifications.to_notification(row)
+    # Whose inbox never pulled a broadcast is spared it without being counted.
+    planned: int | None = None if notification.everyone else 0
     if await jobs.cancel_fanout(conn, notification_id):
-        notification = notifications.to_notification(row)
         everybody = bool(notification.topics) or notification.everyone
         planned = None if everybody else len(notification.users.keys() - notification.excluded_users)
     people = await items.live_of_notification(conn, notification_id, 0, INLINE_ITEMS + 1)

@@ -169,6 +169,7 @@ class Publisher:
         except Exception as error:
             return error
         woken, recipients = False, 0
+        accepted: list[str] = []
         for entry, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 self._fail(entry.future, outcome)
@@ -179,14 +180,11 @@ class Publisher:
                 continue
             for notification in entry.unit.notifications:
                 PUBLISHED.labels(notification.priority).inc()
-                log.debug(
-                    "notification.accepted",
-                    notification=str(notification.notification_id),
-                    project=notification.project_id,
-                    category=notification.category,
-                )
+                accepted.append(str(notification.notification_id))
                 recipients += len(notification.users)
                 woken = woken or as_jobs or recipients > GROUP_RECIPIENTS or not notification.direct
+        if accepted:
+            log.info("notification.accepted", notification=accepted)  # one line a group: a line each costs 20 µs each
         if woken:
             self._wake()
         return None

@@ -214,6 +214,9 @@ async def test_the_widget_is_served_as_modules_and_nothing_else_is(gateway: Runn
             assert status == 200
             assert b"import" in body
             assert headers["Content-Type"] == "text/javascript; charset=utf-8"
+            for origin in ("https://app.test", "https://anybody.test"):  # a module script is fetched with CORS
+                _, _, open_to = await calls.call("GET", f"/widget/{name}", headers={"Origin": origin})
+                assert open_to.getall("Access-Control-Allow-Origin") == ["*"]
             again = {"If-None-Match": headers["ETag"]}
             assert (await calls.call("GET", f"/widget/{name}", headers=again))[0] == 304
             status, body, headers = await calls.call("HEAD", f"/widget/{name}")
@@ -246,3 +249,5 @@ async def test_an_inbox_is_deleted_between_two_calls(hub: Hub, project_id: int, 
         reads = (calls.call("GET", "/v1/inbox") for _ in range(20))
         answers = [answer for answer in await asyncio.gather(*reads, *deletions) if isinstance(answer, tuple)]
         assert {answer[0] for answer in answers} <= {200, 404}
+
+
