@@ -212,6 +212,8 @@ class WebApp:
 
     async def _send(self, request: Request, response: Response, send: Send) -> None:
         headers = self._headers(request)
+        if any(name == b"access-control-allow-origin" for name, _ in response.headers):  # open to everybody: said once
+            headers = [header for header in headers if header[0] != b"access-control-allow-origin"]
         if response.media_type == HTML:
             headers += _HTML_ONLY
         elif request.allowance is not None:
