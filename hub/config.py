@@ -156,7 +156,8 @@ def load_settings(**overrides: Any) -> Settings:
 def _explain(entry: Any) -> str:
     name = str(entry["loc"][0]) if entry["loc"] else "?"
     reason = "is not set" if entry["type"] == "missing" else entry["msg"].removeprefix("Value error, ")
-    example = EXAMPLES.get(name)
+    field = Settings.model_fields.get(name)
+    example = EXAMPLES.get(name) or (field.default if field is not None and not field.is_required() else None)
     return f"HUB_{name.upper()} {reason}." + (f" Example: HUB_{name.upper()}={example}" if example else "")
 
 

@@ -73,6 +73,8 @@ def dev(*, port: int, external: bool, as_json: bool) -> None:
                 await (serving if ground.servers is None else _beside(ground.servers, serving))
 
         run_on_uvloop(work)
+        if not as_json:
+            print_line("  Stopped. Your data are in .hub/; the next hub dev goes on with them.")
 
 
 @contextlib.asynccontextmanager

@@ -83,6 +83,8 @@ def peek(token: str) -> Unverified:
     """
     if len(token) > MAX_TOKEN:
         raise refused(f"it is longer than {MAX_TOKEN} characters")
+    if token.startswith("hk_"):
+        raise refused("it is an API key; clients need a token of POST /v1/users/{user}/tokens")
     try:
         parts = jwt.decode_complete(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):

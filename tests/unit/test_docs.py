@@ -365,3 +365,14 @@ def test_attributes_and_events_of_the_element_are_described() -> None:
     assert observed is not None
     assert set(re.findall(r'"(\w+)"', observed[1])) <= in_code(text)
     assert set(re.findall(r'"(hub-(?!inbox)[a-z]+)"', source)) <= in_code(text)
+
+
+def test_every_metric_is_described() -> None:
+    from prometheus_client import REGISTRY
+
+    import hub.cli.process  # noqa: F401  # imports every role, and with it every metric
+
+    names = {metric.name for metric in REGISTRY.collect() if metric.name.startswith("hub_")}
+    text = (ROOT / "docs/operations.md").read_text("utf-8")
+    assert names
+    assert [name for name in sorted(names) if f"`{name}`" not in text and f"`{name}_total`" not in text] == []
