@@ -204,12 +204,20 @@ class Switchboard:
         self.spawn(self._join(connection, room, grant.issued_at))
 
     async def _join(self, connection: Connection, room: Room, issued_at: float) -> None:
+        try:
+            await self._enter(connection, room, issued_at)
+        finally:
+            self._unsubscribe(room)  # whoever left before it was asked for could not take it back
+
+    async def _enter(self, connection: Connection, room: Room, issued_at: float) -> None:
         session = connection.session
         project = announce.project_channel(self.hub.installation, room.project_id).encode("utf-8")
         while session.state is State.JOINING:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await asyncio.gather(self.subscriber.subscribe(room.channel), self.subscriber.subscribe(project))
+                if session.state is not State.JOINING:
+                    return
                 async with self.reads:
                     head = await inbox.open_inbox(self.hub.db, room.project_id, room.user, token_issued_at=issued_at)
                     if head.pending_broadcasts:
@@ -244,10 +252,16 @@ class Switchboard:
         if room.connections:
             return
         del self.rooms[room.channel]
-        self.subscriber.unsubscribe(room.channel)
         self._projects[room.project_id] -= 1
         if not self._projects[room.project_id]:
             del self._projects[room.project_id]
+        self._unsubscribe(room)
+
+    def _unsubscribe(self, room: Room) -> None:
+        """Drops the channels that nobody needs now that this room is left."""
+        if room.channel not in self.rooms:
+            self.subscriber.unsubscribe(room.channel)
+        if room.project_id not in self._projects:
             channel = announce.project_channel(self.hub.installation, room.project_id)
             self.subscriber.unsubscribe(channel.encode("utf-8"))
 

@@ -1,0 +1,66 @@
+"""Thousands come and go: what is kept of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from gateway.connection import Connection
+from gateway.switchboard import Switchboard
+from hub.runtime import Hub
+from tests.support.gateway import RawSocket, RunningGateway, client, token, until
+
+
+def _kept(gateway: RunningGateway) -> dict[str, int]:
+    board = gateway.board
+    return {
+        "connections": len(board.connections),
+        "rooms": len(board.rooms),
+        "addresses": len(board._addresses),
+        "projects": len(board._projects),
+        "channels": len(board.subscriber._wanted) - 1,  # the control channel stays
+        "waiters": len(board.subscriber._waiters),
+        "present": len(board.presence._people),
+        "unwritten": len(board.presence._changed),
+        "deadlines": sum(len(slot) for slot in board.wheel._slots.values()),
+    }
+
+
+async def test_nothing_is_kept_of_who_left(hub: Hub, project_id: int, gateway: RunningGateway) -> None:
+    """Dropped at every moment between the upgrade and the welcome, in parallel, some of them one person's."""
+
+    async def come_and_go(n: int) -> None:
+        raw = await RawSocket.connect(gateway.port)
+        raw.send(json.dumps({"type": "hello", "token": token(hub, project_id, f"u{n % 40}")}).encode())
+        for _ in range(n % 12):
+            await asyncio.sleep(0)
+        if n % 5 == 0:
+            await raw.read_frame()
+        await raw.close()
+
+    for start in range(0, 300, 50):
+        await asyncio.gather(*(come_and_go(n) for n in range(start, start + 50)))
+    await until(lambda: not any(_kept(gateway).values()))
+    keys = [key async for key in hub.redis.scan_iter(f"hub:{hub.installation}:present:*")]
+    assert keys == []
+
+
+async def test_who_leaves_while_the_channel_is_asked_for_leaves_no_subscription(
+    hub: Hub, project_id: int, gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join = Switchboard.join
+
+    def join_and_go(board: Switchboard, connection: Connection) -> None:
+        join(board, connection)
+        asyncio.get_running_loop().call_soon(board.gone, connection)
+
+    monkeypatch.setattr(Switchboard, "join", join_and_go)
+    async with client(gateway.ws_url) as ada:
+        await ada.send("hello", token=token(hub, project_id))
+        await until(lambda: gateway.board._made and not gateway.board.connections)
+    monkeypatch.undo()
+    async with client(gateway.ws_url) as bob:
+        await bob.hello(token(hub, project_id, "bob"))
+    await until(lambda: not any(_kept(gateway).values()))
