@@ -135,6 +135,8 @@ class WebApp:
             self.requests_open -= 1
             path = request.route.path if request.route else ""
             self._observe(request.method, path, status, time.perf_counter() - started)
+            if 400 <= status < 429:  # what a caller asks about by its id; 429 and later are counted, or logged with why
+                log.info("refused", request_id=request.id, method=request.method, route=path, status=status)
 
     async def _answer(self, request: Request) -> Answer:
         try:
