@@ -23,7 +23,7 @@ from hub.api.app import api_routes
 from hub.api.context import Api
 from hub.api.outages import translate_outage
 from hub.runtime import Hub
-from hub.web.app import WebApp, refusal_limiter
+from hub.web.app import WebApp
 from hub.web.asgi import Receive, Scope, Send
 from hub.web.documentation import Documentation
 from hub.web.health import HealthRoutes
@@ -47,7 +47,6 @@ class GatewayApp:
     def __init__(self, hub: Hub, *, described: Callable[[], Iterable[Route]] | None = None) -> None:
         self.board = Switchboard(hub)
         self.ws_protocol: type[WebSocket] = protocol_class(self.board)
-        refusals = refusal_limiter()
         settings = hub.settings
         token = settings.metrics_token
         health = HealthRoutes(
@@ -56,7 +55,7 @@ class GatewayApp:
             metrics_token=token.get_secret_value() if token else None,
         )
         self.routes = [
-            *InboxRoutes(self.board, ClientTokenGuard(self.board, refusals)).routes(),
+            *InboxRoutes(self.board, ClientTokenGuard(self.board, self.board.refusals)).routes(),
             *Widget().routes(),
         ]
         self._asyncapi = b""
@@ -72,7 +71,7 @@ class GatewayApp:
             origins=self.board.origins,
             translate=translate_outage,
             observe=observe_http,
-            refusals=refusals,
+            refusals=self.board.refusals,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -38,6 +38,7 @@ from hub.publish.broadcast import pull_broadcasts
 from hub.runtime import Hub
 from hub.store import inbox
 from hub.store.database import GONE
+from hub.web.app import refusal_limiter
 from hub.web.limits import RateLimiter
 from hub.web.origins import Origins
 
@@ -64,6 +65,7 @@ class Switchboard:
         self.origins = Origins(settings.allowed_origins, settings.public_url)
         self.trusted = _TrustedHosts(settings.trusted_proxies)
         self.limits = RateLimiter()
+        self.refusals = refusal_limiter()
         self.wheel = Wheel(loop)
         self.receipts = Receipts(hub.db)
         self.presence = PresenceWriter(hub.redis, hub.installation, self.incarnation, settings.lease_seconds)

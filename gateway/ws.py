@@ -28,6 +28,7 @@ from gateway.connection import Connection
 from gateway.message import Message
 from gateway.session import PING
 from gateway.switchboard import Switchboard
+from hub.web.app import REFUSALS_PER_SECOND
 from hub.web.problems import problem_document
 
 if TYPE_CHECKING:
@@ -150,6 +151,10 @@ class WebSocket(Connection, asyncio.Protocol):
 
     def _reject(self, response: Response) -> None:
         _explain(response)
+        peer = get_remote_addr(self._transport)
+        allowance = self.board.refusals.peek(peer[0] if peer else "unknown", REFUSALS_PER_SECOND)
+        for name, value in allowance.headers():
+            response.headers[name.decode("ascii")] = value.decode("ascii")
         self._transport.write(response.serialize())
         self._transport.close()
 

@@ -50,6 +50,7 @@ async def test_what_is_no_attempt_at_this_protocol_is_a_problem_over_http(
     answer = await raw.request(path, **headers)
     assert answer.startswith(f"HTTP/1.1 {status} ")
     assert "Content-Type: application/problem+json\r\n" in answer
+    assert "ratelimit-remaining: 100\r\n" in answer  # contract: on every answer
     problem = json.loads(await raw.reader.read())
     assert (problem["status"], problem["code"]) == (status, code)
     await raw.close()
