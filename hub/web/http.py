@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import uuid_utils
@@ -28,6 +28,17 @@ class Reading(Enum):
     BODY = auto()
 
 
+class Refusal(NamedTuple):
+    """Why the connection ends, as the problem document says it."""
+
+    status: int
+    code: str
+    detail: str
+
+
+_UNREADABLE = Refusal(400, code="malformed_request", detail="This is not HTTP that we can read.")
+
+
 class HttpProtocol(HttpToolsProtocol):
     """For uvicorn's `http=`. Has a timer of its own only while a head is not complete."""
 
@@ -37,7 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._chunk = 0  # bytes of the data that is being read
         self._head_bytes = 0  # of the head under way, in earlier data
-        self._refusal = (400, "malformed_request", "This is not HTTP that we can read.")
+        self._refusal = _UNREADABLE
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -68,7 +79,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_answered():
             super().handle_websocket_upgrade()
             return
-        self._refusal = (400, "bad_handshake", "The connection has an earlier request, which is not answered yet.")
+        detail = "The connection has an earlier request, which is not answered yet."
+        self._refusal = Refusal(400, code="bad_handshake", detail=detail)
         self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
@@ -99,7 +111,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._drop_deadline()
         if len(self.headers) > HEAD_FIELDS or (self._chunk > HEAD_BYTES and self._measure() > HEAD_BYTES):
             self._refuse_size()
-            raise ValueError(self._refusal)  # the parser stops, and uvicorn sends the refusal
+            raise ValueError(self._refusal.detail)  # the parser stops, and uvicorn sends the refusal
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -117,7 +129,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse_size(self) -> None:
         detail = f"The head of the request has more than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields."
-        self._refusal = (431, "head_too_large", detail)
+        self._refusal = Refusal(431, code="head_too_large", detail=detail)
 
     def _set_deadline(self) -> None:
         self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
@@ -131,7 +143,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline = None
         if self._reading is Reading.HEAD:
             detail = f"The head of the request was not complete after {HEAD_SECONDS:g} seconds."
-            self._refusal = (408, "request_timeout", detail)
+            self._refusal = Refusal(408, code="request_timeout", detail=detail)
             self.send_400_response("")
         else:
             self.transport.close()
