@@ -249,5 +249,3 @@ async def test_an_inbox_is_deleted_between_two_calls(hub: Hub, project_id: int, 
         reads = (calls.call("GET", "/v1/inbox") for _ in range(20))
         answers = [answer for answer in await asyncio.gather(*reads, *deletions) if isinstance(answer, tuple)]
         assert {answer[0] for answer in answers} <= {200, 404}
-
-

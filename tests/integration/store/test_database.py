@@ -9,10 +9,15 @@ from hub.runtime import Hub
 
 
 async def test_a_connection_that_lost_its_place_in_the_protocol_is_not_used_again(hub: Hub) -> None:
-    with pytest.raises(asyncpg.InternalClientError):
+    pids: list[int] = []
+
+    async def lose_its_place() -> None:
         async with hub.db.acquire() as connection:
-            before = connection.get_server_pid()
+            pids.append(connection.get_server_pid())
             raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    with pytest.raises(asyncpg.InternalClientError):
+        await lose_its_place()
     async with hub.db.acquire() as connection:
-        assert connection.get_server_pid() != before
+        assert connection.get_server_pid() not in pids
         assert await connection.fetchval("SELECT 1") == 1
