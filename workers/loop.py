@@ -24,6 +24,11 @@ FIRST_PAUSE_SECONDS = 0.5  # after one failure; doubled with every further one i
 MAX_PAUSE_SECONDS = 5.0  # between failed tries: what waited for a server is done seconds after it is back
 
 
+def pause_after(failures: int) -> float:
+    """Seconds until the next try after so many failures in a row, before jitter: doubling, to MAX_PAUSE_SECONDS."""
+    return min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 8))
+
+
 class Loop:
     """Calls `step` until stopped. `step` returns whether it found work."""
 
@@ -77,7 +82,7 @@ class Loop:
         pause = self._pause
         if self._failures:
             ended = self._stopped  # a thousand wake-ups a second must not hammer a server that is coming up
-            pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 8))
+            pause = pause_after(self._failures)
         try:
             async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):  # nor many workers all at once
                 await ended.wait()

@@ -333,6 +333,10 @@ async def test_a_stop_sends_clients_away_and_a_second_one_does_not_wait(tmp_path
         assert await hub.process.wait() == 0
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_while_it_starts_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     process = await asyncio.create_subprocess_exec(
@@ -341,6 +345,8 @@ async def test_a_signal_while_it_starts_leaves_nothing(tmp_path: Path, number: s
         env=clean_environment(PYTHONPATH=str(ROOT)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        # A shell starts its background jobs, and so perhaps these tests, with SIGINT ignored, which is inherited.
+        preexec_fn=_heed_interrupts,
     )
     await until(lambda: bool(children_of(process.pid)), "a server starts")
     everyone = family(process.pid)
