@@ -34,7 +34,12 @@ class Settings(BaseSettings):
     """Every `HUB_*` variable. Those of the second group have defaults that fit; docs/operations.md says more."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HUB_", env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True
+        env_prefix="HUB_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     database_url: SecretStr

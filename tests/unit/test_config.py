@@ -1,0 +1,100 @@
+"""Settings: named, explained, and silent about secrets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hub.config import Settings, load_settings, unknown_variables
+from hub.exceptions import ConfigError
+
+GOOD = {
+    "HUB_DATABASE_URL": "postgresql://hub:s3cret-password@localhost/hub",
+    "HUB_REDIS_URL": "redis://:s3cret-password@localhost:6379/0",
+    "HUB_SECRET": "s3cret-" * 6,
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A complete environment and an empty directory."""
+    for name in os.environ:
+        if name.startswith("HUB_"):
+            monkeypatch.delenv(name)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults_fit() -> None:
+    settings = load_settings()
+    assert settings.heartbeat_seconds == 25
+    assert settings.allowed_origins == ()
+    assert not settings.dev
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("HUB_DATABASE_URL", "mysql://localhost/hub", "must start with postgresql://"),
+        ("HUB_REDIS_URL", "http://localhost", "must start with redis://"),
+        ("HUB_REDIS_URL", "redis+cluster://localhost", "Redis Cluster"),
+        ("HUB_SECRET", "short", "at least 32 characters"),
+        ("HUB_PUBLIC_URL", "hub.example.com", "http or https"),
+        ("HUB_ALLOWED_ORIGINS", "https://app.example.com/page", "is no origin"),
+        ("HUB_LOG_FORMAT", "xml", "'console' or 'json'"),
+        ("HUB_POOL_SIZE", "many", "integer"),
+        ("HUB_HEARTBEAT_SECONDS", "0", "greater than 0"),
+    ],
+)
+def test_a_bad_value_is_named_with_the_reason_and_an_example(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as refused:
+        load_settings()
+    said = str(refused.value)
+    assert said.startswith(name)
+    assert reason in said
+    assert "Example: " in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_missing_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, empty: bool) -> None:
+    if empty:  # what a compose file makes of a variable that nobody set
+        monkeypatch.setenv(name, "")
+    else:
+        monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match=f"{name} is not set"):
+        load_settings()
+
+
+def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_METRICS_TOKEN", "")
+    assert load_settings().metrics_token is None
+
+
+def test_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("HUB_POOL_SIZE=7\nHUB_LOG_FORMAT=json\nHUB_SPELT_WRONG=1\n", "utf-8")
+    monkeypatch.setenv("HUB_LOG_FORMAT", "console")
+    monkeypatch.setenv("HUB_HEARTBEATS", "3")
+    settings = load_settings()
+    assert (settings.pool_size, settings.log_format) == (7, "console")
+    assert unknown_variables() == ["HUB_HEARTBEATS", "HUB_SPELT_WRONG"]
+
+
+def test_origins_are_a_list_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_ALLOWED_ORIGINS", "https://a.example, http://localhost:5173 ,")
+    assert load_settings().allowed_origins == ("https://a.example", "http://localhost:5173")
+
+
+def test_nothing_in_the_environment_makes_it_hub_dev(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_DEV", "true")
+    assert not load_settings().dev
+    assert load_settings(dev=True).dev
+    assert "dev" not in Settings.model_fields
