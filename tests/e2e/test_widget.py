@@ -169,6 +169,7 @@ async def test_a_publish_reaches_every_screen_and_a_mark_every_other(browser: Br
         wire = demo.page.get_by_label("Frames, newest first")
         for frame in ("hello", "welcome", "POST /notifications", "202", "item", "update", "ack", "seen", "mark", "ok"):
             await expect(wire.locator("summary .type", has_text=frame).first).to_be_attached()
+        await demo.page.get_by_role("button", name="Pause", exact=True).click()  # or a new frame moves what is clicked
         await wire.locator("summary", has_text="main is red").first.click()
         await expect(wire.locator("pre").first).to_contain_text('"main is red"')
         assert "eyJ" not in await wire.inner_text(), "a token is on the screen"
