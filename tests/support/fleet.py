@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 class Process:
-    """One `hub ROLE`. Ends with the test, however the test ends: it dies with its parent's pipe."""
+    """One `hub ROLE`; its deployment kills it at the end."""
 
     def __init__(self, role: str, environment: Mapping[str, str], directory: Path, port: int | None = None) -> None:
         self.role = role
