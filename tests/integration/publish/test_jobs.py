@@ -219,7 +219,7 @@ async def test_a_cancelled_broadcast_is_never_pulled(hub: Hub, project_id: int) 
     notification_id = await publish(hub, project_id, recipients=[{"all": True}], title="everyone")
     await work(hub)
     await pull_broadcasts(hub, [early.person_id])
-    await cancel_notification(hub, project_id, notification_id)
+    assert await cancel_notification(hub, project_id, notification_id) is None
     await pull_broadcasts(hub, [late.person_id])
     assert await inbox(hub, project_id, "early") == []
     assert await inbox(hub, project_id, "late") == []
