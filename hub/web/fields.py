@@ -15,6 +15,7 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from hub.model import times
 from hub.model.times import truncate
 from hub.web.paths import NAME
 
@@ -25,11 +26,6 @@ MAX_DURATION = timedelta(days=3_650)  # ten years: a typing error must not overf
 _NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{1,255}$"
 _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
-_DURATION_PATTERN = (
-    r"P(?=[0-9T])(?:([0-9]{1,6})W)?(?:([0-9]{1,6})D)?"
-    r"(?:T(?=[0-9])(?:([0-9]{1,6})H)?(?:([0-9]{1,8})M)?(?:([0-9]{1,10})S)?)?"
-)
-_DURATION = re.compile(_DURATION_PATTERN, re.ASCII)
 # Absolute http(s) without credentials, or a path of the same site. No spaces, controls or backslashes, which browsers
 # rewrite; no `//host`. So `javascript:` and every other scheme is out by form, not by a list of bad ones.
 _URL_PATTERN = (
@@ -103,11 +99,13 @@ def _local(value: object) -> datetime:
 
 def parse_duration(value: object) -> timedelta:
     """An ISO 8601 duration of weeks, days, hours, minutes and seconds; years and months have no fixed length."""
-    match = _DURATION.fullmatch(_string(value))
-    if match is None:
-        raise _error("invalid_duration", "must be an ISO 8601 duration such as PT10M or P90D, without years and months")
-    weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    duration = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    text = _string(value)
+    try:
+        duration = times.parse_duration(text)
+    except ValueError:
+        raise _error(
+            "invalid_duration", "must be an ISO 8601 duration such as PT10M or P90D, without years and months"
+        ) from None
     if duration > MAX_DURATION:
         raise _error("out_of_range", f"must be at most P{MAX_DURATION.days}D")
     return duration
@@ -179,10 +177,10 @@ LocalMoment: TypeAlias = Annotated[
     _pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", examples=["2026-11-21T09:00"]),
 ]
 Duration: TypeAlias = Annotated[
-    timedelta, BeforeValidator(parse_duration), _pattern(_DURATION_PATTERN, examples=["PT10M"])
+    timedelta, BeforeValidator(parse_duration), _pattern(times.DURATION_PATTERN, examples=["PT10M"])
 ]
 DurationText: TypeAlias = Annotated[
-    str, BeforeValidator(_duration_text), _pattern(_DURATION_PATTERN, examples=["P90D"])
+    str, BeforeValidator(_duration_text), _pattern(times.DURATION_PATTERN, examples=["P90D"])
 ]
 """A duration that is kept as it was written."""
 
