@@ -3,8 +3,8 @@
 A window belongs to the day on which it begins; one whose end is not after its beginning ends on the next day (22:00 to
 07:00; 00:00 to 00:00 is the whole day). Where clocks change, whoever looks at the wall must agree with us: a window
 begins at the first instant at which the wall shows its beginning or something later, and ends at the last at which it
-comes to show its end. So a beginning or an end that falls into a gap (02:30 does not exist) is the moment of the change,
-and one that happens twice counts from the first and until the second.
+comes to show its end. So a beginning or an end that falls into a gap (02:30 does not exist) is the moment of the
+change, and one that happens twice counts from the first and until the second.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _instant(day: date, at: time, zone: str, fold: int) -> datetime:
     instant = wall.replace(tzinfo=info, fold=fold).astimezone(UTC)
     if instant.astimezone(info).replace(tzinfo=None) == wall:
         return instant
-    # In a gap PEP 495 reads the wall by the offset before the change (fold 0: an instant after it), or by the one after.
+    # In a gap PEP 495 reads the wall by the offset before the change (fold 0: an instant after it), or after it.
     after = wall.replace(tzinfo=info, fold=0).astimezone(UTC)
     before = wall.replace(tzinfo=info, fold=1).astimezone(UTC)
     offset = before.astimezone(info).utcoffset()
