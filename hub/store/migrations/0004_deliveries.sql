@@ -25,7 +25,7 @@ ALTER TABLE notifications ADD COLUMN skipped jsonb;
 -- No foreign key: checking one would take heads that a publish may hold, against the order of locks; who deletes a person
 -- deletes these.
 CREATE TABLE deliveries (
-    delivery_id uuid PRIMARY KEY,              -- UUIDv7: the order of dispatch
+    delivery_id uuid PRIMARY KEY,              -- UUIDv7
     person_id bigint NOT NULL,
     notification_id uuid NOT NULL,
     project_id integer NOT NULL,
@@ -38,6 +38,7 @@ CREATE TABLE deliveries (
     after_seconds integer NOT NULL,
     following jsonb NOT NULL,                  -- the line's steps after this one: [[channel, after_seconds, condition], …]
     lane smallint NOT NULL,                    -- 0 critical, 1 normal, 2 bulk
+    position bigint NOT NULL,                  -- the person's revision at dispatch: the order within a lane, by no clock
     state text NOT NULL CHECK (state IN ('waiting', 'queued', 'due', 'claimed', 'sent', 'delivered', 'skipped', 'dead',
                                          'cancelled', 'expired')),
     reason text,                               -- of the newest transition
@@ -57,7 +58,7 @@ CREATE UNIQUE INDEX deliveries_step ON deliveries (notification_id, person_id, l
 CREATE INDEX deliveries_person ON deliveries (person_id, delivery_id);
 CREATE INDEX deliveries_pending ON deliveries (person_id) WHERE state IN ('waiting', 'queued');
 CREATE INDEX deliveries_waiting ON deliveries (lane, due_at, delivery_id) WHERE state = 'waiting' AND digest_id IS NULL;
-CREATE INDEX deliveries_queued ON deliveries (person_id, channel, lane, delivery_id) WHERE state = 'queued';
+CREATE INDEX deliveries_queued ON deliveries (person_id, channel, lane, position, delivery_id) WHERE state = 'queued';
 CREATE INDEX deliveries_due ON deliveries (channel, lane, project_id, due_at, delivery_id) WHERE state = 'due';
 CREATE INDEX deliveries_leases ON deliveries (lease_until) WHERE state = 'claimed';
 CREATE INDEX deliveries_gathered ON deliveries (digest_id) WHERE state = 'waiting' AND digest_id IS NOT NULL;
