@@ -24,8 +24,16 @@ class PendingBroadcast(NamedTuple):
     people_upto: int
 
 
-async def insert_notifications(conn: Connection, rows: Sequence[tuple[Notification, int | None]]) -> None:
-    """Stores notifications with their number of recipients (None while a job counts them), one statement."""
+async def insert_notifications(
+    conn: Connection,
+    rows: Sequence[tuple[Notification, int | None]],
+    skipped: Mapping[UUID, dict[str, str]],
+) -> None:
+    """Stores notifications with their number of recipients (None while a job counts them), one statement.
+
+    Args:
+        skipped: By notification: channels that nobody gets it by, each with why.
+    """
     notifications = [notification for notification, _ in rows]
     await conn.execute(
         _SQL["insert_notifications"],
@@ -41,6 +49,7 @@ async def insert_notifications(conn: Connection, rows: Sequence[tuple[Notificati
         [bool(n.request.get("sandbox")) for n in notifications],
         [recipients for _, recipients in rows],
         [n.created_at for n in notifications],
+        [skipped.get(n.notification_id) or None for n in notifications],
     )
 
 

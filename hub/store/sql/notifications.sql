@@ -2,12 +2,12 @@
 -- people_upto: the newest person_id given out; sequences are seen at once by everybody, whoever commits when.
 INSERT INTO notifications (
     notification_id, project_id, category, priority, request, send_at, send_local, expires_at, cancellation_key, sandbox,
-    recipients, created_at, people_upto
+    recipients, created_at, skipped, people_upto
 )
 SELECT w.*, (SELECT COALESCE(pg_sequence_last_value(pg_get_serial_sequence('people', 'person_id')::regclass), 0))
 FROM unnest(
     $1::uuid[], $2::int[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamp[], $8::timestamptz[],
-    $9::text[], $10::boolean[], $11::int[], $12::timestamptz[]
+    $9::text[], $10::boolean[], $11::int[], $12::timestamptz[], $13::jsonb[]
 ) AS w
 
 -- name: get_notification

@@ -1,0 +1,50 @@
+"""Closing what shows: a push whose item the person has dealt with elsewhere is withdrawn, by a delivery of its own.
+
+Everything else that a person's reading makes pointless is found out when it is due; only what already shows must be
+told at once. The withdrawal is a row in the same queue, critical, written in the transaction of the mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from uuid_utils.compat import uuid7
+
+from hub.model.delivery import State
+from hub.model.policy import Condition
+from hub.publish.writer import InboxWriter
+from hub.store import deliveries
+from hub.store.deliveries import NewDelivery, encode_notes, note
+
+ACTOR = "person"
+
+
+async def withdraw_shown(writer: InboxWriter, people: Iterable[int]) -> None:
+    """Plans the closing of what shows to these people and is dealt with; the heads are locked."""
+    for row in await deliveries.hide_shown(writer.conn, people):
+        notes = [note(row["now"], row["channel"], "withdrawing", row["why"], actor=ACTOR)]
+        writer.dispatcher.rows.append(
+            NewDelivery(
+                uuid7(),
+                row["person_id"],
+                row["notification_id"],
+                row["project_id"],
+                row["category"],
+                "withdrawal",
+                row["line"],
+                row["step"],
+                row["channel"],
+                Condition.ALWAYS,
+                0,
+                "[]",
+                0,
+                row["position"],
+                State.WAITING,
+                row["why"],
+                row["now"],
+                row["now"],
+                None,
+                encode_notes(notes),
+            )
+        )
+        writer.dispatcher.due = True
