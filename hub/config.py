@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     reconcile_seconds: float = Field(40, gt=0)  # head comparison of everybody connected, jittered
     probe_seconds: float = Field(5, gt=0)  # self-published probe of the Redis subscription
     lease_seconds: float = Field(10, gt=0)  # of a gateway's presence
+    delivery_lease_seconds: float = Field(60, gt=0)  # that a worker has for one attempt; twice the longest send
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-* count; comma-separated, as uvicorn's forwarded_allow_ips
     allow_private_jwks: bool = False  # JWKS URLs on private addresses and over http: tests and closed networks
 

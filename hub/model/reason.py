@@ -29,6 +29,10 @@ class Reason(StrEnum):
         "Whether the person is here is not known, and what is not known sends nothing.",
     )
     QUIET_HOURS = "quiet_hours", "The person's quiet hours hold it until they end."
+    CAP_UNKNOWN = (
+        "cap_unknown",
+        "How many of these the person has had is not known, and what is not known sends nothing.",
+    )
     DIGEST = "digest", "It is gathered with others of its digest and leaves with them."
     BEHIND = "behind", "An earlier delivery to the same person on the same channel goes first."
     RETRY = "retry", "The last attempt failed in a way that may pass; another follows."

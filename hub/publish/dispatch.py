@@ -21,7 +21,18 @@ from hub.model.notification import LANES, Notification
 from hub.model.policy import IN_APP, Step
 from hub.model.preferences import NOTHING
 from hub.model.reason import Reason
-from hub.model.routing import NOBODY, Addressee, Order, Rules, climb, in_app_skip, layers_of, reach, situation
+from hub.model.routing import (
+    NOBODY,
+    Addressee,
+    Climbed,
+    Order,
+    Rules,
+    climb,
+    in_app_skip,
+    layers_of,
+    reach,
+    situation,
+)
 from hub.publish.rulebook import Rulebook, rules_of
 from hub.store.database import Connection
 from hub.store.deliveries import NewDelivery, Note, encode_notes, encode_steps, note
@@ -32,7 +43,7 @@ FRESH = ItemState()
 ACTOR = "dispatch"
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """One row to be, without its person."""
 
     line: int
@@ -55,7 +66,7 @@ class Dispatcher:
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
         self._rules: dict[UUID, Rules | None] = {}
-        self._shared: dict[tuple[UUID, bool, str | None, frozenset[str]], list[_Plan]] = {}
+        self._shared: dict[tuple[UUID, bool, str | None, frozenset[str]], list[Plan]] = {}
         self.rows: list[NewDelivery] = []
         self.due = False
         """Whether a worker has something to do at once."""
@@ -91,8 +102,8 @@ class Dispatcher:
         skip = in_app_skip(rules, head.addressee)
         if skip is None:
             return True
-        notes = [note(head.now, IN_APP, "skipped", skip.why, _detail(skip), actor=ACTOR)]
-        plan = _Plan(-1, 0, Step(IN_APP), "[]", State.SKIPPED, skip.why, head.now, encode_notes(notes))
+        notes = [note(head.now, IN_APP, "skipped", skip.why, detail_of(skip), actor=ACTOR)]
+        plan = Plan(-1, 0, Step(IN_APP), "[]", State.SKIPPED, skip.why, head.now, encode_notes(notes))
         self._add(notification, head, plan)
         return False
 
@@ -112,32 +123,41 @@ class Dispatcher:
         for plan in plans:
             self._add(notification, head, plan)
 
-    def _add(self, notification: Notification, head: LockedHead, plan: _Plan) -> None:
+    def _add(self, notification: Notification, head: LockedHead, plan: Plan) -> None:
         self.due = self.due or (not plan.finished and plan.due_at <= head.now)
         self.rows.append(
-            NewDelivery(
-                uuid7(),
-                head.person.person_id,
-                notification.notification_id,
-                notification.project_id,
-                notification.category,
-                "step",
-                plan.line,
-                plan.step,
-                plan.held.channel,
-                plan.held.condition,
-                int(plan.held.after.total_seconds()),
-                plan.following,
-                LANES[notification.priority],
-                head.rev,
-                plan.state,
-                plan.reason,
-                head.now,
-                plan.due_at,
-                head.now if plan.finished else None,
-                plan.history,
+            new_delivery(
+                plan,
+                person_id=head.person.person_id,
+                notification_id=notification.notification_id,
+                project_id=notification.project_id,
+                category=notification.category,
+                lane=LANES[notification.priority],
+                position=head.rev,
+                dispatched_at=head.now,
+                now=head.now,
             )
         )
+
+
+def new_delivery(plan: Plan, *, now: datetime, **about: Any) -> NewDelivery:
+    """A row to insert; `about` says whose it is and of what, and when it was dispatched."""
+    return NewDelivery(
+        delivery_id=uuid7(),
+        kind="step",
+        line=plan.line,
+        step=plan.step,
+        channel=plan.held.channel,
+        condition=plan.held.condition,
+        after_seconds=int(plan.held.after.total_seconds()),
+        following=plan.following,
+        state=plan.state,
+        reason=plan.reason,
+        due_at=plan.due_at,
+        finished_at=now if plan.finished else None,
+        history=plan.history,
+        **about,
+    )
 
 
 def order_of(notification: Notification, dispatched_at: datetime, *, delegated: bool = False) -> Order:
@@ -166,7 +186,7 @@ def skipped_for_all(rules: Rules, channels: Sequence[str] | None) -> dict[str, s
 
 def _plans(
     notification: Notification, rules: Rules, person: Addressee, now: datetime, *, stored: bool, delegate: str | None
-) -> list[_Plan]:
+) -> list[Plan]:
     order = order_of(notification, now, delegated=delegate is not None)
     item = FRESH if stored else None
 
@@ -177,25 +197,32 @@ def _plans(
     for number, line in enumerate(lines_for(notification, rules, person)):
         possible = tuple(step for step in line if step.channel in rules.providers)
         if possible:
-            plans.append(_plan_line(number, possible, look, now, delegate))
+            plans.append(plan_line(number, possible, climb(possible, look, now, now), now, ACTOR, delegate))
     return plans
 
 
-def _plan_line(number: int, line: Line, look: Any, now: datetime, delegate: str | None) -> _Plan:
-    climbed = climb(line, look, now, now)
-    notes: list[Note] = [
-        note(now, step.channel, skipped_as(skip.why).name.lower(), skip.why, _detail(skip, delegate), actor=ACTOR)
-        for step, skip in climbed.skipped
-    ]
+def plan_line(
+    number: int, line: Line, climbed: Climbed, now: datetime, actor: str, delegate: str | None = None
+) -> Plan:
+    """The row of a line that was climbed: it holds the step that was come to, or ends where all were passed."""
+    notes = skip_notes(climbed, now, actor, delegate)
     if climbed.place is None or climbed.decision is None:
         step, skip = climbed.skipped[-1]
         state = move(State.WAITING, skipped_as(skip.why))
-        return _Plan(number, len(line) - 1, step, "[]", state, skip.why, now, encode_notes(notes))
+        return Plan(number, len(line) - 1, step, "[]", state, skip.why, now, encode_notes(notes))
     held, decision = line[climbed.place], climbed.decision
     due_at, why = _waits(decision, now)
-    notes.append(note(now, held.channel, "waiting", why, actor=ACTOR))
+    notes.append(note(now, held.channel, "waiting", why, actor=actor))
     following = encode_steps(line[climbed.place + 1 :])
-    return _Plan(number, climbed.place, held, following, State.WAITING, why, due_at, encode_notes(notes))
+    return Plan(number, climbed.place, held, following, State.WAITING, why, due_at, encode_notes(notes))
+
+
+def skip_notes(climbed: Climbed, now: datetime, actor: str, delegate: str | None = None) -> list[Note]:
+    """What a history says about the steps that a climb passed."""
+    return [
+        note(now, step.channel, skipped_as(skip.why).name.lower(), skip.why, detail_of(skip, delegate), actor=actor)
+        for step, skip in climbed.skipped
+    ]
 
 
 def _waits(decision: Decision, now: datetime) -> tuple[datetime, Reason]:
@@ -205,7 +232,7 @@ def _waits(decision: Decision, now: datetime) -> tuple[datetime, Reason]:
     return now, Reason.READY
 
 
-def _detail(skip: Skip, delegate: str | None = None) -> str | None:
+def detail_of(skip: Skip, delegate: str | None = None) -> str | None:
     if skip.why is Reason.DELEGATED and delegate is not None:
         return f"to {delegate}"
     return skip.detail or (f"by {skip.layer}" if skip.layer else None)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from uuid_utils.compat import uuid7
 
 from hub.model.delivery import State
+from hub.model.notification import LANES
 from hub.model.policy import Condition
 from hub.publish.writer import InboxWriter
 from hub.store import deliveries
@@ -25,26 +26,26 @@ async def withdraw_shown(writer: InboxWriter, people: Iterable[int]) -> None:
         notes = [note(row["now"], row["channel"], "withdrawing", row["why"], actor=ACTOR)]
         writer.dispatcher.rows.append(
             NewDelivery(
-                uuid7(),
-                row["person_id"],
-                row["notification_id"],
-                row["project_id"],
-                row["category"],
-                "withdrawal",
-                row["line"],
-                row["step"],
-                row["channel"],
-                Condition.ALWAYS,
-                0,
-                "[]",
-                0,
-                row["position"],
-                State.WAITING,
-                row["why"],
-                row["now"],
-                row["now"],
-                None,
-                encode_notes(notes),
+                delivery_id=uuid7(),
+                person_id=row["person_id"],
+                notification_id=row["notification_id"],
+                project_id=row["project_id"],
+                category=row["category"],
+                kind="withdrawal",
+                line=row["line"],
+                step=row["step"],
+                channel=row["channel"],
+                condition=Condition.ALWAYS,
+                after_seconds=0,
+                following="[]",
+                lane=LANES["critical"],
+                position=row["position"],
+                state=State.WAITING,
+                reason=row["why"],
+                dispatched_at=row["now"],
+                due_at=row["now"],
+                finished_at=None,
+                history=encode_notes(notes),
             )
         )
         writer.dispatcher.due = True

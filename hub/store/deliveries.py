@@ -112,6 +112,7 @@ def change_of(row: Any, state: State, reason: Reason | None, notes: Sequence[Not
         "channel": row["channel"],
         "condition": row["condition"],
         "after_seconds": row["after_seconds"],
+        "digest_id": row["digest_id"],
         "finished": state in FINAL,
         "history": encode_notes(notes),
         **fields,
@@ -191,6 +192,12 @@ async def change(conn: Connection, changes: Sequence[Change]) -> set[UUID]:
         return set()
     rows = await conn.fetch(_SQL["change"], *_columns(changes, Change))
     return {row["delivery_id"] for row in rows}
+
+
+async def clock(conn: Connection) -> datetime:
+    """The database's clock: what everything about deliveries goes by."""
+    now: datetime = await conn.fetchval(_SQL["clock"])
+    return now
 
 
 async def promote(conn: Connection, keys: Iterable[OrderKey]) -> None:

@@ -103,6 +103,14 @@ async def list_notifications(
     return await db.fetch(_SQL["list_notifications"], project_id, category, user, since, before, limit)
 
 
+async def read_many(conn: Connection, ids: Iterable[UUID]) -> dict[UUID, Notification]:
+    """These notifications as they were accepted, with their actors' names."""
+    rows = await conn.fetch(_SQL["read_many"], list(ids))
+    found = {row["notification_id"]: to_notification(row) for row in rows}
+    await resolve_actors(conn, found.values())
+    return found
+
+
 async def share_notification(conn: Connection, notification_id: UUID) -> asyncpg.Record | None:
     """The row, held so that a cancellation waits for this transaction."""
     return await conn.fetchrow(_SQL["share_notification"], notification_id)

@@ -80,6 +80,7 @@ CREATE TABLE digests (
     key text NOT NULL,
     opened_at timestamptz NOT NULL,
     closes_at timestamptz NOT NULL,
+    members integer NOT NULL DEFAULT 0,        -- that ever joined
     closed_at timestamptz
 );
 CREATE UNIQUE INDEX digests_open ON digests (person_id, channel, category, key) WHERE closed_at IS NULL;

@@ -51,7 +51,7 @@ ORDER BY d.due_at, d.position, d.delivery_id
 UPDATE deliveries d SET
     state = w.state, reason = w.reason, due_at = COALESCE(w.due_at, d.due_at), attempts = w.attempts,
     step = w.step, channel = w.channel, condition = w.condition, after_seconds = w.after_seconds,
-    following = COALESCE(w.following::jsonb, d.following), digest_id = COALESCE(w.digest_id, d.digest_id),
+    following = COALESCE(w.following::jsonb, d.following), digest_id = w.digest_id,
     gathered = COALESCE(w.gathered::jsonb, d.gathered),
     ready_at = CASE WHEN w.ready THEN COALESCE(d.ready_at, clock_timestamp()) ELSE d.ready_at END,
     counted_at = CASE WHEN w.counted THEN COALESCE(d.counted_at, clock_timestamp()) ELSE d.counted_at END,
@@ -67,6 +67,9 @@ FROM unnest(
         following, digest_id, gathered, ready, counted, finished, history)
 WHERE d.delivery_id = w.delivery_id AND d.state = w.from_state AND d.attempts = w.from_attempts
 RETURNING d.delivery_id
+
+-- name: clock
+SELECT clock_timestamp()
 
 -- name: lock_order
 -- Who changes what is at its first attempt on somebody's channel, one after the other; in a statement of its own, so that
@@ -137,7 +140,8 @@ WITH chosen AS MATERIALIZED (
 UPDATE deliveries d SET state = 'claimed', attempts = attempts + 1,
     lease_until = clock_timestamp() + make_interval(secs => $6),
     history = d.history || jsonb_build_array(jsonb_build_array(
-        (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'claimed', NULL, 'attempt ' || (attempts + 1), 'worker'))
+        (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'claimed', NULL, 'attempt ' || (attempts + 1),
+        'worker'))
 FROM chosen c WHERE d.delivery_id = c.delivery_id
 RETURNING d.delivery_id, d.lane
 

@@ -28,6 +28,9 @@ WHERE n.project_id = $1
       WHERE r = to_jsonb($3::text) OR r ->> 'id' = $3))
 ORDER BY n.notification_id DESC LIMIT $6
 
+-- name: read_many
+SELECT * FROM notifications WHERE notification_id = ANY($1::uuid[])
+
 -- name: share_notification
 SELECT * FROM notifications WHERE notification_id = $1 FOR SHARE
 
