@@ -13,13 +13,14 @@ class Reason(StrEnum):
 
     sentence: str
 
-    def __new__(cls, value: str, sentence: str) -> Reason:
+    def __new__(cls, value: str, sentence: str = "") -> Reason:
         member = str.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence
         return member
 
     # Waits
+    SCHEDULED = "scheduled", "The notification is dispatched at its `send_at`."
     DELAY = "delay", "The step's `after` has not passed yet."
     ASKING = "asking_presence", "It was just dispatched; whether the person is here is about to be asked."
     PRESENT = "present", "The person is here, so the app is where it should be seen."

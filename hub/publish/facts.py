@@ -102,7 +102,13 @@ async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Kn
 async def _presences(hub: Hub, people: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Presence]:
     if not people:
         return {}
-    found = await read_presences(hub.redis, hub.installation, people, timeout_seconds=PRESENCE_SECONDS)
+    found = await read_presences(
+        hub.redis,
+        hub.installation,
+        people,
+        grace_seconds=hub.settings.presence_grace_seconds,
+        timeout_seconds=PRESENCE_SECONDS,
+    )
     return {
         person: Presence(presence.state, presence.grace_until) for person, presence in zip(people, found, strict=True)
     }

@@ -30,7 +30,7 @@ class ProjectRow(NamedTuple):
 
     Attributes:
         sandbox: Every decision is taken, nothing is sent outside.
-        cap: How often a person may be reached over all categories, as a category writes its own; None: as often as may be.
+        cap: How often a person may be reached over all categories, written as a category's own.
     """
 
     project_id: int

@@ -76,7 +76,7 @@ async def test_a_timeline_tells_what_happened_and_why(call: Caller) -> None:
     async def events(identifier: str) -> list[tuple[str | None, str, str | None]]:
         items = (await call("GET", f"/v1/notifications/{identifier}/timeline")).json["items"]
         assert [item["at"] for item in items] == sorted(item["at"] for item in items)
-        return [(item["user"], item["event"], item["reason"]) for item in items]
+        return [(item["user"], item["event"], item["reason"]) for item in items if item["reason"] != "no_provider"]
 
     assert await events(first) == [
         (None, "accepted", None),
@@ -106,12 +106,17 @@ async def test_a_timeline_pages(call: Caller) -> None:
     cursor = ""
     while True:
         page = (await call("GET", f"/v1/notifications/{identifier}/timeline?limit=3{cursor}")).json
-        seen += [(item["user"], item["event"]) for item in page["items"]]
+        seen += [(item["user"], item["channel"], item["event"]) for item in page["items"]]
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"
-    assert len(seen) == 8
-    assert set(seen) == {(None, "accepted"), *((f"u{index}", "stored") for index in range(7))}
+    assert len(seen) == 10
+    assert set(seen) == {
+        (None, None, "accepted"),
+        (None, "email", "skipped"),
+        (None, "web_push", "skipped"),
+        *((f"u{index}", "in_app", "stored") for index in range(7)),
+    }
 
 
 async def _server_events(content: aiohttp.StreamReader) -> AsyncIterator[tuple[str, str, Any]]:
@@ -135,13 +140,14 @@ async def test_a_live_timeline_shows_what_happens(call: Caller) -> None:
         assert stream.headers["Content-Type"].startswith("text/event-stream")
         assert "RateLimit-Limit" in stream.headers
         events = _server_events(stream.content)
-        assert [(await anext(events))[2]["event"] for _ in range(2)] == ["accepted", "stored"]
+        begun = [(await anext(events))[2]["event"] for _ in range(4)]
+        assert begun == ["accepted", "skipped", "skipped", "stored"]
         await call("POST", "/v1/users/u/inbox/mark", {"action": "read", "all": True})
         seen = []
         for _ in range(2):
             _, last, data = await anext(events)
             seen.append(data["event"])
-        assert seen == ["read", "seen"]
+        assert seen == ["seen", "read"]
     await call("POST", f"/v1/notifications/{identifier}/cancel")
     async with asyncio.timeout(10), call.session.get(url, headers={**headers, "Last-Event-ID": last}) as stream:
         events = _server_events(stream.content)
