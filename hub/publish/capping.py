@@ -15,6 +15,7 @@ from hub.model.policy import Cap
 from hub.model.preferences import Layer
 from hub.model.routing import Rules
 from hub.store.caps import counted
+from hub.store.database import Connection
 
 if TYPE_CHECKING:
     from hub.publish.facts import Known
@@ -39,14 +40,14 @@ def cap_state(rules: Rules, full: caps.CapFull) -> CapState:
     return CapState(full.free_at, cap.overflow, Layer.PROJECT if over_all else Layer.CATEGORY)
 
 
-async def reserve(hub: Hub, known: Sequence[Known]) -> list[CapState | None] | None:
+async def reserve(hub: Hub, conn: Connection, known: Sequence[Known]) -> list[CapState | None] | None:
     """Counts each delivery against its caps, in order; for each the cap that was full, and then it is not counted.
 
     None when Redis does not answer: not known, and what is not known is not sent.
     """
     asks = [CapAsk(k.row["delivery_id"], k.row["person_id"], bounds_of(k.rules)) for k in known]
     try:
-        found = await caps.reserve(hub.redis, hub.installation, asks, lambda wanted: counted(hub.db, wanted))
+        found = await caps.reserve(hub.redis, hub.installation, asks, lambda wanted: counted(conn, wanted))
     except (RedisError, OSError, TimeoutError) as error:
         log.warning("caps.unknown", deliveries=len(asks), error=repr(error))
         return None

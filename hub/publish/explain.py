@@ -160,7 +160,7 @@ async def _limits(
     if bounds and not exempt:
         asks = [CapAsk(NO_DELIVERY, person.person_id or 0, bounds) for person in stored]
         try:
-            found = await caps.peek(hub.redis, hub.installation, asks, lambda wanted: counted(hub.db, wanted))
+            found = await caps.peek(hub.redis, hub.installation, asks, lambda wanted: counted(conn, wanted))
             for person, full in zip(stored, found, strict=True):
                 person.cap = None if full is None else cap_state(rules, full)
         except (RedisError, OSError, TimeoutError) as error:

@@ -162,7 +162,7 @@ async def _close(hub: Hub, conn: Connection, digest_id: UUID) -> None:
     carrier = speaking[0] if speaking else None
     if carrier is not None:
         capped = bool(capping.bounds_of(carrier.rules)) and not carrier.exempt
-        found = await capping.reserve(hub, [carrier]) if capped else [None]
+        found = await capping.reserve(hub, conn, [carrier]) if capped else [None]
         if found is None:
             await digests.put_off(conn, digest_id, carrier.now + timedelta(seconds=UNKNOWN_SECONDS))
             return

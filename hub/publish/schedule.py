@@ -113,7 +113,7 @@ async def _cap(hub: Hub, conn: Connection, cases: Sequence[_Case]) -> None:
     if not capped:
         return
     over: list[tuple[_Case, Wish]] = []
-    found = await capping.reserve(hub, [case.known for case in capped])
+    found = await capping.reserve(hub, conn, [case.known for case in capped])
     if found is None:
         for case in capped:
             until = case.known.now + timedelta(seconds=UNKNOWN_SECONDS)

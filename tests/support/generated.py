@@ -72,9 +72,9 @@ def delivery_states() -> str:
     """The page about the life of a delivery."""
     theory = getdoc(delivery) or ""
     introduction = (
-        "One person, one line of a ladder, as [hub/model/delivery.py](../hub/model/delivery.py) sees it. This page is made "
-        "from that file by `make docs-generate`; [architecture](architecture.md#deliveries) says what is around it, "
-        "[reasons](reasons.md) why each change happens."
+        "One person, one line of a ladder, as [hub/model/delivery.py](../hub/model/delivery.py) sees it. This page is "
+        "made from that file by `make docs-generate`; [architecture](architecture.md#deliveries) says what is around "
+        "it, [reasons](reasons.md) why each change happens."
     )
     first, _, rest = theory.partition("Theory. ")[2].partition("\n\n")
     lines = [
@@ -89,8 +89,10 @@ def reasons() -> str:
     """The page about the words that timelines, `explain` and deliveries give."""
     lines = [
         *("# Reasons", ""),
-        "Why a delivery waits, goes or does not go. Made from [hub/model/reason.py](../hub/model/reason.py) by "
-        "`make docs-generate`.",
+        (
+            "Why a delivery waits, goes or does not go. Made from [hub/model/reason.py](../hub/model/reason.py) by "
+            "`make docs-generate`."
+        ),
         *("", "| reason | |", "|---|---|"),
         *(f"| `{reason.value}` | {reason.sentence} |" for reason in Reason),
     ]
