@@ -78,7 +78,7 @@ def test_what_is_no_template_is_told_with_its_line(template: str, message: str) 
         "{{ data.long | split: 'y' | join: data.long | size }}",
         "{% assign a = data.long %}{% for i in data.list %}{% assign a = a | append: a %}{% endfor %}x",
         "{% assign a = 9 %}{% for i in data.list %}{% assign a = a | times: a %}{% endfor %}x",
-        "{% capture a %}x{% endcapture %}{% for i in data.list %}{% capture a %}{{ a }}{{ a }}{% endcapture %}{% endfor %}",
+        "{% assign a = 1 %}{% for i in data.list %}{% capture a %}{{ a }}{{ a }}{% endcapture %}{% endfor %}",
         "{{ data.post | divided_by: 0 }}",
         "{{ data.post | plus: 'x' }}{{ data.title | slice: 'x' }}",
         "{{" + "a[" * 300 + "1" + "]" * 300 + "}}",
@@ -103,12 +103,13 @@ JSON = st.recursive(
     max_leaves=20,
 )
 VALUES = st.sampled_from(["data.a", "data.b.c", "data", "tags", "'x'", "7", "nil", "x", "data.a[0]", "data.b.first"])
-FILTERS = st.sampled_from(
-    "abs append: data.a|capitalize|ceil|compact|default: data.b|divided_by: data.a|first|floor|join: data.a|last|map: 'a'|"
-    "minus: data.b|modulo: data.a|plus: data.a|remove: data.a|replace: data.a, data.b|reverse|round: data.a|size|"
-    "slice: data.a, data.b|sort: 'a'|sort_natural|split: data.a|squish|strip|sum|times: data.a|truncate: data.a|"
-    "truncatewords: data.b|uniq|upcase|where: 'a', data.b|sort".split("|")
-)
+TEXT_FILTERS = ["append: data.a", "capitalize", "remove: data.a", "replace: data.a, data.b", "slice: data.a, data.b"]
+TEXT_FILTERS += ["split: data.a", "squish", "strip", "truncate: data.a", "truncatewords: data.b", "upcase"]
+NUMBER_FILTERS = ["abs", "ceil", "divided_by: data.a", "floor", "minus: data.b", "modulo: data.a", "plus: data.a"]
+NUMBER_FILTERS += ["round", "times: data.a", "default: data.b", "size"]
+LIST_FILTERS = ["compact", "first", "join: data.a", "last", "map: 'a'", "reverse", "sort", "sort: 'a'", "sort_natural"]
+LIST_FILTERS += ["sum", "uniq", "where: 'a', data.b"]
+FILTERS = st.sampled_from([*TEXT_FILTERS, *NUMBER_FILTERS, *LIST_FILTERS])
 EXPRESSIONS = st.builds(lambda value, filters: " | ".join([value, *filters]), VALUES, st.lists(FILTERS, max_size=4))
 PARTS = st.one_of(
     EXPRESSIONS.map(lambda e: f"{{{{ {e} }}}}"),
@@ -125,8 +126,5 @@ def test_whatever_the_template_and_the_data_there_is_one_storable_key(template: 
     key = render_key(template, context)
     assert len(key.encode()) <= MAX_KEY_BYTES
     assert render_key(template, context) == key
-    try:
+    if key:
         check_template(template)
-    except ValueError as refusal:
-        assert "\n" not in str(refusal)  # one sentence
-        assert key == ""
