@@ -12,14 +12,17 @@ from hub.api.context import Api
 from hub.api.effective_preferences import EFFECTIVE, effective
 from hub.api.guard import credential_of
 from hub.api.preference_schema import DEFAULTS, PERSON, LayerShape, opted_out, revise
-from hub.exceptions import FieldError, Invalid, NotFound
+from hub.exceptions import FieldError, Invalid
 from hub.model.policy import parse_policy
 from hub.model.preferences import Layer
 from hub.model.times import truncate
 from hub.runtime import Hub
+from hub.security import ClientToken
+from hub.security.tokens import refused
 from hub.store import preferences
 from hub.store.categories import GENERAL
 from hub.store.database import Connection
+from hub.store.people import tokens_revoked_at
 from hub.store.preferences import Owner
 from hub.web.query import Parameter, name_parameter
 from hub.web.request import Request
@@ -31,20 +34,21 @@ _TENANT = name_parameter("tenant", "Whose defaults count as well; none when abse
 
 
 async def change(
-    hub: Hub, owner: Owner, body: Any, *, replace: bool, source: str | None = None, make: bool = True
+    hub: Hub, owner: Owner, body: Any, *, replace: bool, source: str | None = None, token: ClientToken | None = None
 ) -> dict[str, Any]:
     """Replaces a layer, or applies a merge patch to it; the document as it is stored then.
 
-    Atomic: of two at once, the later one starts from what the earlier one has stored.
+    Atomic: of two at once, the later one starts from what the earlier one has stored. A person or tenant that is not
+    stored yet is stored.
 
     Args:
         body: Decoded JSON.
         source: Of consents that do not name theirs.
-        make: Whether a person or tenant that is not stored yet is stored.
+        token: Of the client that asks.
 
     Raises:
         Invalid: wrong fields; or it opts out of a required category.
-        NotFound: there is nobody, and `make` is false.
+        Unauthenticated: the token is void. Nothing is made: the deleted do not come back by a token of before.
     """
     shape = _shape(owner)
     patch = shape.patch.validate(body)
@@ -53,9 +57,9 @@ async def change(
     now = truncate(datetime.now(UTC))
 
     async def work(conn: Connection) -> dict[str, Any]:
-        stored = await preferences.lock(conn, owner, make=make)
-        if stored is None:
-            raise NotFound("Whoever these preferences belong to was deleted.")
+        stored = await preferences.lock(conn, owner)
+        if token is not None and token.is_void(await tokens_revoked_at(conn, token.project_id, token.user)):
+            raise refused("it was revoked", "token_revoked")
         document = revise(shape, {} if replace else stored, patch, now, source=source)
         await _check_required(conn, owner.project_id, patch)
         await preferences.save(conn, owner, document)
@@ -198,7 +202,6 @@ class Preferences:
         key, category = credential_of(request), request.query["category"]
         policy = parse_policy(category, await self._api.policy(key, category))
         stored = await preferences.read_layers(self._hub.db, key.project_id, user=user, tenant=tenant)
-        assert stored is not None, "a key goes with its project"
         return json_response(effective(policy, stored, datetime.now(UTC)))
 
 

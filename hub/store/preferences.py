@@ -60,19 +60,15 @@ async def read(db: Database, owner: Owner) -> dict[str, Any]:
     return (row["preferences"] if row else None) or {}
 
 
-async def lock(conn: Connection, owner: Owner, *, make: bool = True) -> dict[str, Any] | None:
-    """The document, its row held until the transaction ends; None when there is no row.
-
-    Args:
-        make: Whether a person or tenant that is not stored yet is stored.
-    """
+async def lock(conn: Connection, owner: Owner) -> dict[str, Any]:
+    """The document, its row held until the transaction ends; a person or tenant that is not stored yet is stored."""
     row = await conn.fetchrow(_SQL[f"lock_{owner.layer}"], *owner.key)
-    if row is None and make and owner.name is not None:
+    if row is None and owner.name is not None:
         await conn.execute(_SQL[f"make_{owner.layer}"], *owner.key)
         row = await conn.fetchrow(_SQL[f"lock_{owner.layer}"], *owner.key)
-        if row is None:
-            raise asyncpg.SerializationError("the row was deleted between two statements")
-    return None if row is None else row["preferences"] or {}
+    if row is None:
+        raise asyncpg.SerializationError("the row was deleted between two statements")
+    return row["preferences"] or {}
 
 
 async def save(conn: Connection, owner: Owner, document: Mapping[str, Any]) -> None:
@@ -80,11 +76,10 @@ async def save(conn: Connection, owner: Owner, document: Mapping[str, Any]) -> N
     await conn.execute(_SQL[f"save_{owner.layer}"], *owner.key, document)
 
 
-async def read_layers(db: Database, project_id: int, *, user: str | None, tenant: str | None) -> StoredLayers | None:
-    """The three layers as they are at one moment; None when the project is gone."""
+async def read_layers(db: Database, project_id: int, *, user: str | None, tenant: str | None) -> StoredLayers:
+    """The three layers as they are at one moment."""
     row = await db.fetchrow(_SQL["read_layers"], project_id, user, tenant)
-    if row is None:
-        return None
+    assert row is not None, "whoever asks belongs to the project"
     layers = (Layer.PERSON, Layer.TENANT, Layer.PROJECT)
     return StoredLayers({layer: row[layer] or {} for layer in layers}, row["timezone"])
 
