@@ -24,6 +24,8 @@ from hub.api.inboxes import (
     known_mark,
     mark_response,
 )
+from hub.api.preference_schema import PERSON
+from hub.api.preferences import change as change_preferences
 from hub.bus.presence import holds
 from hub.exceptions import Forbidden, NotFound, Refused
 from hub.model.mark import parse_mark, seen_upto
@@ -31,17 +33,20 @@ from hub.model.person import Person
 from hub.publish import inbox as publish_inbox
 from hub.publish.broadcast import pull_broadcasts
 from hub.security import ClientToken
-from hub.store import inbox
+from hub.store import inbox, preferences
 from hub.store.database import Connection
 from hub.store.idempotency import Answer, IdempotencyKey
 from hub.store.inbox import HeadState
+from hub.store.preferences import Owner
 from hub.web.app import json_problem
 from hub.web.request import Request
 from hub.web.response import Response, json_response
 from hub.web.routing import Answer as WebAnswer
 from hub.web.routing import Reply, Route
 
-READ, WRITE = ("inbox:read",), ("inbox:write",)
+READ, WRITE, WRITE_PREFERENCES = ("inbox:read",), ("inbox:write",), ("preferences:write",)
+
+SOURCE = "person"  # of consents that somebody gives by their own client
 
 
 class InboxRoutes:
@@ -58,6 +63,7 @@ class InboxRoutes:
             "The frames of the protocol: `event` their type, `id` the cursor, `data` the same JSON as on a WebSocket.",
             media_type="text/event-stream",
         )
+        own = Reply("What the person said.", PERSON.whole)
         return [
             Route(
                 "GET", base, self.list_inbox, "List one's inbox", tag, {200: INBOX_REPLY},
@@ -80,6 +86,16 @@ class InboxRoutes:
                 {204: Reply("Taken.")},
                 "The connection may be on another gateway. `seen` needs the scope `inbox:write` as well.",
                 guard=guard, scopes=READ, body=RECEIPT, idempotent=True, errors=(404,),
+            ),
+            Route(
+                "GET", f"{base}/preferences", self.get_inbox_preferences, "Read one's preferences", tag,
+                {200: own}, "What the person said, without the defaults of tenant and project.",
+                guard=guard, scopes=READ,
+            ),
+            Route(
+                "PATCH", f"{base}/preferences", self.patch_inbox_preferences, "Change one's preferences", tag,
+                {200: own}, "A merge patch (RFC 7396): null removes.",
+                guard=guard, scopes=WRITE_PREFERENCES, body=PERSON.patch,
             ),
             Route(
                 "GET", f"{base}/events", self.stream_inbox, "Stream as server-sent events", tag, {200: stream},
@@ -181,6 +197,16 @@ class InboxRoutes:
         head = await inbox.open_inbox(self._hub.db, token.project_id, token.user, token_issued_at=token.counts_from)
         return Person(head.person_id, token.project_id, token.user)
 
+    # Preferences
+
+    async def get_inbox_preferences(self, request: Request) -> Response:
+        return json_response(await preferences.read(self._hub.db, _owner(token_of(request))))
+
+    async def patch_inbox_preferences(self, request: Request) -> Response:
+        token, body = token_of(request), await request.json()
+        document = await change_preferences(self._hub, _owner(token), body, replace=False, source=SOURCE, token=token)
+        return json_response(document)
+
     # Streams
 
     async def stream_inbox(self, request: Request) -> WebAnswer:
@@ -194,6 +220,10 @@ class InboxRoutes:
         detail = "This is a WebSocket. Connect with one, subprotocol hub.v1; or read /v1/inbox/events."
         headers = [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
         return json_problem(426, "Upgrade required", "upgrade_required", detail, request.id, headers)
+
+
+def _owner(token: ClientToken) -> Owner:
+    return Owner.person(token.project_id, token.user)
 
 
 async def _taken(_conn: Connection) -> Answer:

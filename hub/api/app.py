@@ -13,6 +13,7 @@ from hub.api.explain import Explanations
 from hub.api.inboxes import Inboxes
 from hub.api.notifications import Notifications
 from hub.api.outages import translate_outage
+from hub.api.preferences import Preferences
 from hub.api.timeline import Timelines
 from hub.api.tokens import Tokens
 from hub.api.topics import Topics
@@ -39,6 +40,7 @@ def api_routes(api: Api) -> list[Route]:
         *Tokens(api).routes(),
         *Inboxes(api).routes(),
         *Categories(api).routes(),
+        *Preferences(api).routes(),
         *Topics(api).routes(),
     ]
 

@@ -9,7 +9,6 @@ from hub.api.category_schema import CATEGORY, Category, CategoryDocument, Catego
 from hub.api.context import Api
 from hub.api.documents import GONE
 from hub.api.guard import credential_of
-from hub.bus.announce import project_channel
 from hub.exceptions import Conflict, NotFound
 from hub.store import categories
 from hub.web.pages import cursor_value, page_response
@@ -91,7 +90,7 @@ class Categories:
         project_id, category = credential_of(request).project_id, request.params["category"]
         body: Category = await request.read(CATEGORY)
         row = await categories.put_category(self._hub.db, project_id, category, complete(body))
-        await self._changed(project_id)
+        await self._api.configured(project_id)
         return json_response(document(category, row["policy"]))
 
     async def get_category(self, request: Request) -> Response:
@@ -107,7 +106,7 @@ class Categories:
             raise Conflict("Every project has the category general. PUT changes it.", code="category_required")
         if not await categories.delete_category(self._hub.db, project_id, category):
             raise _unknown(category)
-        await self._changed(project_id)
+        await self._api.configured(project_id)
         return no_content()
 
     async def list_categories(self, request: Request) -> Response:
@@ -118,10 +117,6 @@ class Categories:
         return page_response(
             rows, limit, lambda row: document(row["category"], row["policy"]), lambda row: row["category"]
         )
-
-    async def _changed(self, project_id: int) -> None:
-        self._api.forget_policies(project_id)
-        await self._hub.publish_hint(project_channel(self._hub.installation, project_id), b"p")
 
 
 def _unknown(category: str) -> NotFound:

@@ -9,6 +9,8 @@ from typing_extensions import TypedDict
 
 from hub.api.documents import STRICT
 from hub.exceptions import FieldError, Invalid
+from hub.model.liquid import check_template
+from hub.model.policy import IN_APP
 from hub.store.categories import GENERAL_POLICY
 from hub.web.fields import DurationText, parse_duration
 from hub.web.schema import Schema
@@ -48,7 +50,7 @@ class Cap(TypedDict):
 class Digest(TypedDict):
     """What is gathered into one message, and for how long."""
 
-    key: NotRequired[Annotated[str, Field(min_length=1, max_length=1_000)]]
+    key: NotRequired[Annotated[str, Field(min_length=1, max_length=1_000, description="A Liquid template.")]]
     window: NotRequired[DurationText]
     mode: NotRequired[Literal["fixed", "sliding", "schedule"]]
     max_window: NotRequired[DurationText]
@@ -106,6 +108,8 @@ def complete(body: Category) -> dict[str, Any]:
     errors: list[FieldError] = []
     if policy["kind"] == "marketing" and policy["default"] == "required":
         errors.append(FieldError("default", "not_allowed", "people must be able to leave marketing"))
+    for index, step in enumerate(policy["ladder"]):
+        errors += _wrong_in_app(index, step)
     digest = policy.get("digest")
     if digest is not None:
         if digest.get("mode", "fixed") != "schedule" and "window" not in digest:
@@ -114,6 +118,11 @@ def complete(body: Category) -> dict[str, Any]:
             digest["window"]
         ):
             errors.append(FieldError("digest.max_window", "out_of_range", "must not be shorter than the window"))
+        if "key" in digest:
+            try:
+                check_template(digest["key"])
+            except ValueError as error:
+                errors.append(FieldError("digest.key", "invalid_template", f"is no Liquid template: {error}"))
     for path in ("cap.per", "retry.max_age", "retention", "digest.window", "digest.max_window"):
         value: Any = policy
         for part in path.split("."):
@@ -123,3 +132,15 @@ def complete(body: Category) -> dict[str, Any]:
     if errors:
         raise Invalid("; ".join(f"{e.path}: {e.message}" for e in errors), errors=tuple(errors))
     return policy
+
+
+def _wrong_in_app(index: int, step: Step) -> list[FieldError]:
+    """What an in-app step may not have: an item is stored when its notification is dispatched."""
+    wrong = []
+    if step["channel"] == IN_APP:
+        if parse_duration(step.get("after", "PT0S")):
+            wrong.append("after")
+        if step.get("if", "always") != "always":
+            wrong.append("if")
+    message = "is not for in_app: the inbox comes first and at once"
+    return [FieldError(f"ladder.{index}.{name}", "not_allowed", message) for name in wrong]

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from hub.api.guard import ApiKeyGuard
+from hub.bus.announce import project_channel
 from hub.exceptions import Forbidden
 from hub.runtime import Hub
 from hub.security import Authority
@@ -44,9 +45,10 @@ class Api:
             assert policy is not None, "every project has general"
         return policy
 
-    def forget_policies(self, project_id: int) -> None:
-        """Drops what was kept of a project's categories in this process."""
+    async def configured(self, project_id: int) -> None:
+        """For whoever changed what a project has configured: drops what this process keeps, and tells the others."""
         self._policies.forget()
+        await self.hub.publish_hint(project_channel(self.hub.installation, project_id), b"p")
 
     async def close(self) -> None:
         self.draining.set()

@@ -23,6 +23,17 @@ def has_in_app(policy: Policy, requested: Collection[str] | None) -> bool:
     return any(step.channel == IN_APP for step in policy.ladder) and (requested is None or IN_APP in requested)
 
 
+def channels_of(policy: Policy, order: Sequence[str] = ()) -> tuple[str, ...]:
+    """The channels of a ladder, each once, as they have their turn: the inbox at once, then by their steps.
+
+    Args:
+        order: The person's `channel_order`, as in `outside_lines`.
+    """
+    steps = sorted((step for step in policy.ladder if step.channel != IN_APP), key=lambda step: step.after)
+    inbox = [IN_APP] if has_in_app(policy, None) else []
+    return tuple(dict.fromkeys([*inbox, *(step.channel for step in _reordered(steps, order))]))
+
+
 def outside_lines(policy: Policy, requested: Collection[str] | None, order: Sequence[str] = ()) -> tuple[Line, ...]:
     """The lines of a ladder without its in-app step.
 

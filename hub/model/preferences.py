@@ -94,8 +94,14 @@ class Layers(NamedTuple):
         return next((layer.channel_order for _, layer in self.from_top() if layer.channel_order), ())
 
     @property
+    def digest(self) -> tuple[Layer, tuple[Appointment, ...]] | None:
+        """The schedule of digests that counts, and whose it is."""
+        found = ((name, layer.digest_schedule) for name, layer in self.from_top() if layer.digest_schedule)
+        return next(found, None)
+
+    @property
     def digest_schedule(self) -> tuple[Appointment, ...]:
-        return next((layer.digest_schedule for _, layer in self.from_top() if layer.digest_schedule), ())
+        return self.digest[1] if self.digest else ()
 
     @property
     def quiet_hours(self) -> tuple[Layer, QuietHours] | None:

@@ -65,7 +65,7 @@ async def revoke_tokens(db: Database, project_id: int, user: str) -> None:
     await db.transaction(lambda conn: conn.execute(_SQL["revoke_tokens"], project_id, user))
 
 
-async def tokens_revoked_at(db: Database, project_id: int, user: str) -> datetime | None:
+async def tokens_revoked_at(db: Database | Connection, project_id: int, user: str) -> datetime | None:
     """When the user's tokens were last revoked, or the user deleted; None: never, or longer ago than a token lives."""
     record = await db.fetchrow(_SQL["tokens_revoked_at"], project_id, user)
     return None if record is None else record["tokens_revoked_at"]

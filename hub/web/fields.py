@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from hub.model import times
-from hub.model.times import truncate
+from hub.model.times import format_time, truncate
 from hub.web.paths import NAME
 
 MAX_DATA_BYTES = 16 * 1024  # contract: an item's `data`, as compact JSON
@@ -25,6 +25,7 @@ MAX_DURATION = timedelta(days=3_650)  # ten years: a typing error must not overf
 
 _NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{1,255}$"
 _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_TIME_PATTERN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 # Absolute http(s) without credentials, or a path of the same site. No spaces, controls or backslashes, which browsers
 # rewrite; no `//host`. So `javascript:` and every other scheme is out by form, not by a list of bad ones.
@@ -82,6 +83,10 @@ def parse_moment(value: object) -> datetime:
             raise
         raise _error("invalid_time", "is no moment of the calendar") from None
     return truncate(moment)
+
+
+def _moment_text(value: object) -> str:
+    return format_time(parse_moment(value))
 
 
 def _local(value: object) -> datetime:
@@ -170,6 +175,16 @@ Name: TypeAlias = Annotated[
 
 Moment: TypeAlias = Annotated[
     datetime, BeforeValidator(parse_moment), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+MomentText: TypeAlias = Annotated[
+    str, BeforeValidator(_moment_text), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""A moment that is kept as a text, in the one spelling of times that leave the hub."""
+
+TimeOfDay: TypeAlias = Annotated[
+    str,
+    _matching(re.compile(_TIME_PATTERN), "invalid_time", "must be a time of day from 00:00 to 23:59"),
+    _pattern(_TIME_PATTERN, examples=["22:00"]),
 ]
 LocalMoment: TypeAlias = Annotated[
     datetime,

@@ -17,6 +17,7 @@ TAGS: Mapping[str, str] = {
     "notifications": "Publish, follow and withdraw notifications.",
     "users": "People, their tokens and their inboxes, as the backend sees them.",
     "categories": "Policies that notifications refer to.",
+    "preferences": "What people want, and what tenants and projects set for who says nothing.",
     "topics": "Groups of people that one publish reaches.",
     "inbox": "A person's own inbox, called with a client token.",
     "operation": "Health, metrics and documentation.",

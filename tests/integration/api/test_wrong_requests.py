@@ -251,6 +251,27 @@ OTHERS = [
         "marketing that is required", "PUT", "/v1/categories/c", "default", {"kind": "marketing", "default": "required"}
     ),
     bad("cap of nothing", "PUT", "/v1/categories/c", "cap.limit", {"cap": {"limit": 0, "per": "PT1H"}}),
+    bad(
+        "in-app step that waits",
+        "PUT",
+        "/v1/categories/c",
+        "ladder.1.after",
+        {"ladder": [{"channel": "in_app"}, {"channel": "in_app", "after": "PT1S"}]},
+    ),
+    bad(
+        "in-app step with a condition",
+        "PUT",
+        "/v1/categories/c",
+        "ladder.0.if",
+        {"ladder": [{"channel": "in_app", "if": "unread"}]},
+    ),
+    bad(
+        "digest key that is no template",
+        "PUT",
+        "/v1/categories/c",
+        "digest.key",
+        {"digest": {"window": "PT5M", "key": "{{ data.post"}},
+    ),
     bad("digest without window", "PUT", "/v1/categories/c", "digest.window", {"digest": {}}),
     stranger("no key", ""),
     stranger("another scheme", "Basic aGs6"),

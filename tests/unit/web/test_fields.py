@@ -62,6 +62,11 @@ def accepts(kind: Any, value: object) -> bool:
         (fields.Locale, ["de", "pt-BR", "zh-Hant-TW", "de_AT"], ["", "d", "deutsch", "de-", "../de"]),
         (fields.Timezone, ["UTC", "Europe/Berlin"], ["Mars", "../etc/passwd", "", "europe/berlin"]),
         (fields.JsonObject, [{}, {"a": [1, None]}], [[], "{}", None, {"a": "x" * 16_384}]),
+        (
+            fields.TimeOfDay,
+            ["00:00", "07:30", "23:59"],
+            ["24:00", "7:30", "07:60", "07:30:00", "07:30 ", "٠٧:٣٠", "0730", "", 7, None],
+        ),
         (fields.AlwaysTrue, [True], [1, "true", False, None]),
     ],
 )
@@ -87,6 +92,14 @@ def test_examples(kind: Any, good: list[object], bad: list[object]) -> None:
 )
 def test_moments(text: str, moment: datetime) -> None:
     assert fields.parse_moment(text) == moment
+
+
+def test_moments_that_stay_texts_are_spelled_in_one_way() -> None:
+    kept = TypeAdapter(fields.MomentText)
+    spelled = kept.validate_python("2026-11-21t09:00:00.5+01:00", strict=True)
+    assert spelled == "2026-11-21T08:00:00.500Z"
+    assert kept.validate_python(spelled, strict=True) == spelled
+    assert not accepts(fields.MomentText, "2026-11-21")
 
 
 @pytest.mark.parametrize(
