@@ -110,6 +110,15 @@ class Sender:
             else:
                 self._on_free()
 
+    async def settled(self) -> int:
+        """Returns when what is under way now has been reported; how many messages."""
+        sending = tuple(self._sending)
+        if sending:
+            await asyncio.wait(sending)
+        if self._reporting is not None:
+            await asyncio.wait({self._reporting})
+        return len(sending)
+
     async def close(self) -> None:
         """Lets what is under way finish for CLOSE_SECONDS and reports it."""
         if self._sending:
