@@ -44,18 +44,18 @@ class Sender:
         self._reporting: asyncio.Task[None] | None = None
 
     async def step(self) -> bool:
-        """Fills the free slots; whether there was something to fill them with."""
+        """Fills the free slots; whether there was something to be done."""
         free = SLOTS - len(self._sending) - len(self._done)
         if free <= 0:
             return False  # a report wakes the loop
-        going = await claim(self._hub, self._channel, free)
+        taken, going = await claim(self._hub, self._channel, free)
         if going:
             messages = await self._messages(going)
             for known, message in zip(going, messages, strict=True):
                 task = asyncio.create_task(self._send(known, message))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
-        return len(going) == free
+        return taken > 0
 
     async def _messages(self, going: list[Known]) -> list[Message]:
         async with self._hub.db.acquire() as conn:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hub.digests")
 
-OVERFLOW = "\x00overflow"  # the key of what a cap folds; no rendered key begins with a control character
+OVERFLOW = "\x1foverflow"  # the key of what a cap folds; no rule's key begins with a control character
 ACTOR = "worker"
 
 

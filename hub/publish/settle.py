@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from prometheus_client import Counter
@@ -39,15 +39,19 @@ PER_PROJECT = 500  # deliveries of one project under way at once, over all worke
 ACTOR = "worker"
 
 
-async def claim(hub: Hub, channel: str, free: int) -> list[Known]:
-    """Takes up to `free` due deliveries of a channel, and what is to be sent of them; the rest is settled already.
+class Claimed(NamedTuple):
+    """How many were taken, and which of them are to be sent: the others are settled already."""
 
-    Cancelling or dying leaves them to their lease.
-    """
+    taken: int
+    going: list[Known]
+
+
+async def claim(hub: Hub, channel: str, free: int) -> Claimed:
+    """Takes up to `free` due deliveries of a channel. Cancelling or dying leaves them to their lease."""
     lease = hub.settings.delivery_lease_seconds
     ids = await deliveries.claim(hub.db, channel, free, lease_seconds=lease, per_project=PER_PROJECT)
     if not ids:
-        return []
+        return Claimed(0, [])
     async with hub.db.acquire() as conn:
         known = await read_known(hub, conn, ids)
     going: list[Known] = []
@@ -66,7 +70,7 @@ async def claim(hub: Hub, channel: str, free: int) -> list[Known]:
     if changes:
         await _write(hub, changes, [key_of(k.row) for k in held])
         await capping.release(hub, [k for k in held if not k.exempt])
-    return going
+    return Claimed(len(ids), going)
 
 
 def _held(known: Known, decision: Any) -> Change:

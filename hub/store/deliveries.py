@@ -8,7 +8,7 @@ holds that by a unique index, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -156,29 +156,39 @@ async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
 async def lock_waiting(conn: Connection, limit: int) -> list[UUID]:
     """What is to be decided on now, held until the transaction ends; at most `limit`, by the lanes' shares."""
     taken: dict[UUID, int] = {}
-    shares = _shares(limit)
-    while any(shares):
-        rows = await conn.fetch(_SQL["lock_waiting"], *shares)
-        taken.update((row["delivery_id"], row["lane"]) for row in rows)
-        lent = _lent(shares, [row["lane"] for row in rows], limit - len(taken))
-        # Our own locks do not hide what we have: a lane that gets more is asked for that and the rest.
-        held = list(taken.values())
-        shares = [share + held.count(lane) if share else 0 for lane, share in enumerate(lent)]
+
+    async def take(shares: Sequence[int]) -> Sequence[int]:
+        # Our own locks do not hide what we have: a lane that is asked again is asked for that, too.
+        held = [sum(1 for lane in taken.values() if lane == number) for number in range(LANES)]
+        wider = [share + held[lane] if share else 0 for lane, share in enumerate(shares)]
+        rows = await conn.fetch(_SQL["lock_waiting"], *wider)
+        new = {row["delivery_id"]: row["lane"] for row in rows if row["delivery_id"] not in taken}
+        taken.update(new)
+        return list(new.values())
+
+    await _by_shares(limit, take)
     return list(taken)
+
+
+async def _by_shares(free: int, take: Callable[[Sequence[int]], Awaitable[Sequence[int]]]) -> None:
+    """Fills `free` slots: each lane its share first, then what is left, the most urgent lane that has more first.
+
+    Args:
+        take: Takes up to so many of each lane; answers the lanes of what it got.
+    """
+    rich = list(range(LANES))  # lanes that may have more: they have not answered with less than they were asked for
+    shares = _shares(free)
+    while free > 0 and rich:
+        got = list(await take(shares))
+        free -= len(got)
+        rich = [lane for lane in rich if got.count(lane) == shares[lane]]
+        shares = [free if lane == rich[0] else 0 for lane in range(LANES)] if rich else []
 
 
 def _shares(free: int) -> list[int]:
     """What each lane may have of `free` slots: rounded so that none is shut out and their sum is `free`."""
     shares = [max(1, round(free * share)) for share in SHARES[1:]]
     return [max(0, free - sum(shares)), *shares] if free >= LANES else [free, 0, 0]
-
-
-def _lent(shares: Sequence[int], lanes: Sequence[int], left: int) -> list[int]:
-    """Shares of the next look: what is left goes to the first lane that used up its own; none when no lane did."""
-    for lane, share in enumerate(shares):
-        if left > 0 and share and lanes.count(lane) == share:
-            return [left if number == lane else 0 for number in range(LANES)]
-    return [0] * LANES
 
 
 async def read_facts(conn: Connection, ids: Sequence[UUID]) -> list[asyncpg.Record]:
@@ -231,13 +241,14 @@ async def claim(db: Database, channel: str, free: int, *, lease_seconds: float, 
     async def work(conn: Connection) -> list[UUID]:
         busy = [row["project_id"] for row in await conn.fetch(_SQL["busy_projects"], per_project)]
         ids: list[UUID] = []
-        shares = _shares(free)
-        while True:
+
+        async def take(shares: Sequence[int]) -> list[int]:
             rows = await conn.fetch(_SQL["claim"], channel, *shares, busy, lease_seconds)
-            ids += [row["delivery_id"] for row in rows]
-            shares = _lent(shares, [row["lane"] for row in rows], free - len(ids))
-            if not any(shares):
-                return ids
+            ids.extend(row["delivery_id"] for row in rows)
+            return [row["lane"] for row in rows]
+
+        await _by_shares(free, take)
+        return ids
 
     return await db.transaction(work)
 

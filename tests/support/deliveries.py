@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from hub.bus.presence import State
+from hub.bus.presence_writer import PresenceWriter
 from hub.model.policy import OUTSIDE_CHANNELS
 from hub.publish.gather import close_due
 from hub.publish.schedule import decide_due
@@ -48,15 +51,18 @@ class Steps:
     async def decide(self) -> int:
         return await decide_due(self.hub)
 
+    async def decide_some(self, limit: int) -> int:
+        return await decide_due(self.hub, limit)
+
     async def close(self) -> int:
         return int(await close_due(self.hub))
 
     async def send(self) -> int:
-        """Everything that is due now; returns when it is settled. How many."""
+        """Everything that is due now; returns when it is settled. On how many channels."""
         sent = 0
         for sender in self.senders:
-            await sender.step()
-            sent += await sender.settled()
+            sent += await sender.step()
+            await sender.settled()
         return sent
 
     async def recover(self) -> int:
@@ -65,12 +71,38 @@ class Steps:
     async def later(self, **time: float) -> None:
         """As if so much time had passed for all deliveries and digests."""
         passed = timedelta(**time)
+        columns = ("dispatched_at", "due_at", "ready_at", "counted_at", "lease_until")
+        moved = ", ".join(f"{column} = {column} - $1::interval" for column in columns)
+        await self.hub.db.execute(f"UPDATE deliveries SET {moved}", passed)
         await self.hub.db.execute(
-            "UPDATE deliveries SET dispatched_at = dispatched_at - $1::interval, due_at = due_at - $1::interval, ready_at = ready_at - $1::interval, "
-            "counted_at = counted_at - $1::interval, lease_until = lease_until - $1::interval",
-            passed,
+            "UPDATE digests SET opened_at = opened_at - $1::interval, closes_at = closes_at - $1::interval", passed
         )
-        await self.hub.db.execute("UPDATE digests SET opened_at = opened_at - $1::interval, closes_at = closes_at - $1::interval", passed)
+
+
+@asynccontextmanager
+async def here(hub: Hub, project_id: int, user: str, state: State = "active") -> AsyncIterator[Person]:
+    """Somebody with one connection on a gateway of their own; leaving the context leaves the app."""
+    incarnation = secrets.token_hex(6)
+    writer = PresenceWriter(hub.redis, hub.installation, incarnation, grace_seconds=hub.settings.presence_grace_seconds)
+    writer.start()
+    person = Person(writer, project_id, user, f"{incarnation}1")
+    await person.turn(state)
+    try:
+        yield person
+    finally:
+        await writer.close()
+
+
+class Person:
+    """A connected person."""
+
+    def __init__(self, writer: PresenceWriter, project_id: int, user: str, connection: str) -> None:
+        self._writer = writer
+        self._who = (project_id, user, connection)
+
+    async def turn(self, state: State) -> None:
+        """To the page, or away from it; returns when Redis has it."""
+        await self._writer.set(*self._who, state)
 
 
 @asynccontextmanager

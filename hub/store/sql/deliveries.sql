@@ -54,7 +54,8 @@ UPDATE deliveries d SET
     following = COALESCE(w.following::jsonb, d.following), digest_id = w.digest_id,
     gathered = COALESCE(w.gathered::jsonb, d.gathered),
     ready_at = CASE WHEN w.ready THEN COALESCE(d.ready_at, clock_timestamp()) ELSE d.ready_at END,
-    counted_at = CASE WHEN w.counted THEN COALESCE(d.counted_at, clock_timestamp()) ELSE d.counted_at END,
+    counted_at = CASE WHEN w.counted THEN COALESCE(d.counted_at, clock_timestamp())
+                      WHEN w.state IN ('waiting', 'skipped', 'cancelled', 'expired') THEN NULL ELSE d.counted_at END,
     finished_at = CASE WHEN w.finished THEN clock_timestamp() END,
     shown = w.state = 'sent' AND w.channel = 'web_push' AND d.kind = 'step' AND d.gathered IS NULL,
     lease_until = NULL,
