@@ -8,7 +8,12 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import pytest
 
+from hub.bus import presence
+from hub.bus.presence import State
+from hub.bus.presence_writer import PresenceWriter
+from hub.runtime import Hub
 from tests.support.api_server import Caller
 
 
@@ -60,10 +65,30 @@ async def test_nobody_has_no_inbox(call: Caller) -> None:
 
 async def test_presence_of_somebody_who_was_never_there(call: Caller) -> None:
     await call("PUT", "/v1/users/u", {})
-    presence = (await call("GET", "/v1/users/u/presence")).json
-    assert presence["state"] in ("offline", "unknown")
-    assert presence["connections"] == []
-    assert presence["last_seen_at"] is None
+    found = (await call("GET", "/v1/users/u/presence")).json
+    assert found["state"] in ("offline", "unknown")
+    assert found["connections"] == []
+    assert found["last_seen_at"] is None
+
+
+async def test_presence_says_what_is_true_while_a_grace_lasts(
+    call: Caller, hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is away at this moment is idle or offline at once; that nobody acts on it yet is another matter."""
+    monkeypatch.setattr(presence, "SETTLE_SECONDS", 0)
+    writer = PresenceWriter(hub.redis, hub.installation, "0" * 12)
+    writer.start()
+    connection = {"id": f"{'0' * 12}1", "gateway": "0" * 12}
+    states: tuple[State, ...] = ("active", "idle")
+    for state in states:
+        await writer.set(project_id, "u", connection["id"], state)
+        answer = (await call("GET", "/v1/users/u/presence")).json
+        assert answer == {"state": state, "last_seen_at": None, "connections": [connection | {"state": state}]}
+    await writer.close()
+    answer = (await call("GET", "/v1/users/u/presence")).json
+    assert answer == {"state": "offline", "last_seen_at": None, "connections": []}
+    found = await presence.read_presence(hub.redis, hub.installation, project_id, "u")
+    assert found.grace_until is not None
 
 
 async def test_a_timeline_tells_what_happened_and_why(call: Caller) -> None:
