@@ -55,6 +55,6 @@ async def tokens_revoked_at(db: Database, project_id: int, user: str) -> datetim
     return None if record is None else record["tokens_revoked_at"]
 
 
-async def record_seen(db: Database, person_ids: Sequence[int]) -> None:
-    """These people were there just now: they connected, turned to the page, or left."""
-    await db.execute(_SQL["record_seen"], list(person_ids))
+async def record_seen(db: Database, seconds_ago: Mapping[int, float]) -> None:
+    """These people, by person_id, were there so long ago: they connected, turned to the page or away, or left."""
+    await db.execute(_SQL["record_seen"], list(seconds_ago), list(seconds_ago.values()))
