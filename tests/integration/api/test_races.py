@@ -56,6 +56,10 @@ async def test_whatever_meets_whatever_nothing_fails(call: Caller) -> None:
                 ("PUT", "/v1/topics/t/subscribers", {"users": several}),
                 ("POST", "/v1/topics/t/subscribers/remove", {"users": several}),
                 ("DELETE", f"/v1/users/{user}/tokens", None),
+                ("PATCH", f"/v1/users/{user}/preferences", {"channels": {"email": False}}),
+                ("PUT", f"/v1/users/{user}/preferences", {"delegate": "somebody"}),
+                ("PATCH", "/v1/tenants/t/preferences", {"categories": {user: {"enabled": False}}}),
+                ("PATCH", "/v1/preferences", {"categories": {user: {"enabled": False}}}),
                 ("POST", "/v1/notifications/cancel", {"cancellation_key": "none", "recipients": several}),
             ]
         )
