@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 from hub.bus.presence import parse_person_key
 from hub.bus.reaper import forget_absent, reap_dead_gateways, take_absent
 from hub.store import deliveries
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
-
-log = structlog.get_logger("hub.absent")
 
 ABSENT_PEOPLE = 500  # a batch; one statement decides what all of them have waiting
 
@@ -27,9 +23,7 @@ async def decide_absent(hub: Hub) -> int:
         redis.RedisError, OSError, TimeoutError: Redis is away; presence is unknown then, and everything waits.
     """
     grace = hub.settings.presence_grace_seconds
-    dead = await reap_dead_gateways(hub.redis, hub.installation, grace)
-    if dead:
-        log.info("gateway.reaped", gateways=dead)
+    await reap_dead_gateways(hub.redis, hub.installation, grace)
     taken = await take_absent(hub.redis, hub.installation, ABSENT_PEOPLE)
     if not taken:
         return 0
