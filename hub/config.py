@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     write_buffer_bytes: int = Field(1024 * 1024, ge=16 * 1024)  # per connection; past it 4001
     reconcile_seconds: float = Field(40, gt=0)  # head comparison of everybody connected, jittered
     probe_seconds: float = Field(5, gt=0)  # self-published probe of the Redis subscription
+    presence_settle_seconds: float = Field(60, ge=0)  # of Redis with every gateway, until absence is believed
     presence_grace_seconds: float = Field(15, ge=0)  # from leaving, or turning idle, to absent
     lease_seconds: float = Field(10, gt=0)  # of a gateway's presence
     delivery_lease_seconds: float = Field(60, gt=0)  # that a worker has for one attempt; twice the longest send

@@ -6,7 +6,7 @@ close: publisher (queued requests get their answers) â†’ announcements (told) â†
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from hub.bus.announce import DELIVERIES, JOBS, Announcer, fleet_channel
 from hub.bus.client import create_redis
+from hub.bus.presence import Presence, read_presences
 from hub.config import Settings
 from hub.exceptions import HubError, Unreachable
 from hub.publish.announcing import AnnounceQueue
@@ -45,6 +46,17 @@ class Hub:
             await self.announcer.publish([(channel, payload)])
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("bus.hint_lost", channel=channel, error=repr(error))
+
+    async def presences(self, people: Sequence[tuple[int, str]], *, timeout_seconds: float = 1.0) -> list[Presence]:
+        """Where these (project, user) are right now, in their order. Never raises for Redis: then nobody knows."""
+        return await read_presences(
+            self.redis,
+            self.installation,
+            people,
+            grace_seconds=self.settings.presence_grace_seconds,
+            settle_seconds=self.settings.presence_settle_seconds,
+            timeout_seconds=timeout_seconds,
+        )
 
     async def wake_workers(self) -> None:
         """Says that a job is due; workers poll as well."""

@@ -13,7 +13,6 @@ from hub.api.context import Api
 from hub.api.documents import STRICT
 from hub.api.guard import credential_of
 from hub.api.idempotent import REPLAYED, key_of
-from hub.bus.presence import read_presence
 from hub.exceptions import NotFound, Refused
 from hub.model.frames import counts_json
 from hub.model.mark import MAX_IDS, parse_mark
@@ -247,7 +246,7 @@ class Inboxes:
         project_id, user = credential_of(request).project_id, request.params["user"]
         row = await people.get_person(self._hub.db, project_id, user)
         last_seen_at = None if row is None or row["last_seen_at"] is None else format_time(row["last_seen_at"])
-        presence = await read_presence(self._hub.redis, self._hub.installation, project_id, user)
+        (presence,) = await self._hub.presences([(project_id, user)])
         connections = [
             {"id": entry.connection, "gateway": entry.gateway, "state": entry.state} for entry in presence.connections
         ]

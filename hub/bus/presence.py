@@ -94,13 +94,19 @@ async def read_presence(
     user: str,
     *,
     grace_seconds: float = GRACE_SECONDS,
+    settle_seconds: float | None = None,
     timeout_seconds: float = READ_TIMEOUT_SECONDS,
 ) -> Presence:
     """Where a person is right now; as read_presences."""
-    people = [(project_id, user)]
-    return (
-        await read_presences(redis, installation, people, grace_seconds=grace_seconds, timeout_seconds=timeout_seconds)
-    )[0]
+    found = await read_presences(
+        redis,
+        installation,
+        [(project_id, user)],
+        grace_seconds=grace_seconds,
+        settle_seconds=settle_seconds,
+        timeout_seconds=timeout_seconds,
+    )
+    return found[0]
 
 
 async def read_presences(
@@ -109,6 +115,7 @@ async def read_presences(
     people: Sequence[tuple[int, str]],
     *,
     grace_seconds: float = GRACE_SECONDS,
+    settle_seconds: float | None = None,
     timeout_seconds: float = READ_TIMEOUT_SECONDS,
 ) -> list[Presence]:
     """Where people are right now, in their order. Never raises for Redis: then nobody knows.
@@ -119,6 +126,8 @@ async def read_presences(
     Args:
         people: Projects and users; any number, the same ones again too.
         grace_seconds: Granted to whoever a dead gateway held until the reaper grants it.
+        settle_seconds: How long Redis must have been up, with every gateway on it, before absence is believed; None:
+            SETTLE_SECONDS.
         timeout_seconds: For all of it; then everybody is unknown.
     """
     if not people:
@@ -144,9 +153,8 @@ async def read_presences(
         log.warning("presence.unknown", people=len(people), error=repr(error))
         return [UNKNOWN] * len(people)
     alive = {gateway for gateway, lease in zip(gateways, leases, strict=True) if lease is not None}
-    settled = (
-        since is not None and seconds - int(since) >= SETTLE_SECONDS and server["uptime_in_seconds"] >= SETTLE_SECONDS
-    )
+    settle = SETTLE_SECONDS if settle_seconds is None else settle_seconds
+    settled = since is not None and seconds - int(since) >= settle and server["uptime_in_seconds"] >= settle
     now = seconds + microseconds / 1_000_000
     return [
         _judge(of_person, alive, grace_end, settled=settled, now=now, grace_seconds=grace_seconds)

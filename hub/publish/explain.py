@@ -17,7 +17,6 @@ from redis.exceptions import RedisError
 
 from hub.bus import caps
 from hub.bus.caps import CapAsk
-from hub.bus.presence import read_presences
 from hub.model.decide import (
     UNKNOWN_SECONDS,
     CapState,
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("hub.explain")
 
 MAX_PEOPLE = 100  # that one call explains: of a list, a topic or everyone the first ones
-PRESENCE_SECONDS = 1.0
 NO_DELIVERY = UUID(int=0)  # caps count deliveries by their id; this one is none
 
 
@@ -111,13 +109,7 @@ async def _audience(conn: Connection, notification: Notification) -> list[str]:
 async def _people(hub: Hub, conn: Connection, notification: Notification, rules: Rules, now: datetime) -> list[_Person]:
     users = await _audience(conn, notification)
     rows = await explain.read_people(conn, notification.project_id, users)
-    presences = await read_presences(
-        hub.redis,
-        hub.installation,
-        [(notification.project_id, user) for user in users],
-        grace_seconds=hub.settings.presence_grace_seconds,
-        timeout_seconds=PRESENCE_SECONDS,
-    )
+    presences = await hub.presences([(notification.project_id, user) for user in users])
     dedupe_key = notification.request.get("dedupe_key")
     keys = {(row["person_id"], dedupe_key) for row in rows.values()} if dedupe_key else set()
     duplicates = await find_duplicates(conn, keys) if keys else set()

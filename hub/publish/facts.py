@@ -13,7 +13,6 @@ from uuid import UUID
 
 import msgspec
 
-from hub.bus.presence import read_presences
 from hub.model.decide import UNASKED, CapState, ItemState, Presence, Situation
 from hub.model.ladder import Line
 from hub.model.policy import Step
@@ -102,13 +101,7 @@ async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Kn
 async def _presences(hub: Hub, people: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Presence]:
     if not people:
         return {}
-    found = await read_presences(
-        hub.redis,
-        hub.installation,
-        people,
-        grace_seconds=hub.settings.presence_grace_seconds,
-        timeout_seconds=PRESENCE_SECONDS,
-    )
+    found = await hub.presences(people, timeout_seconds=PRESENCE_SECONDS)
     return {
         person: Presence(presence.state, presence.grace_until) for person, presence in zip(people, found, strict=True)
     }

@@ -22,15 +22,16 @@ BACKOFF_SECONDS = 1.0  # a tenth of what the contract allows at most: tests are 
 class LiveClient(ABC):
     """One screen of one person. Its state is in `model`; what stopped it for good, in `stopped`."""
 
-    def __init__(self, user: str, token: str, gateways: Sequence[str]) -> None:
+    def __init__(self, user: str, token: str, gateways: Sequence[str], state: str = "active") -> None:
         self.user = user
+        self.gateways = gateways  # each connection takes one of them
+        self._state = state
         self.model = ClientModel()
         self.connects = 0
         self.welcomes = 0
         self.stopped: str | None = None
         self.changed = asyncio.Event()
         self._token = token
-        self._gateways = gateways
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -44,7 +45,7 @@ class LiveClient(ABC):
     async def _run(self) -> None:
         while self.stopped is None:
             with contextlib.suppress(OSError, aiohttp.ClientError, websockets.WebSocketException, TimeoutError):
-                await self._connect(random.choice(self._gateways))
+                await self._connect(random.choice(self.gateways))
             await asyncio.sleep(random.uniform(0, BACKOFF_SECONDS))
 
     @abstractmethod
@@ -62,6 +63,13 @@ class LiveClient(ABC):
 class WebSocketClient(LiveClient):
     """Over WebSocket."""
 
+    _socket: websockets.ClientConnection | None = None
+
+    async def read_all(self) -> None:
+        """The person reads everything."""
+        assert self._socket is not None
+        await self._socket.send(json.dumps({"type": "mark", "ref": 1, "action": "read", "all": True}))
+
     async def _connect(self, gateway: str) -> None:
         url = gateway.replace("http", "ws", 1) + "/v1/inbox/ws"
         async with websockets.connect(
@@ -74,10 +82,11 @@ class WebSocketClient(LiveClient):
             compression=None,
         ) as socket:
             self.connects += 1
-            hello: dict[str, Any] = {"type": "hello", "token": self._token}
+            hello: dict[str, Any] = {"type": "hello", "token": self._token, "state": self._state}
             if self.model.cursor:
                 hello["cursor"] = self.model.cursor
             await socket.send(json.dumps(hello))
+            self._socket = socket
             try:
                 while True:
                     # A client that hears nothing for heartbeat_seconds + 10 reconnects.

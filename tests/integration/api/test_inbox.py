@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import msgspec
-import pytest
 
 from hub.bus import presence
 from hub.bus.presence import State
@@ -71,11 +70,9 @@ async def test_presence_of_somebody_who_was_never_there(call: Caller) -> None:
     assert found["last_seen_at"] is None
 
 
-async def test_presence_says_what_is_true_while_a_grace_lasts(
-    call: Caller, hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_presence_says_what_is_true_while_a_grace_lasts(call: Caller, hub: Hub, project_id: int) -> None:
     """Who is away at this moment is idle or offline at once; that nobody acts on it yet is another matter."""
-    monkeypatch.setattr(presence, "SETTLE_SECONDS", 0)
+    hub.settings.presence_settle_seconds = 0
     writer = PresenceWriter(hub.redis, hub.installation, "0" * 12)
     writer.start()
     connection = {"id": f"{'0' * 12}1", "gateway": "0" * 12}
