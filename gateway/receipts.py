@@ -7,6 +7,7 @@ with a process is acked again after a reconnect.
 
 from __future__ import annotations
 
+import time
 from itertools import islice
 
 import structlog
@@ -26,7 +27,7 @@ class Receipts:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._revs: dict[int, int] = {}
-        self._seen: dict[int, None] = {}
+        self._seen: dict[int, float] = {}  # when, monotonic: the database may be away for long
 
     def note(self, person_id: int, rev: int) -> None:
         """This person holds everything up to `rev`."""
@@ -35,7 +36,7 @@ class Receipts:
 
     def note_seen(self, person_id: int) -> None:
         """This person is there, or was until now."""
-        self._seen[person_id] = None
+        self._seen[person_id] = time.monotonic()
 
     async def flush(self) -> None:
         """Writes what was noted; what could not be written stays noted."""
@@ -59,11 +60,12 @@ class Receipts:
             raise
 
     async def _write_seen(self) -> None:
-        batch = dict.fromkeys(islice(self._seen, BATCH_PEOPLE))
+        batch = dict(islice(self._seen.items(), BATCH_PEOPLE))
         for person_id in batch:
             del self._seen[person_id]
         try:
-            await record_seen(self._db, list(batch))
+            now = time.monotonic()
+            await record_seen(self._db, {person_id: now - seen for person_id, seen in batch.items()})
         except BaseException:
-            self._seen.update(batch)
+            self._seen = batch | self._seen
             raise

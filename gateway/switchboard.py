@@ -30,7 +30,8 @@ from gateway.room import Room
 from gateway.session import PATIENCE_SECONDS, Rules, Session, State
 from gateway.wheel import Wheel
 from hub.bus import announce
-from hub.bus.presence import INCARNATION_CHARACTERS, PresenceWriter
+from hub.bus.presence import INCARNATION_CHARACTERS
+from hub.bus.presence_writer import PresenceWriter
 from hub.bus.subscribe import Subscriber, SubscriberClosed
 from hub.bus.tasks import end
 from hub.exceptions import Unauthenticated, Unavailable
@@ -68,7 +69,9 @@ class Switchboard:
         self.refusals = refusal_limiter()
         self.wheel = Wheel(loop)
         self.receipts = Receipts(hub.db)
-        self.presence = PresenceWriter(hub.redis, hub.installation, self.incarnation, settings.lease_seconds)
+        self.presence = PresenceWriter(
+            hub.redis, hub.installation, self.incarnation, settings.lease_seconds, settings.presence_grace_seconds
+        )
         self.admission = Admission(hub)
         self.reconciler = Reconciler(self)
         # Hellos and reads queue here, not for the pool, whose patience is short; marks and receipts find a connection.

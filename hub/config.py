@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     write_buffer_bytes: int = Field(1024 * 1024, ge=16 * 1024)  # per connection; past it 4001
     reconcile_seconds: float = Field(40, gt=0)  # head comparison of everybody connected, jittered
     probe_seconds: float = Field(5, gt=0)  # self-published probe of the Redis subscription
+    presence_grace_seconds: float = Field(15, ge=0)  # from leaving, or turning idle, to absent
     lease_seconds: float = Field(10, gt=0)  # of a gateway's presence
+    delivery_lease_seconds: float = Field(60, gt=0)  # that a worker has for one attempt; twice the longest send
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-* count; comma-separated, as uvicorn's forwarded_allow_ips
     allow_private_jwks: bool = False  # JWKS URLs on private addresses and over http: tests and closed networks
 

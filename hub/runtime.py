@@ -14,12 +14,13 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from hub.bus.announce import Announcer, fleet_channel
+from hub.bus.announce import DELIVERIES, JOBS, Announcer, fleet_channel
 from hub.bus.client import create_redis
 from hub.config import Settings
 from hub.exceptions import HubError, Unreachable
 from hub.publish.announcing import AnnounceQueue
 from hub.publish.publisher import Publisher
+from hub.publish.rulebook import Rulebook
 from hub.store.database import Database
 
 log = structlog.get_logger("hub")
@@ -36,6 +37,7 @@ class Hub:
         self.announcer = Announcer(redis, installation)
         self.announcing = AnnounceQueue(self.announcer, db)
         self.publisher = Publisher(self)
+        self.rulebook = Rulebook()
 
     async def publish_hint(self, channel: str, payload: bytes) -> None:
         """Tells other processes something they would find out by themselves; lost when Redis is away."""
@@ -46,7 +48,11 @@ class Hub:
 
     async def wake_workers(self) -> None:
         """Says that a job is due; workers poll as well."""
-        await self.publish_hint(fleet_channel(self.installation), b"j")
+        await self.publish_hint(fleet_channel(self.installation), JOBS)
+
+    async def wake_senders(self) -> None:
+        """Says that deliveries are to be decided on; workers poll as well."""
+        await self.publish_hint(fleet_channel(self.installation), DELIVERIES)
 
 
 @asynccontextmanager

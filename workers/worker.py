@@ -3,9 +3,14 @@
 | loop     | does                                                        | at the latest after |
 |----------|-------------------------------------------------------------|---------------------|
 | jobs     | fan-out and large cancellations, chunk by chunk             | 1 s, or a wake-up   |
+| schedule | decides on deliveries whose time has come                   | 0.5 s, or a wake-up |
+| digests  | closes digests                                              | 1 s                 |
+| send     | one for each channel: claims, sends, reports                | 0.5 s, or a wake-up |
+| absent   | decides again what waited for people who have left          | 1 s                 |
+| leases   | takes up what dead workers had claimed                      | 5 s                 |
 | settle   | expiry and the end of snoozes                               | 1 s                 |
 | outbox   | announces again what was left behind                        | 1 s                 |
-| upkeep   | purges old keys, tombstones, jobs                           | 60 s                |
+| upkeep   | purges old keys, tombstones, jobs, deliveries               | 60 s                |
 
 Any number of workers may run: claims skip what others hold, and every step is one transaction.
 """
@@ -17,20 +22,28 @@ import secrets
 
 import structlog
 
-from hub.bus.announce import fleet_channel
+from hub.bus.announce import DELIVERIES, fleet_channel
 from hub.bus.subscribe import Subscriber
+from hub.model.policy import OUTSIDE_CHANNELS
+from hub.publish.absent import ABSENT_PEOPLE, decide_absent
+from hub.publish.gather import close_due
 from hub.publish.inbox import settle_due
 from hub.publish.jobs import LeaseLost, run_chunk
 from hub.publish.reannounce import reannounce
+from hub.publish.schedule import decide_due
+from hub.publish.settle import recover
 from hub.runtime import Hub
-from hub.store import idempotency, jobs, retention
+from hub.store import deliveries, digests, idempotency, jobs, retention, sandbox
+from workers.channels.sandbox import Sandbox
 from workers.loop import Loop
+from workers.sender import Sender
 
 log = structlog.get_logger("hub.worker")
 
 JOB_LOOPS = 2  # chunks under way at once per worker: one waits for Postgres while the other computes
 SETTLE_PEOPLE = 200
 PURGE_ROWS = 1_000
+POLL_SECONDS = 0.5  # without a wake-up: how late a delivery whose time has come may be decided on
 
 
 class Worker:
@@ -39,8 +52,21 @@ class Worker:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self.jobs = [Loop("jobs", self._job, 1.0) for _ in range(JOB_LOOPS)]
+        self.schedule = Loop("schedule", self._schedule, POLL_SECONDS)
+        self._sandbox = Sandbox(hub.db)
+        self._senders: list[Sender] = []
+        self.sending: list[Loop] = []
+        for channel in OUTSIDE_CHANNELS:
+            sender = Sender(hub, channel, {True: self._sandbox}, self._wake_senders)
+            self._senders.append(sender)
+            self.sending.append(Loop(f"send_{channel}", sender.step, POLL_SECONDS))
         self.loops = [
             *self.jobs,
+            self.schedule,
+            *self.sending,
+            Loop("digests", self._digests, 1.0),
+            Loop("absent", self._absent, 1.0),
+            Loop("leases", self._leases, 5.0),
             Loop("settle", self._settle, 1.0),
             Loop("outbox", self._outbox, 1.0),
             Loop("upkeep", self._upkeep, 60.0),
@@ -49,7 +75,7 @@ class Worker:
             hub.settings.redis_url.get_secret_value(),
             control=f"{fleet_channel(hub.installation)}:{secrets.token_hex(8)}",
             publish=hub.redis.publish,
-            on_message=lambda _name, _payload: self.wake(),
+            on_message=self._hear,
             on_gap=self.wake,
             probe_seconds=hub.settings.probe_seconds,
         )
@@ -64,6 +90,9 @@ class Worker:
                 await asyncio.wait(loops)
                 listening.cancel()
         finally:
+            for sender in self._senders:
+                await sender.close()
+            await self._sandbox.close()
             await self._subscriber.close()
 
     async def _listen(self) -> None:
@@ -75,9 +104,45 @@ class Worker:
             loop.stop()
 
     def wake(self) -> None:
-        """A job is due."""
-        for loop in self.jobs:
+        """Something is due."""
+        for loop in (*self.jobs, self.schedule, *self.sending):
             loop.wake()
+
+    def _hear(self, _name: bytes, payload: bytes) -> None:
+        if payload == DELIVERIES:
+            self.schedule.wake()
+        else:
+            for loop in self.jobs:
+                loop.wake()
+
+    def _wake_senders(self) -> None:
+        for loop in self.sending:
+            loop.wake()
+
+    async def _schedule(self) -> bool:
+        decided = await decide_due(self._hub)
+        if decided:
+            self._wake_senders()
+        return decided > 0
+
+    async def _digests(self) -> bool:
+        closed = await close_due(self._hub)
+        if closed:
+            self._wake_senders()
+        return closed
+
+    async def _absent(self) -> bool:
+        again = await decide_absent(self._hub)
+        if again:
+            self.schedule.wake()
+        return again >= ABSENT_PEOPLE
+
+    async def _leases(self) -> bool:
+        lost = await recover(self._hub)
+        freed = await deliveries.promote_stranded(self._hub.db)
+        if lost or freed:
+            self._wake_senders()
+        return lost > 0
 
     async def _job(self) -> bool:
         job = await jobs.claim(self._hub.db)
@@ -108,4 +173,7 @@ class Worker:
         people = await retention.purge_people(self._hub.db)
         finished = await retention.purge_jobs(self._hub.db, PURGE_ROWS)
         deleted = await retention.purge_deleted_people(self._hub.db, PURGE_ROWS)
-        return PURGE_ROWS in (keys, finished, deleted) or people > 0
+        sent = await deliveries.purge(self._hub.db, PURGE_ROWS)
+        tried = await sandbox.purge(self._hub.db, PURGE_ROWS)
+        closed = await digests.purge(self._hub.db, PURGE_ROWS)
+        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed) or people > 0

@@ -8,6 +8,8 @@ from typing import Any
 from hub.api.cancelling import Cancelling
 from hub.api.categories import Categories
 from hub.api.context import Api
+from hub.api.deliveries import Deliveries
+from hub.api.explain import Explanations
 from hub.api.inboxes import Inboxes
 from hub.api.notifications import Notifications
 from hub.api.outages import translate_outage
@@ -31,6 +33,8 @@ def api_routes(api: Api) -> list[Route]:
     return [
         *Notifications(api).routes(),
         *Cancelling(api).routes(),
+        *Explanations(api).routes(),
+        *Deliveries(api).routes(),
         *Timelines(api).routes(),
         *Users(api).routes(),
         *Tokens(api).routes(),

@@ -42,6 +42,7 @@ class TimelineEvent(TypedDict):
     event: str
     reason: str | None
     detail: str | None
+    actor: str | None
 
 
 class TimelinePage(TypedDict):
@@ -51,19 +52,19 @@ class TimelinePage(TypedDict):
 
 def document(event: Event) -> dict[str, Any]:
     """An entry as the API shows it."""
-    about_everybody = event.user == ""
     return {
         "at": format_time(event.at),
-        "user": None if about_everybody else event.user,
-        "channel": None if about_everybody else "in_app",
+        "user": event.user or None,
+        "channel": event.channel or None,
         "event": event.event,
         "reason": event.reason,
-        "detail": None,
+        "detail": event.detail,
+        "actor": event.actor,
     }
 
 
 def _position(event: Event) -> str:
-    return encode_page_cursor(event.at, event.user, event.event)
+    return encode_page_cursor(*event.position)
 
 
 class Timelines:
@@ -97,7 +98,7 @@ class Timelines:
         row = await find_notification(self._api, key, request.params["id"])
         live = "text/event-stream" in (request.header(b"accept") or "").lower()
         cursor = (request.header(b"last-event-id") if live else None) or request.query["cursor"]
-        after = decode_page_cursor(cursor, datetime, str, str)
+        after = decode_page_cursor(cursor, datetime, str, str, int, str)
         if live:
             return self._stream(key.project_id, row["notification_id"], after)
         events = await read_timeline(self._hub.db, key.project_id, row["notification_id"], after=after, limit=limit + 1)
@@ -132,7 +133,7 @@ class Timelines:
     ) -> AsyncIterator[Event]:
         """What was not told yet. Looks back by OVERLAP, because commits do not come in the order of their times."""
         newest = next(reversed(told), None)
-        position = after if newest is None else (newest.at - OVERLAP, "", "")
+        position = after if newest is None else (newest.at - OVERLAP, "", "", 0, "")
         while True:
             events = await read_timeline(self._hub.db, project_id, notification_id, after=position, limit=PAGE_ROWS)
             for event in events:
@@ -141,7 +142,7 @@ class Timelines:
                     yield event
             if len(events) < PAGE_ROWS:
                 break
-            position = (events[-1].at, events[-1].user, events[-1].event)
+            position = events[-1].position
         latest = max((event.at for event in told), default=None)
         for event in [event for event in told if latest is not None and event.at < latest - 2 * OVERLAP]:
             del told[event]

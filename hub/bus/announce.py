@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 ITEM, UPDATE, REMOVED, CHANGES, SYNC, REVOKED = "i", "u", "r", "c", "s", "x"
+JOBS, DELIVERIES = b"j", b"d"
 FRAME_LIMIT_BYTES = 8 * 1024  # larger frames are read from the store: Redis buffers per subscriber stay small
 _HEADER = struct.Struct(f">cQ{CURSOR_LENGTH}s")
 HEADER_BYTES = _HEADER.size
@@ -74,7 +75,7 @@ def project_channel(installation: str, project_id: int) -> str:
 
 
 def fleet_channel(installation: str) -> str:
-    """What concerns every process: `j` a job is due."""
+    """What concerns every process: JOBS and DELIVERIES, that some are due."""
     return f"hub:{installation}:!"
 
 

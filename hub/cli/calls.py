@@ -115,7 +115,9 @@ def timeline(notification_id: str, *, as_json: bool) -> None:
         return await _pages(remote, template, path, {}, limit=None)
 
     items = _call(work)
-    show({"items": items}, table(items, ["at", "user", "channel", "event", "reason", "detail"]), as_json=as_json)
+    show(
+        {"items": items}, table(items, ["at", "user", "channel", "event", "reason", "detail", "actor"]), as_json=as_json
+    )
 
 
 async def _pages(

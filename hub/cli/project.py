@@ -10,12 +10,14 @@ import click
 
 from hub.cli.administration import administer, named_project, tell_changed
 from hub.cli.output import json_option, printable, show, table
-from hub.model.times import format_time
+from hub.model.times import format_time, parse_duration
 from hub.runtime import Hub
 from hub.security import read_public_key
 from hub.security.jwks import check_jwks_url
 from hub.store.projects import UNCHANGED, ProjectRow, create_project, list_projects, new_secret, update_project
 from hub.web.paths import NAME
+
+MAX_CAP = 100_000  # as of a category
 
 
 def _view(project: ProjectRow, *, secrets: bool = False) -> dict[str, Any]:
@@ -24,6 +26,8 @@ def _view(project: ProjectRow, *, secrets: bool = False) -> dict[str, Any]:
         "timezone": project.timezone,
         "jwks_url": project.jwks_url,
         "public_keys": [{"kid": key.kid, "algorithm": key.algorithm} for key in project.public_keys],
+        "sandbox": project.sandbox,
+        "cap": project.cap,
         "created_at": format_time(project.created_at),
     }
     if secrets:
@@ -33,8 +37,29 @@ def _view(project: ProjectRow, *, secrets: bool = False) -> dict[str, Any]:
 
 def _text(view: dict[str, Any]) -> str:
     keys = ", ".join(f"{key['algorithm']} {key['kid'] or '(no kid)'}" for key in view["public_keys"])
-    lines = {**view, "public_keys": keys or None}
+    lines = {**view, "public_keys": keys or None, "cap": _cap_text(view["cap"])}
     return "\n".join(f"{name:15} {'-' if value is None else printable(value)}" for name, value in lines.items())
+
+
+def _cap_text(cap: dict[str, Any] | None) -> str | None:
+    return None if cap is None else f"{cap['limit']}/{cap['per']}/{cap['overflow']}"
+
+
+def _parse_cap(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dict[str, Any] | None:
+    """`20/PT1H`, with `/drop` or `/digest`; {} for none."""
+    if not value:
+        return None if value is None else {}
+    limit, _, rest = value.partition("/")
+    per, _, overflow = rest.partition("/")
+    try:
+        if not (0 < int(limit) <= MAX_CAP and parse_duration(per) and (overflow or "drop") in ("drop", "digest")):
+            raise ValueError(value)
+    except ValueError:
+        raise click.BadParameter("LIMIT/DURATION, as 20/PT1H or 20/PT1H/digest; '' for none.") from None
+    return {"limit": int(limit), "per": per, "overflow": overflow or "drop"}
+
+
+_SANDBOX = click.option("--sandbox/--no-sandbox", default=None, help="Take every decision, and send nothing outside.")
 
 
 def _check_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -59,12 +84,13 @@ def project() -> None:
 @click.option(
     "--timezone", callback=_check_timezone, default="UTC", show_default=True, help="Of local times without one."
 )
+@_SANDBOX
 @json_option
-def create(name: str, *, timezone: str, as_json: bool) -> None:
+def create(name: str, *, timezone: str, sandbox: bool | None, as_json: bool) -> None:
     """Create the project NAME with a signing secret of its own."""
 
     async def work(hub: Hub) -> dict[str, Any]:
-        return _view(await create_project(hub.db, name, timezone=timezone))
+        return _view(await create_project(hub.db, name, timezone=timezone, sandbox=bool(sandbox)))
 
     view = administer(work)
     show(view, f"Created project {printable(name)}.", as_json=as_json)
@@ -111,6 +137,10 @@ def show_(name: str, *, secrets: bool, as_json: bool) -> None:
 @click.option("--remove-public-key", "removed", multiple=True, metavar="KID", help="May be repeated.")
 @click.option("--clear-public-keys", is_flag=True, help="Remove all of them.")
 @click.option("--rotate-secret", is_flag=True, help="New signing secret; tokens signed with the old one are void.")
+@_SANDBOX
+@click.option(
+    "--cap", callback=_parse_cap, metavar="LIMIT/PER", help="Deliveries to a person over all categories, as 20/PT1H."
+)
 @json_option
 def set_(
     name: str,
@@ -122,12 +152,15 @@ def set_(
     removed: tuple[str, ...],
     clear_public_keys: bool,
     rotate_secret: bool,
+    sandbox: bool | None,
+    cap: dict[str, Any] | None,
     as_json: bool,
 ) -> None:
     """Change the project NAME: only what is given."""
     if kid is not None and len(key_files) != 1:
         raise click.UsageError("--kid names the key of one --add-public-key.")
-    if timezone is None and jwks_url is None and not (key_files or removed or clear_public_keys or rotate_secret):
+    given = (timezone, jwks_url, sandbox, cap)
+    if all(value is None for value in given) and not (key_files or removed or clear_public_keys or rotate_secret):
         raise click.UsageError("Say what to change; --help lists the options.")
     added = [read_public_key(_read(file), kid) for file in key_files]
 
@@ -149,6 +182,8 @@ def set_(
             jwks_url=UNCHANGED if jwks_url is None else address,
             public_keys=keys if added or removed or clear_public_keys else UNCHANGED,
             signing_secret=new_secret() if rotate_secret else None,
+            sandbox=sandbox,
+            cap=UNCHANGED if cap is None else (cap or None),
         )
         assert changed is not None
         await tell_changed(hub, found.project_id)

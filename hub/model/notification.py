@@ -91,17 +91,21 @@ class Notification(msgspec.Struct):
             self.category,
             list(request.get("tags") or ()),
             request.get("tenant"),
-            self._content(user, locale),
+            self.content(user, locale),
             now,
             expires_at=self.expires_at,
             collapse_key=request.get("collapse_key"),
             dedupe_key=request.get("dedupe_key"),
         )
 
-    def _content(self, user: str, locale: str | None) -> str:
-        own = self.users.get(user, {}).get("data")
-        if own:
-            return self._render(locale, {**(self.request.get("data") or {}), **own})
+    def data_for(self, user: str) -> dict[str, Any]:
+        """The shared data with what only this user gets merged over it."""
+        return {**(self.request.get("data") or {}), **(self.users.get(user, {}).get("data") or {})}
+
+    def content(self, user: str, locale: str | None) -> str:
+        """What the item of a recipient says: a JSON object of the fields that never change."""
+        if self.users.get(user, {}).get("data"):
+            return self._render(locale, self.data_for(user))
         key = locale if self._localised else None
         content = self._contents.get(key)
         if content is None:

@@ -13,13 +13,14 @@ class Reason(StrEnum):
 
     sentence: str
 
-    def __new__(cls, value: str, sentence: str) -> Reason:
+    def __new__(cls, value: str, sentence: str = "") -> Reason:
         member = str.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence
         return member
 
     # Waits
+    SCHEDULED = "scheduled", "The notification is dispatched at its `send_at`."
     DELAY = "delay", "The step's `after` has not passed yet."
     ASKING = "asking_presence", "It was just dispatched; whether the person is here is about to be asked."
     PRESENT = "present", "The person is here, so the app is where it should be seen."
@@ -29,6 +30,10 @@ class Reason(StrEnum):
         "Whether the person is here is not known, and what is not known sends nothing.",
     )
     QUIET_HOURS = "quiet_hours", "The person's quiet hours hold it until they end."
+    CAP_UNKNOWN = (
+        "cap_unknown",
+        "How many of these the person has had is not known, and what is not known sends nothing.",
+    )
     DIGEST = "digest", "It is gathered with others of its digest and leaves with them."
     BEHIND = "behind", "An earlier delivery to the same person on the same channel goes first."
     RETRY = "retry", "The last attempt failed in a way that may pass; another follows."

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from hub.publish.deliver import Delivery, deliver
+from hub.publish.deliver import Outside, Recipient, deliver
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store.heads import LockedHead
 from hub.store.notifications import pending_broadcasts, resolve_actors, share_live
@@ -43,19 +43,19 @@ async def _pull(writer: InboxWriter, project_id: int, heads: Sequence[LockedHead
     wanted = {broadcast.notification_id for rows in pending.values() for broadcast in rows}
     notifications = await share_live(writer.conn, wanted) if wanted else {}
     await resolve_actors(writer.conn, notifications.values())
-    deliveries: list[Delivery] = []
+    recipients: list[Recipient] = []
     for head in heads:
         rows = pending[head.broadcast_upto]
-        deliveries += [
-            Delivery(notifications[broadcast.notification_id], head.person.person_id)
+        recipients += [
+            Recipient(notifications[broadcast.notification_id], head.person.person_id)
             for broadcast in rows
             if broadcast.notification_id in notifications and head.person.person_id <= broadcast.people_upto
         ]
         last = rows[-1].seq if rows else 0
         head.broadcast_upto = last if len(rows) == limit else max(last, head.broadcast_seq)
         head.changed = True
-    if deliveries:
-        await deliver(writer, deliveries, repeated=True)
+    if recipients:
+        await deliver(writer, recipients, repeated=True, outside=Outside.NOBODY)
 
 
 async def pull_broadcasts(hub: Hub, person_ids: Sequence[int]) -> None:

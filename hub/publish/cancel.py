@@ -21,8 +21,9 @@ from hub.exceptions import NotFound
 from hub.model.item import count
 from hub.model.notification import LANES
 from hub.publish.broadcast import lock_current
+from hub.publish.withdraw import withdraw_shown
 from hub.publish.writer import InboxWriter, change_inboxes
-from hub.store import items, jobs, notifications
+from hub.store import deliveries, items, jobs, notifications
 from hub.store.database import Connection
 from hub.store.inbox import find_people
 
@@ -146,4 +147,6 @@ async def withdraw(writer: InboxWriter, notification_ids: Sequence[UUID], people
         removals += [items.Removal(person_id, item_id, rev, head.now) for item_id in ids]
         writer.removed(head, [str(item_id) for item_id in ids])
     await items.remove_items(writer.conn, removals)
+    await deliveries.cancel(writer.conn, notification_ids, people)
+    await withdraw_shown(writer, held)
     return len(held)

@@ -6,6 +6,7 @@ Publishing, fan-out jobs and broadcasts all come here with (notification, person
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -27,11 +28,26 @@ from hub.store.items import (
 )
 
 
-class Delivery(NamedTuple):
-    """One notification for one person."""
+class Recipient(NamedTuple):
+    """One notification for one person.
+
+    Attributes:
+        delegate: The user to whom this person's outside deliveries go instead.
+        instead_of: The user whose delegate this person is; what was said for that user is shown.
+    """
 
     notification: Notification
     person_id: int
+    delegate: str | None = None
+    instead_of: str | None = None
+
+
+class Outside(Enum):
+    """Whose outside deliveries a call plans."""
+
+    NOBODY = auto()  # a broadcast that is pulled: a job plans them
+    NEW = auto()  # those who get the notification now
+    ALL = auto()  # also those who hold it already; what is planned already stays as it is
 
 
 class Delivered(NamedTuple):
@@ -41,33 +57,48 @@ class Delivered(NamedTuple):
     items: int
 
 
-async def deliver(writer: InboxWriter, deliveries: Sequence[Delivery], *, repeated: bool) -> Delivered:
-    """Gives each delivery its revision and item.
+async def deliver(
+    writer: InboxWriter, recipients: Sequence[Recipient], *, repeated: bool, outside: Outside = Outside.NEW
+) -> Delivered:
+    """Gives each recipient the item at its revision, and plans what leaves the app.
 
     Args:
-        deliveries: In the order in which they take revisions. People without an inbox (deleted meanwhile) are skipped.
-        repeated: Whether some may have been delivered before (jobs, broadcasts): those are left out.
+        recipients: In the order in which they take revisions. People without an inbox (deleted meanwhile) are skipped.
+        repeated: Whether some may have been reached before (jobs, broadcasts): those are left out.
     """
-    await writer.lock([delivery.person_id for delivery in deliveries])
+    await writer.lock([recipient.person_id for recipient in recipients])
     known = set[tuple[UUID, int]]()
     if repeated:
         known = await find_delivered(
             writer.conn,
-            {delivery.notification.notification_id for delivery in deliveries},
-            {delivery.person_id for delivery in deliveries},
+            {recipient.notification.notification_id for recipient in recipients},
+            {recipient.person_id for recipient in recipients},
         )
-    fresh = [
-        delivery
-        for delivery in deliveries
-        if delivery.person_id in writer.heads
-        and (delivery.notification.notification_id, delivery.person_id) not in known
-    ]
+    held, fresh = list[Recipient](), list[Recipient]()
+    for recipient in recipients:
+        if recipient.person_id in writer.heads:
+            reached = (recipient.notification.notification_id, recipient.person_id) in known
+            (held if reached else fresh).append(recipient)
     batch = _Batch(writer)
     await batch.prepare(fresh)
-    for notification, person_id in fresh:
-        head = writer.heads[person_id]
-        if notification.in_app and head.person.user not in notification.excluded_users:
-            batch.add(notification, head)
+    dispatch = writer.dispatcher
+    await dispatch.prepare(
+        writer.conn, list({r.notification.notification_id: r.notification for r in recipients}.values())
+    )
+    for recipient in fresh:
+        notification, head = recipient.notification, writer.heads[recipient.person_id]
+        if head.person.user in notification.excluded_users or batch.repeats(notification, head):
+            continue
+        stored = dispatch.in_app(notification, head)
+        if stored:
+            batch.add(recipient, head)
+        if outside is not Outside.NOBODY:
+            dispatch.plan(notification, head, stored=stored, delegate=recipient.delegate)
+    if outside is Outside.ALL:
+        for recipient in held:
+            notification, head = recipient.notification, writer.heads[recipient.person_id]
+            if head.person.user not in notification.excluded_users:
+                dispatch.plan(notification, head, stored=True, delegate=recipient.delegate)
     await batch.write()
     return Delivered(len(fresh), batch.written)
 
@@ -83,10 +114,10 @@ class _Batch:
         self._collapsible: dict[tuple[int, str], list[tuple[UUID, Counts]]] = {}
         self.written = 0
 
-    async def prepare(self, deliveries: Sequence[Delivery]) -> None:
+    async def prepare(self, recipients: Sequence[Recipient]) -> None:
         """Reads what dedupe and collapse keys refer to; the heads are locked, so it stays true."""
-        dedupe = {(d.person_id, key) for d in deliveries if (key := d.notification.request.get("dedupe_key"))}
-        collapse = {(d.person_id, key) for d in deliveries if (key := d.notification.request.get("collapse_key"))}
+        dedupe = {(r.person_id, key) for r in recipients if (key := r.notification.request.get("dedupe_key"))}
+        collapse = {(r.person_id, key) for r in recipients if (key := r.notification.request.get("collapse_key"))}
         if dedupe:
             self._duplicates = await find_duplicates(self._writer.conn, dedupe)
         if collapse:
@@ -95,15 +126,21 @@ class _Batch:
                 key = (row["person_id"], row["collapse_key"])
                 self._collapsible.setdefault(key, []).append((row["item_id"], count(row)))
 
-    def add(self, notification: Notification, head: LockedHead) -> None:
-        person_id = head.person.person_id
+    def repeats(self, notification: Notification, head: LockedHead) -> bool:
+        """Whether this is the same event again for this person; from here on it would be."""
         dedupe_key = notification.request.get("dedupe_key")
-        if dedupe_key:
-            if (person_id, dedupe_key) in self._duplicates:
-                return
-            self._duplicates.add((person_id, dedupe_key))
+        if not dedupe_key:
+            return False
+        key = (head.person.person_id, dedupe_key)
+        if key in self._duplicates:
+            return True
+        self._duplicates.add(key)
+        return False
+
+    def add(self, recipient: Recipient, head: LockedHead) -> None:
+        notification, person_id = recipient.notification, recipient.person_id
         rev = head.next_rev()
-        item = notification.item(uuid7(), rev, head.person.user, head.locale, head.now)
+        item = notification.item(uuid7(), rev, recipient.instead_of or head.person.user, head.locale, head.now)
         gone: list[str] = []
         collapse_key = notification.request.get("collapse_key")
         if collapse_key:

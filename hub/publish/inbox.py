@@ -20,6 +20,7 @@ from hub.model.mark import RETURNING, SETS, Action, Mark
 from hub.model.person import Person
 from hub.model.times import format_time, truncate
 from hub.publish.broadcast import lock_current
+from hub.publish.withdraw import withdraw_shown
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store import idempotency, items
 from hub.store.heads import LockedHead
@@ -57,6 +58,8 @@ async def mark(hub: Hub, person: Person, mark: Mark, *, key: IdempotencyKey | No
                 return msgspec.convert([*msgspec.json.decode(answer.body), True], Marked)
         heads = await lock_current(writer, [person.person_id])
         result = await _mark(writer, heads[0], mark) if heads else Marked(0, 0, [str(i) for i in mark.ids or ()])
+        if result.changed:
+            await withdraw_shown(writer, [person.person_id])
         if key is not None:
             await idempotency.remember(writer.conn, key, Answer(200, msgspec.json.encode(result[:3])))
         return result

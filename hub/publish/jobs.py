@@ -8,6 +8,8 @@ A job's checkpoint is (stage, position):
 | 1 … n | subscribers of the n-th topic         | last person_id         |
 | n + 1 | everyone: one broadcast row; with a   | last person_id         |
 |       | local send time all people, in chunks |                        |
+| n + 2 | everyone of a broadcast that leaves   | last person_id         |
+|       | the app, in chunks                    |                        |
 
 `run_chunk` does one chunk in one transaction: it shares the notification (a cancellation waits, or is seen), delivers,
 and moves the checkpoint by compare-and-set. Killed anywhere, the job stands at its last commit; who got the
@@ -29,8 +31,8 @@ from hub.bus import announce
 from hub.model.notification import Notification, local_instant
 from hub.publish.broadcast import lock_current
 from hub.publish.cancel import withdraw
-from hub.publish.deliver import Delivery, deliver
-from hub.publish.publisher import deliver_to_users
+from hub.publish.deliver import Outside, Recipient, deliver
+from hub.publish.publisher import deliver_to_users, with_delegates
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store import items, jobs, notifications
 from hub.store.database import GONE
@@ -49,11 +51,17 @@ class LeaseLost(Exception):
 
 
 class _Step(NamedTuple):
-    """What a chunk did: people reached, and the checkpoint after it; None when the job is through."""
+    """What a chunk did: people reached, and the checkpoint after it; None when the job is through.
+
+    Attributes:
+        broadcast: Whether a broadcast went out.
+        everyone: Whether it is for everyone, who are counted otherwise.
+    """
 
     reached: int
     checkpoint: tuple[int, int] | None
     broadcast: bool = False
+    everyone: bool = False
 
 
 async def run_chunk(hub: Hub, job: Job) -> None:
@@ -99,7 +107,7 @@ async def _finish(writer: InboxWriter, job: Job, row: Any, step: _Step) -> None:
     if following is not None:
         await jobs.rearm(writer.conn, job, following)
         return
-    if not step.broadcast:
+    if not step.everyone:
         await notifications.set_recipients(writer.conn, job.notification_id, job.delivered + step.reached)
     await jobs.finish(writer.conn, job.job_id)
 
@@ -141,9 +149,16 @@ async def _fanout_chunk(writer: InboxWriter, job: Job, row: Any) -> _Step:
         actor = notification.actor.id if notification.actor else None
         others = [row for row in rows if row["user_id"] != actor and row["user_id"] not in notification.users]
         reached = await _deliver_people(writer, notification, others, as_of)
-    elif notification.send_local is None:
+    elif notification.send_local is None and stage == _broadcast_stage(notification):
         await notifications.insert_broadcast(writer.conn, job.project_id, notification.notification_id)
-        return _Step(0, None, broadcast=True)
+        await writer.dispatcher.prepare(writer.conn, [notification])
+        leaves = writer.dispatcher.may_leave(notification)
+        return _Step(0, (stage + 1, 0) if leaves else None, broadcast=True, everyone=True)
+    elif notification.send_local is None:
+        rows = await jobs.everyone(writer.conn, job.project_id, row["people_upto"], position, CHUNK)
+        await _plan_outside(writer, notification, [row["person_id"] for row in rows])
+        through = len(rows) < CHUNK
+        return _Step(0, None if through else (stage, rows[-1]["person_id"]), everyone=True)
     else:
         rows = await jobs.everyone(writer.conn, job.project_id, row["people_upto"], position, CHUNK)
         others = [row for row in rows if row["user_id"] not in notification.users]
@@ -153,8 +168,12 @@ async def _fanout_chunk(writer: InboxWriter, job: Job, row: Any) -> _Step:
     return _Step(reached, _next_stage(notification, stage))
 
 
+def _broadcast_stage(notification: Notification) -> int:
+    return len(notification.topics) + 1
+
+
 def _next_stage(notification: Notification, stage: int) -> tuple[int, int] | None:
-    last = len(notification.topics) + (1 if notification.everyone else 0)
+    last = _broadcast_stage(notification) if notification.everyone else len(notification.topics)
     return (stage + 1, 0) if stage < last else None
 
 
@@ -171,13 +190,23 @@ async def _deliver_people(writer: InboxWriter, notification: Notification, rows:
     if notification.send_local is not None:
         due = await _due_zones(writer, notification, as_of)
         rows = [row for row in rows if due(row["timezone"])]
-    people = [row["person_id"] for row in rows]
-    if not people:
+    if not rows:
         return 0
+    await notifications.resolve_actors(writer.conn, [notification])
+    await ensure_heads(writer.conn, [row["person_id"] for row in rows])
+    recipients = await with_delegates(writer, [(notification, row["user_id"], row) for row in rows])
+    await lock_current(writer, [recipient.person_id for recipient in recipients])
+    return (await deliver(writer, recipients, repeated=True)).recipients
+
+
+async def _plan_outside(writer: InboxWriter, notification: Notification, people: Sequence[int]) -> None:
+    """What leaves the app of a broadcast: who has not pulled it yet gets the item now, so that it is there before."""
+    if not people:
+        return
     await notifications.resolve_actors(writer.conn, [notification])
     await ensure_heads(writer.conn, people)
     await lock_current(writer, people)
-    return (await deliver(writer, [Delivery(notification, p) for p in people], repeated=True)).recipients
+    await deliver(writer, [Recipient(notification, p) for p in people], repeated=True, outside=Outside.ALL)
 
 
 async def _due_zones(writer: InboxWriter, notification: Notification, as_of: datetime) -> Callable[[str | None], bool]:

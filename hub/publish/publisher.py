@@ -25,7 +25,7 @@ from uuid_utils.compat import uuid7
 from hub.exceptions import Refused, Unavailable
 from hub.model.notification import LANES, PERSON_FIELDS, Notification
 from hub.publish.broadcast import lock_current
-from hub.publish.deliver import Delivery, deliver
+from hub.publish.deliver import Recipient, deliver
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store import idempotency, jobs, notifications
 from hub.store.database import GONE
@@ -247,8 +247,10 @@ async def _write_notifications(writer: InboxWriter, accepted: Sequence[Notificat
             recipients += len(notification.users)
         else:
             later.append(notification)
+    await writer.dispatcher.prepare(conn, accepted)
+    skipped = {n.notification_id: writer.dispatcher.skipped_for_all(n) for n in accepted}
     rows: list[tuple[Notification, int | None]] = [(n, len(n.users)) for n in direct]
-    await notifications.insert_notifications(conn, [*rows, *((n, None) for n in later)])
+    await notifications.insert_notifications(conn, [*rows, *((n, None) for n in later)], skipped)
     if later:
         await jobs.insert_jobs(conn, [_job(notification) for notification in later])
     if direct:
@@ -277,6 +279,26 @@ async def deliver_to_users(
     if told:
         await notifications.update_people(writer.conn, told)
     await notifications.resolve_actors(writer.conn, [n for n, _ in wanted])
-    deliveries = [Delivery(n, people[n.project_id, user]["person_id"]) for n, users in wanted for user in users]
-    await lock_current(writer, [delivery.person_id for delivery in deliveries])
-    return (await deliver(writer, deliveries, repeated=repeated)).recipients
+    named = [(n, user, people[n.project_id, user]) for n, users in wanted for user in users]
+    recipients = await with_delegates(writer, named)
+    await lock_current(writer, [recipient.person_id for recipient in recipients])
+    return (await deliver(writer, recipients, repeated=repeated)).recipients
+
+
+async def with_delegates(writer: InboxWriter, named: Sequence[tuple[Notification, str, Any]]) -> list[Recipient]:
+    """Recipients of (notification, user, row with `person_id` and `delegate`), and the colleagues whom they named.
+
+    A colleague who is a recipient anyway gets it once; a colleague's own colleague is not asked.
+    """
+    recipients = [Recipient(n, row["person_id"], row["delegate"]) for n, _, row in named]
+    sent_on = [(n, user, row["delegate"]) for n, user, row in named if row["delegate"]]
+    if not sent_on:
+        return recipients
+    colleagues = await ensure_people(writer.conn, list({(n.project_id, delegate) for n, _, delegate in sent_on}))
+    reached = {(n.notification_id, user) for n, user, _ in named}
+    for notification, user, delegate in sent_on:
+        if (notification.notification_id, delegate) not in reached:
+            reached.add((notification.notification_id, delegate))
+            person_id = colleagues[notification.project_id, delegate]["person_id"]
+            recipients.append(Recipient(notification, person_id, instead_of=user))
+    return recipients

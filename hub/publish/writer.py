@@ -16,7 +16,9 @@ from uuid_utils.compat import uuid7
 from hub.bus import announce
 from hub.model import frames
 from hub.model.item import ItemRow, render
-from hub.store import outbox
+from hub.publish.dispatch import Dispatcher
+from hub.publish.rulebook import Rulebook
+from hub.store import deliveries, outbox
 from hub.store.database import Connection
 from hub.store.heads import LockedHead, lock_heads, save_heads
 
@@ -36,9 +38,10 @@ class Announcements(NamedTuple):
 class InboxWriter:
     """The inbox side of one open transaction."""
 
-    def __init__(self, conn: Connection, installation: str) -> None:
+    def __init__(self, conn: Connection, installation: str, rulebook: Rulebook) -> None:
         self.conn = conn
         self.heads: dict[int, LockedHead] = {}
+        self.dispatcher = Dispatcher(rulebook)
         self._installation = installation
         self._messages: list[tuple[str, bytes]] = []
 
@@ -85,13 +88,17 @@ class InboxWriter:
         self._tell(head, announce.SYNC, b"")
 
     async def finish(self) -> Announcements | None:
-        """Writes heads and outbox; call last in the transaction. None when no inbox changed."""
+        """Writes heads, deliveries and outbox; call last in the transaction. None when there is nothing to tell."""
         await save_heads(self.conn, self.heads.values())
+        await deliveries.insert(self.conn, self.dispatcher.rows)
+        if self.dispatcher.due:
+            self._messages.append((announce.fleet_channel(self._installation), announce.DELIVERIES))
         if not self._messages:
             return None
         told = Announcements(uuid7(), self._messages)
         changed = [[h.person.person_id, h.rev] for h in self.heads.values() if h.changed]
-        await outbox.insert(self.conn, told.outbox_id, changed)
+        if changed:
+            await outbox.insert(self.conn, told.outbox_id, changed)
         return told
 
 
@@ -103,7 +110,7 @@ async def change_inboxes(hub: Hub, work: Callable[[InboxWriter], Awaitable[T]]) 
     """
 
     async def run(conn: Connection) -> tuple[T, Announcements | None]:
-        writer = InboxWriter(conn, hub.installation)
+        writer = InboxWriter(conn, hub.installation, hub.rulebook)
         result = await work(writer)
         return result, await writer.finish()
 

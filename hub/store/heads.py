@@ -14,8 +14,10 @@ import msgspec
 from hub.model.counts import Counts
 from hub.model.cursor import Cursor
 from hub.model.person import Person
+from hub.model.routing import Addressee
 from hub.model.times import truncate
 from hub.store.database import Connection
+from hub.store.people import addressee_of
 from hub.store.sql import load
 
 _SQL = load("heads")
@@ -26,6 +28,7 @@ class LockedHead(msgspec.Struct):
 
     person: Person
     locale: str | None
+    addressee: Addressee
     epoch: int
     rev: int
     counts: Counts
@@ -52,6 +55,7 @@ async def lock_heads(conn: Connection, person_ids: Iterable[int]) -> dict[int, L
         row["person_id"]: LockedHead(
             Person(row["person_id"], row["project_id"], row["user_id"]),
             row["locale"],
+            addressee_of(row),
             row["epoch"],
             row["rev"],
             Counts(row["unseen"], row["unread"], row["total"]),

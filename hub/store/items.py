@@ -69,7 +69,7 @@ async def insert_items(conn: Connection, rows: Sequence[NewItem]) -> None:
 
 
 async def find_duplicates(conn: Connection, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Which (person_id, dedupe_key) had an item within 24 hours."""
+    """Which (person_id, dedupe_key) had an item, or a delivery outside the app, within 24 hours."""
     pairs = list(keys)
     rows = await conn.fetch(_SQL["find_duplicates"], [p for p, _ in pairs], [k for _, k in pairs])
     return {(row["person_id"], row["dedupe_key"]) for row in rows}
@@ -140,7 +140,7 @@ async def due_items(conn: Connection, person_ids: Iterable[int], now: datetime, 
 
 
 async def live_of_notification(conn: Connection, notification_id: UUID, after: int, limit: int) -> list[int]:
-    """The next people, in key order, who hold an item of this notification."""
+    """The next people, in key order, who hold an item of this notification or wait for a delivery of it."""
     rows = await conn.fetch(_SQL["live_of_notification"], notification_id, after, limit)
     return [row["person_id"] for row in rows]
 

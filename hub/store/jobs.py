@@ -87,12 +87,12 @@ async def failed(db: Database, job: Job, error: str) -> None:
 
 
 async def subscribers(conn: Connection, project_id: int, topic: str, after: int, limit: int) -> list[asyncpg.Record]:
-    """The next subscribers of a topic in key order: person_id, user_id, timezone."""
+    """The next subscribers of a topic in key order: person_id, user_id, timezone, delegate."""
     return await conn.fetch(_SQL["subscribers"], project_id, topic, after, limit)
 
 
 async def everyone(conn: Connection, project_id: int, upto: int, after: int, limit: int) -> list[asyncpg.Record]:
-    """The next people of a project in key order, up to a person_id: person_id, user_id, timezone."""
+    """The next people of a project in key order, up to a person_id: person_id, user_id, timezone, delegate."""
     return await conn.fetch(_SQL["everyone"], project_id, upto, after, limit)
 
 

@@ -24,8 +24,16 @@ class PendingBroadcast(NamedTuple):
     people_upto: int
 
 
-async def insert_notifications(conn: Connection, rows: Sequence[tuple[Notification, int | None]]) -> None:
-    """Stores notifications with their number of recipients (None while a job counts them), one statement."""
+async def insert_notifications(
+    conn: Connection,
+    rows: Sequence[tuple[Notification, int | None]],
+    skipped: Mapping[UUID, dict[str, str]],
+) -> None:
+    """Stores notifications with their number of recipients (None while a job counts them), one statement.
+
+    Args:
+        skipped: By notification: channels that nobody gets it by, each with why.
+    """
     notifications = [notification for notification, _ in rows]
     await conn.execute(
         _SQL["insert_notifications"],
@@ -41,6 +49,7 @@ async def insert_notifications(conn: Connection, rows: Sequence[tuple[Notificati
         [bool(n.request.get("sandbox")) for n in notifications],
         [recipients for _, recipients in rows],
         [n.created_at for n in notifications],
+        [skipped.get(n.notification_id) or None for n in notifications],
     )
 
 
@@ -92,6 +101,14 @@ async def list_notifications(
 ) -> list[asyncpg.Record]:
     """Notifications of this project, newest first; `before` is the last id of the page before."""
     return await db.fetch(_SQL["list_notifications"], project_id, category, user, since, before, limit)
+
+
+async def read_many(conn: Connection, ids: Iterable[UUID]) -> dict[UUID, Notification]:
+    """These notifications as they were accepted, with their actors' names."""
+    rows = await conn.fetch(_SQL["read_many"], list(ids))
+    found = {row["notification_id"]: to_notification(row) for row in rows}
+    await resolve_actors(conn, found.values())
+    return found
 
 
 async def share_notification(conn: Connection, notification_id: UUID) -> asyncpg.Record | None:

@@ -8,11 +8,25 @@ from typing import Any
 
 import asyncpg
 
+from hub.model.preferences import NOTHING, parse_preferences
+from hub.model.routing import Addressee
+from hub.store import deliveries
 from hub.store.database import Connection, Database
 from hub.store.sql import load
 
 _SQL = load("people")
+_WITH_EMAIL, _WITHOUT = frozenset({"email"}), frozenset[str]()
 FIELDS = ("name", "email", "phone", "locale", "timezone", "avatar_url")
+
+
+def addressee_of(row: Any) -> Addressee:
+    """What decisions need to know of a person's row: `preferences`, `timezone`, `email`."""
+    preferences, email = row["preferences"], row["email"]
+    return Addressee(
+        parse_preferences(preferences) if preferences else NOTHING,
+        row["timezone"],
+        _WITH_EMAIL if email else _WITHOUT,
+    )
 
 
 async def put_people(conn: Connection, project_id: int, people: Sequence[Mapping[str, Any]]) -> None:
@@ -40,7 +54,9 @@ async def list_people(db: Database, project_id: int, *, after: str | None, limit
 
 async def delete_person(conn: Connection, project_id: int, user: str) -> bool:
     """Removes a person with inbox, subscriptions and everything else, and voids their tokens; whether there was one."""
-    await conn.execute(_SQL["lock_to_delete"], project_id, user)
+    person_id = await conn.fetchval(_SQL["lock_to_delete"], project_id, user)
+    if person_id is not None:
+        await deliveries.delete_of_person(conn, person_id)
     return await conn.fetchrow(_SQL["delete_person"], project_id, user) is not None
 
 
@@ -55,6 +71,6 @@ async def tokens_revoked_at(db: Database | Connection, project_id: int, user: st
     return None if record is None else record["tokens_revoked_at"]
 
 
-async def record_seen(db: Database, person_ids: Sequence[int]) -> None:
-    """These people were there just now: they connected, turned to the page, or left."""
-    await db.execute(_SQL["record_seen"], list(person_ids))
+async def record_seen(db: Database, seconds_ago: Mapping[int, float]) -> None:
+    """These people, by person_id, were there so long ago: they connected, turned to the page or away, or left."""
+    await db.execute(_SQL["record_seen"], list(seconds_ago), list(seconds_ago.values()))

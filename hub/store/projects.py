@@ -26,7 +26,12 @@ class PublicKey(NamedTuple):
 
 
 class ProjectRow(NamedTuple):
-    """One project. `signing_secret` is the HS256 secret for tokens its backend signs; no repr shows it."""
+    """One project. `signing_secret` is the HS256 secret for tokens its backend signs; no repr shows it.
+
+    Attributes:
+        sandbox: Every decision is taken, nothing is sent outside.
+        cap: How often a person may be reached over all categories, written as a category's own.
+    """
 
     project_id: int
     name: str
@@ -35,6 +40,8 @@ class ProjectRow(NamedTuple):
     jwks_url: str | None
     public_keys: tuple[PublicKey, ...]
     created_at: datetime
+    sandbox: bool
+    cap: dict[str, Any] | None
 
     def __repr__(self) -> str:
         return f"ProjectRow({self.project_id}, {self.name!r})"
@@ -57,6 +64,8 @@ def _row(record: asyncpg.Record) -> ProjectRow:
         record["jwks_url"],
         keys,
         record["created_at"],
+        record["sandbox"],
+        record["cap"],
     )
 
 
@@ -82,11 +91,13 @@ async def list_projects(db: Database) -> list[ProjectRow]:
     return [_row(record) for record in await db.fetch(_SQL["list_projects"])]
 
 
-async def create_project(db: Database, name: str, *, timezone: str = "UTC", dev: bool = False) -> ProjectRow:
+async def create_project(
+    db: Database, name: str, *, timezone: str = "UTC", sandbox: bool = False, dev: bool = False
+) -> ProjectRow:
     """A new project with a signing secret of its own.
 
     Args:
-        dev: Whether this is `hub dev`, the only place where the project `dev` may be.
+        dev: Whether this is `hub dev`, the only place where the project `dev` may be. It is a sandbox.
 
     Raises:
         Invalid: the name is reserved.
@@ -94,7 +105,7 @@ async def create_project(db: Database, name: str, *, timezone: str = "UTC", dev:
     """
     if name == DEV_PROJECT and not dev:
         raise Invalid.field("name", "reserved", "`dev` is the project of hub dev and works nowhere else; take another")
-    record = await db.fetchrow(_SQL["create_project"], name, timezone, new_secret())
+    record = await db.fetchrow(_SQL["create_project"], name, timezone, new_secret(), sandbox or dev)
     if record is None:
         raise Conflict(f"There is a project {name!r} already.", code="project_exists")
     return _row(record)
@@ -121,6 +132,8 @@ async def update_project(
     jwks_url: str | _Unchanged | None = UNCHANGED,
     public_keys: list[PublicKey] | _Unchanged = UNCHANGED,
     signing_secret: str | None = None,
+    sandbox: bool | None = None,
+    cap: dict[str, Any] | _Unchanged | None = UNCHANGED,
 ) -> ProjectRow | None:
     """Changes what is given; the project as it is then, or None when there is none.
 
@@ -137,6 +150,9 @@ async def update_project(
         keys is not None,
         keys,
         signing_secret,
+        sandbox,
+        not isinstance(cap, _Unchanged),
+        None if isinstance(cap, _Unchanged) else cap,
     )
     return None if record is None else _row(record)
 

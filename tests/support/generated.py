@@ -19,6 +19,8 @@ from gateway.server import create_gateway
 from hub.api.app import ApiApp
 from hub.bus.client import create_redis
 from hub.config import load_settings
+from hub.model import delivery
+from hub.model.reason import Reason
 from hub.runtime import Hub
 from hub.store.database import Database
 
@@ -38,6 +40,8 @@ async def documents() -> dict[Path, str]:
             DOCS / "openapi.json": _json(api.documentation.document),
             DOCS / "asyncapi.json": _json(asyncapi_document()),
             DOCS / "session-states.md": session_states(),
+            DOCS / "delivery-states.md": delivery_states(),
+            DOCS / "reasons.md": reasons(),
         }
     finally:
         await gateway.close()
@@ -50,14 +54,7 @@ def _json(document: Any) -> str:
 def session_states() -> str:
     """The page about a session's states: its table of transitions as a diagram, and what states and events mean."""
     theory = getdoc(session) or ""
-    states = dict(re.findall(r"^    ([A-Z]+) +(.+(?:\n {6,}.+)*)$", theory, re.MULTILINE))
-    events = dict(re.findall(r"^    (\w+) = auto\(\)  # (.+)$", getsource(session.Event), re.MULTILINE))
     reason = theory[theory.index("Why nothing is lost") :]
-    arrows = [
-        f"    {state.name} --> {following.name}: {event.name}"
-        for state, outgoing in session.TRANSITIONS.items()
-        for event, following in outgoing.items()
-    ]
     introduction = (
         "One client's connection, WebSocket or event stream, as [gateway/session.py](../gateway/session.py) sees it. "
         "This page is made from that file by `make docs-generate`; [architecture](architecture.md#the-gateway) says "
@@ -65,12 +62,58 @@ def session_states() -> str:
     )
     lines = [
         *("# States of a session", "", introduction, ""),
-        *("```mermaid", "stateDiagram-v2", "    [*] --> HELLO", *arrows, "    CLOSED --> [*]", "```", ""),
-        *("| state | |", "|---|---|", *(f"| `{s.name}` | {_line(states[s.name])} |" for s in session.State), ""),
-        *("| event | |", "|---|---|", *(f"| `{e.name}` | {_line(events[e.name])} |" for e in session.Event), ""),
+        *_machine(session, first="HELLO", last=["CLOSED"]),
         _line(reason),
     ]
     return "\n".join(lines) + "\n"
+
+
+def delivery_states() -> str:
+    """The page about the life of a delivery."""
+    theory = getdoc(delivery) or ""
+    introduction = (
+        "One person, one line of a ladder, as [hub/model/delivery.py](../hub/model/delivery.py) sees it. This page is "
+        "made from that file by `make docs-generate`; [architecture](architecture.md#deliveries) says what is around "
+        "it, [reasons](reasons.md) why each change happens."
+    )
+    first, _, rest = theory.partition("Theory. ")[2].partition("\n\n")
+    lines = [
+        *("# States of a delivery", "", introduction, "", _line(first), ""),
+        *_machine(delivery, first="WAITING", last=sorted(state.name for state in delivery.FINAL)),
+        _line(rest[rest.index("Every change") :].replace("TRANSITIONS", "the table above")),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def reasons() -> str:
+    """The page about the words that timelines, `explain` and deliveries give."""
+    lines = [
+        *("# Reasons", ""),
+        (
+            "Why a delivery waits, goes or does not go. Made from [hub/model/reason.py](../hub/model/reason.py) by "
+            "`make docs-generate`."
+        ),
+        *("", "| reason | |", "|---|---|"),
+        *(f"| `{reason.value}` | {reason.sentence} |" for reason in Reason),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _machine(module: Any, *, first: str, last: list[str]) -> list[str]:
+    """A state machine's diagram and its tables: states are described in the module's docstring, events beside them."""
+    states = dict(re.findall(r"^    ([A-Z]+) +(.+(?:\n {6,}.+)*)$", getdoc(module) or "", re.MULTILINE))
+    events = dict(re.findall(r"^    (\w+) = auto\(\)  # (.+)$", getsource(module.Event), re.MULTILINE))
+    arrows = [
+        f"    {state.name} --> {following.name}: {event.name}"
+        for state, outgoing in module.TRANSITIONS.items()
+        for event, following in outgoing.items()
+    ]
+    ends = [f"    {name} --> [*]" for name in last]
+    return [
+        *("```mermaid", "stateDiagram-v2", f"    [*] --> {first}", *arrows, *ends, "```", ""),
+        *("| state | |", "|---|---|", *(f"| `{s.name}` | {_line(states[s.name])} |" for s in module.State), ""),
+        *("| event | |", "|---|---|", *(f"| `{e.name}` | {_line(events[e.name])} |" for e in module.Event), ""),
+    ]
 
 
 def _line(text: str) -> str:

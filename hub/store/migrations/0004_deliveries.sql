@@ -18,7 +18,7 @@ ALTER TABLE people ADD COLUMN preferences jsonb;         -- the person's layer; 
 -- Preferences are read with the head that is locked for dispatch, and again right before sending: nothing to compare.
 ALTER TABLE inbox_heads DROP COLUMN prefs_rev;
 
--- What is skipped for everybody alike, told once instead of in a row for each recipient: [[channel, reason], …].
+-- What is skipped for everybody alike, told once instead of in a row for each recipient: {channel: reason}.
 ALTER TABLE notifications ADD COLUMN skipped jsonb;
 
 -- One row for one person and one line of the ladder, holding its next step (hub.model.delivery). The table is the queue.
@@ -50,6 +50,7 @@ CREATE TABLE deliveries (
     lease_until timestamptz,
     finished_at timestamptz,
     digest_id uuid,                            -- waiting: gathered there; otherwise: left with it
+    shown boolean NOT NULL DEFAULT false,      -- a push that was sent and is still to be closed when the item is seen
     gathered jsonb,                            -- of the delivery that stands for a digest: {"count", "notifications": […]}
     history jsonb NOT NULL                     -- every transition: [[unix ms, channel, event, reason, detail, actor], …]
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1);
@@ -64,7 +65,7 @@ CREATE INDEX deliveries_leases ON deliveries (lease_until) WHERE state = 'claime
 CREATE INDEX deliveries_gathered ON deliveries (digest_id) WHERE state = 'waiting' AND digest_id IS NOT NULL;
 CREATE INDEX deliveries_dead ON deliveries (project_id, delivery_id) WHERE state = 'dead';
 CREATE INDEX deliveries_counted ON deliveries (person_id, counted_at) WHERE counted_at IS NOT NULL;
-CREATE INDEX deliveries_shown ON deliveries (person_id) WHERE channel = 'web_push' AND state IN ('sent', 'delivered');
+CREATE INDEX deliveries_shown ON deliveries (person_id) WHERE shown;
 
 -- Order, held by the database: of one person, channel and lane, one delivery at a time is at its first attempt.
 CREATE UNIQUE INDEX deliveries_first ON deliveries (person_id, channel, lane)
@@ -79,6 +80,7 @@ CREATE TABLE digests (
     key text NOT NULL,
     opened_at timestamptz NOT NULL,
     closes_at timestamptz NOT NULL,
+    members integer NOT NULL DEFAULT 0,        -- that ever joined
     closed_at timestamptz
 );
 CREATE UNIQUE INDEX digests_open ON digests (person_id, channel, category, key) WHERE closed_at IS NULL;

@@ -31,7 +31,8 @@ ORDER BY p.person_id
 ON CONFLICT (person_id) DO NOTHING
 
 -- name: find_people
-SELECT p.person_id, p.project_id, p.user_id, p.name, p.locale, p.timezone, p.avatar_url, h.person_id IS NOT NULL AS has_head
+SELECT p.person_id, p.project_id, p.user_id, p.name, p.locale, p.timezone, p.avatar_url, p.preferences ->> 'delegate' AS delegate,
+       h.person_id IS NOT NULL AS has_head
 FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
 JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
 LEFT JOIN inbox_heads h ON h.person_id = p.person_id

@@ -15,11 +15,16 @@ FROM unnest(
         created_at, expires_at, removed_at)
 
 -- name: find_duplicates
--- Which (person, dedupe_key) had an item within 24 hours.
+-- Which (person, dedupe_key) had an item within 24 hours, or a delivery outside the app, where there was no item.
 SELECT DISTINCT i.person_id, i.dedupe_key
 FROM unnest($1::bigint[], $2::text[]) AS w (person_id, dedupe_key)
 JOIN inbox_items i ON i.person_id = w.person_id AND i.dedupe_key = w.dedupe_key
 WHERE i.created_at > clock_timestamp() - interval '24 hours'
+UNION
+SELECT d.person_id, n.request ->> 'dedupe_key'
+FROM deliveries d JOIN notifications n ON n.notification_id = d.notification_id
+WHERE d.person_id = ANY($1::bigint[]) AND n.request ->> 'dedupe_key' = ANY($2::text[])
+  AND d.dispatched_at > clock_timestamp() - interval '24 hours'
 
 -- name: find_delivered
 SELECT notification_id, person_id FROM inbox_items WHERE notification_id = ANY($1::uuid[]) AND person_id = ANY($2::bigint[])
@@ -72,8 +77,14 @@ WHERE person_id = ANY($1::bigint[]) AND removed_at IS NULL AND (expires_at <= $2
 ORDER BY person_id, seq
 
 -- name: live_of_notification
-SELECT person_id FROM inbox_items
-WHERE notification_id = $1 AND removed_at IS NULL AND person_id > $2
+-- Who holds an item of it, or has a delivery outside the app waiting, in key order.
+SELECT person_id FROM (
+    (SELECT person_id FROM inbox_items
+     WHERE notification_id = $1 AND removed_at IS NULL AND person_id > $2 ORDER BY person_id LIMIT $3)
+    UNION
+    (SELECT DISTINCT person_id FROM deliveries
+     WHERE notification_id = $1 AND state IN ('waiting', 'queued') AND person_id > $2 ORDER BY person_id LIMIT $3)
+) p
 ORDER BY person_id LIMIT $3
 
 -- name: items_of_notification

@@ -44,7 +44,7 @@ UPDATE jobs SET attempts = attempts + 1, last_error = left($2, 500),
 WHERE job_id = $1
 
 -- name: subscribers
-SELECT s.person_id, p.user_id, p.timezone
+SELECT s.person_id, p.user_id, p.timezone, p.preferences ->> 'delegate' AS delegate
 FROM topics t
 JOIN topic_subscribers s ON s.topic_id = t.topic_id
 JOIN people p ON p.person_id = s.person_id
@@ -52,7 +52,7 @@ WHERE t.project_id = $1 AND t.topic = $2 AND s.person_id > $3
 ORDER BY s.person_id LIMIT $4
 
 -- name: everyone
-SELECT person_id, user_id, timezone FROM people
+SELECT person_id, user_id, timezone, preferences ->> 'delegate' AS delegate FROM people
 WHERE project_id = $1 AND person_id <= $2 AND person_id > $3
 ORDER BY person_id LIMIT $4
 

@@ -2,12 +2,12 @@
 -- people_upto: the newest person_id given out; sequences are seen at once by everybody, whoever commits when.
 INSERT INTO notifications (
     notification_id, project_id, category, priority, request, send_at, send_local, expires_at, cancellation_key, sandbox,
-    recipients, created_at, people_upto
+    recipients, created_at, skipped, people_upto
 )
 SELECT w.*, (SELECT COALESCE(pg_sequence_last_value(pg_get_serial_sequence('people', 'person_id')::regclass), 0))
 FROM unnest(
     $1::uuid[], $2::int[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamp[], $8::timestamptz[],
-    $9::text[], $10::boolean[], $11::int[], $12::timestamptz[]
+    $9::text[], $10::boolean[], $11::int[], $12::timestamptz[], $13::jsonb[]
 ) AS w
 
 -- name: get_notification
@@ -27,6 +27,9 @@ WHERE n.project_id = $1
       SELECT 1 FROM jsonb_array_elements(n.request -> 'recipients') r
       WHERE r = to_jsonb($3::text) OR r ->> 'id' = $3))
 ORDER BY n.notification_id DESC LIMIT $6
+
+-- name: read_many
+SELECT * FROM notifications WHERE notification_id = ANY($1::uuid[])
 
 -- name: share_notification
 SELECT * FROM notifications WHERE notification_id = $1 FOR SHARE

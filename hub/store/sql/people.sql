@@ -47,7 +47,12 @@ SELECT COALESCE(
     (SELECT deleted_at FROM deleted_people WHERE project_id = $1 AND user_id = $2)) AS tokens_revoked_at
 
 -- name: record_seen
--- In the order of names, in which everybody takes people, so that nobody waits in a circle.
-UPDATE people p SET last_seen_at = now()
-FROM (SELECT person_id FROM people WHERE person_id = ANY($1::bigint[]) ORDER BY project_id, user_id FOR NO KEY UPDATE) w
+-- In the order of names, in which everybody takes people, so that nobody waits in a circle. Never backwards: another
+-- gateway may have had to wait longer for the database.
+UPDATE people p SET last_seen_at = GREATEST(p.last_seen_at, now() - w.ago)
+FROM (
+    SELECT p.person_id, make_interval(secs => s.seconds_ago) AS ago
+    FROM unnest($1::bigint[], $2::float8[]) s (person_id, seconds_ago) JOIN people p USING (person_id)
+    ORDER BY p.project_id, p.user_id FOR NO KEY UPDATE OF p
+) w
 WHERE p.person_id = w.person_id

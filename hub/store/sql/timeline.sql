@@ -1,25 +1,37 @@
 -- name: read_timeline
--- What the stored facts say happened, oldest first. $2 notification; $3, $4, $5: at, user and event of the last entry
--- of the page before; $6 limit. The notification's own entries have the user ''.
+-- What the stored facts say happened, oldest first. $2 notification; $3 … $7: at, user, channel, place and event of the last
+-- entry of the page before; $8 limit. The notification's own entries have the user ''. `place` orders what has one time.
 WITH asked AS (
     SELECT * FROM notifications WHERE project_id = $1 AND notification_id = $2
 ), entries AS (
-    SELECT n.created_at AS at, '' AS user_id, 'accepted' AS event, NULL::text AS reason FROM asked n
+    SELECT n.created_at AS at, '' AS user_id, '' AS channel, 0::bigint AS place, 'accepted' AS event, NULL::text AS reason,
+           NULL::text AS detail, 'backend' AS actor
+    FROM asked n
     UNION ALL
-    SELECT n.cancelled_at, '', 'cancelled', NULL FROM asked n WHERE n.cancelled_at IS NOT NULL
+    SELECT n.created_at, '', s.key, 1, 'skipped', s.value, NULL, 'dispatch'
+    FROM asked n CROSS JOIN LATERAL jsonb_each_text(n.skipped) s
     UNION ALL
-    SELECT e.at, p.user_id, e.event, NULL
+    SELECT n.cancelled_at, '', '', 2, 'cancelled', NULL, NULL, 'backend' FROM asked n WHERE n.cancelled_at IS NOT NULL
+    UNION ALL
+    SELECT to_timestamp((h.entry ->> 0)::bigint / 1000.0), p.user_id, h.entry ->> 1, 10 + h.place, h.entry ->> 2, h.entry ->> 3,
+           h.entry ->> 4, h.entry ->> 5
+    FROM asked n
+    JOIN deliveries d ON d.notification_id = n.notification_id
+    JOIN people p ON p.person_id = d.person_id
+    CROSS JOIN LATERAL jsonb_array_elements(d.history) WITH ORDINALITY AS h (entry, place)
+    UNION ALL
+    SELECT e.at, p.user_id, 'in_app', e.place, e.event, NULL, NULL, e.actor
     FROM asked n
     JOIN inbox_items i ON i.notification_id = n.notification_id
     JOIN people p ON p.person_id = i.person_id
     CROSS JOIN LATERAL (VALUES
-        (i.created_at, 'stored'),
-        (i.seen_at, 'seen'),
-        (i.read_at, 'read'),
-        (i.clicked_at, 'clicked'),
-        (i.archived_at, 'archived'),
-        (i.pinned_at, 'pinned'),
-        (i.removed_at,
+        (i.created_at, 0, 'dispatch', 'stored'),
+        (i.seen_at, 1, 'person', 'seen'),
+        (i.read_at, 2, 'person', 'read'),
+        (i.clicked_at, 3, 'person', 'clicked'),
+        (i.archived_at, 4, 'person', 'archived'),
+        (i.pinned_at, 5, 'person', 'pinned'),
+        (i.removed_at, 6, NULL,
          CASE WHEN i.removed_at >= n.cancelled_at OR p.user_id = ANY(n.excluded_users) THEN 'cancelled'
               WHEN i.removed_at >= i.expires_at THEN 'expired'
               WHEN i.collapse_key IS NOT NULL AND EXISTS (
@@ -27,21 +39,21 @@ WITH asked AS (
                   WHERE later.person_id = i.person_id AND later.collapse_key = i.collapse_key
                     AND later.seq > i.seq AND later.created_at = i.removed_at) THEN 'collapsed'
               ELSE 'deleted' END)
-    ) AS e (at, event)
+    ) AS e (at, place, actor, event)
     WHERE e.at IS NOT NULL
     UNION ALL
     -- Somebody who was asked for by name, in a notification that was dispatched at once, and holds nothing of it.
-    SELECT n.created_at, p.user_id, 'skipped',
-           CASE WHEN n.request ? 'channels' AND NOT n.request -> 'channels' ? 'in_app' THEN 'channel_not_requested'
-                ELSE 'duplicate' END
+    SELECT n.created_at, p.user_id, 'in_app', 0, 'skipped', 'duplicate', NULL, 'dispatch'
     FROM asked n
     CROSS JOIN LATERAL jsonb_array_elements(n.request -> 'recipients') r
     JOIN people p ON p.project_id = n.project_id
         AND p.user_id = CASE jsonb_typeof(r) WHEN 'string' THEN r #>> '{}' ELSE r ->> 'id' END
-    WHERE (n.request ? 'dedupe_key' OR n.request ? 'channels') AND n.recipients IS NOT NULL AND n.cancelled_at IS NULL
+    WHERE n.request ? 'dedupe_key' AND n.recipients IS NOT NULL AND n.cancelled_at IS NULL
+      AND NOT EXISTS (
+          SELECT 1 FROM deliveries d WHERE d.notification_id = n.notification_id AND d.person_id = p.person_id)
       AND NOT EXISTS (
           SELECT 1 FROM inbox_items i WHERE i.notification_id = n.notification_id AND i.person_id = p.person_id)
 )
-SELECT DISTINCT at, user_id, event, reason FROM entries
-WHERE $3::timestamptz IS NULL OR (at, user_id, event) > ($3, $4::text, $5::text)
-ORDER BY at, user_id, event LIMIT $6
+SELECT DISTINCT at, user_id, channel, place, event, reason, detail, actor FROM entries
+WHERE $3::timestamptz IS NULL OR (at, user_id, channel, place, event) > ($3, $4::text, $5::text, $6::bigint, $7::text)
+ORDER BY at, user_id, channel, place, event LIMIT $8

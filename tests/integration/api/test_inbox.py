@@ -8,7 +8,12 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import pytest
 
+from hub.bus import presence
+from hub.bus.presence import State
+from hub.bus.presence_writer import PresenceWriter
+from hub.runtime import Hub
 from tests.support.api_server import Caller
 
 
@@ -60,10 +65,30 @@ async def test_nobody_has_no_inbox(call: Caller) -> None:
 
 async def test_presence_of_somebody_who_was_never_there(call: Caller) -> None:
     await call("PUT", "/v1/users/u", {})
-    presence = (await call("GET", "/v1/users/u/presence")).json
-    assert presence["state"] in ("offline", "unknown")
-    assert presence["connections"] == []
-    assert presence["last_seen_at"] is None
+    found = (await call("GET", "/v1/users/u/presence")).json
+    assert found["state"] in ("offline", "unknown")
+    assert found["connections"] == []
+    assert found["last_seen_at"] is None
+
+
+async def test_presence_says_what_is_true_while_a_grace_lasts(
+    call: Caller, hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is away at this moment is idle or offline at once; that nobody acts on it yet is another matter."""
+    monkeypatch.setattr(presence, "SETTLE_SECONDS", 0)
+    writer = PresenceWriter(hub.redis, hub.installation, "0" * 12)
+    writer.start()
+    connection = {"id": f"{'0' * 12}1", "gateway": "0" * 12}
+    states: tuple[State, ...] = ("active", "idle")
+    for state in states:
+        await writer.set(project_id, "u", connection["id"], state)
+        answer = (await call("GET", "/v1/users/u/presence")).json
+        assert answer == {"state": state, "last_seen_at": None, "connections": [connection | {"state": state}]}
+    await writer.close()
+    answer = (await call("GET", "/v1/users/u/presence")).json
+    assert answer == {"state": "offline", "last_seen_at": None, "connections": []}
+    found = await presence.read_presence(hub.redis, hub.installation, project_id, "u")
+    assert found.grace_until is not None
 
 
 async def test_a_timeline_tells_what_happened_and_why(call: Caller) -> None:
@@ -76,7 +101,7 @@ async def test_a_timeline_tells_what_happened_and_why(call: Caller) -> None:
     async def events(identifier: str) -> list[tuple[str | None, str, str | None]]:
         items = (await call("GET", f"/v1/notifications/{identifier}/timeline")).json["items"]
         assert [item["at"] for item in items] == sorted(item["at"] for item in items)
-        return [(item["user"], item["event"], item["reason"]) for item in items]
+        return [(item["user"], item["event"], item["reason"]) for item in items if item["reason"] != "no_provider"]
 
     assert await events(first) == [
         (None, "accepted", None),
@@ -106,12 +131,17 @@ async def test_a_timeline_pages(call: Caller) -> None:
     cursor = ""
     while True:
         page = (await call("GET", f"/v1/notifications/{identifier}/timeline?limit=3{cursor}")).json
-        seen += [(item["user"], item["event"]) for item in page["items"]]
+        seen += [(item["user"], item["channel"], item["event"]) for item in page["items"]]
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"
-    assert len(seen) == 8
-    assert set(seen) == {(None, "accepted"), *((f"u{index}", "stored") for index in range(7))}
+    assert len(seen) == 10
+    assert set(seen) == {
+        (None, None, "accepted"),
+        (None, "email", "skipped"),
+        (None, "web_push", "skipped"),
+        *((f"u{index}", "in_app", "stored") for index in range(7)),
+    }
 
 
 async def _server_events(content: aiohttp.StreamReader) -> AsyncIterator[tuple[str, str, Any]]:
@@ -135,13 +165,14 @@ async def test_a_live_timeline_shows_what_happens(call: Caller) -> None:
         assert stream.headers["Content-Type"].startswith("text/event-stream")
         assert "RateLimit-Limit" in stream.headers
         events = _server_events(stream.content)
-        assert [(await anext(events))[2]["event"] for _ in range(2)] == ["accepted", "stored"]
+        begun = [(await anext(events))[2]["event"] for _ in range(4)]
+        assert begun == ["accepted", "skipped", "skipped", "stored"]
         await call("POST", "/v1/users/u/inbox/mark", {"action": "read", "all": True})
         seen = []
         for _ in range(2):
             _, last, data = await anext(events)
             seen.append(data["event"])
-        assert seen == ["read", "seen"]
+        assert seen == ["seen", "read"]
     await call("POST", f"/v1/notifications/{identifier}/cancel")
     async with asyncio.timeout(10), call.session.get(url, headers={**headers, "Last-Event-ID": last}) as stream:
         events = _server_events(stream.content)

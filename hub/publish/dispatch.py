@@ -1,0 +1,238 @@
+"""Dispatch: a notification's outside deliveries, planned in the transaction that writes the inbox.
+
+Nothing is sent here, and nobody is asked where the person is: what could go at once is stored as due now, and a worker,
+woken after the commit, asks presence and decides again. So a publish never waits for Redis, and an outside delivery
+exists exactly when the item it is about does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from hub.model.decide import Decision, ItemState, Reach, Situation, Skip, Wait
+from hub.model.delivery import FINAL, State, move, skipped_as
+from hub.model.ladder import Line, has_in_app, outside_lines
+from hub.model.notification import LANES, Notification
+from hub.model.policy import IN_APP, Step
+from hub.model.preferences import NOTHING
+from hub.model.reason import Reason
+from hub.model.routing import (
+    NOBODY,
+    Addressee,
+    Climbed,
+    Order,
+    Rules,
+    climb,
+    in_app_skip,
+    layers_of,
+    reach,
+    situation,
+)
+from hub.publish.rulebook import Rulebook, rules_of
+from hub.store.database import Connection
+from hub.store.deliveries import NewDelivery, Note, encode_notes, encode_steps, note
+from hub.store.heads import LockedHead
+from hub.store.rules import RulesKey
+
+FRESH = ItemState()
+ACTOR = "dispatch"
+
+
+class Plan(NamedTuple):
+    """One row to be, without its person."""
+
+    line: int
+    step: int
+    held: Step
+    following: str
+    state: str
+    reason: Reason
+    due_at: datetime
+    history: str
+
+    @property
+    def finished(self) -> bool:
+        return self.state in FINAL
+
+
+class Dispatcher:
+    """Plans the deliveries of one transaction: `prepare` reads what is configured, `rows` is the result."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self._rulebook = rulebook
+        self._rules: dict[UUID, Rules | None] = {}
+        self._shared: dict[tuple[UUID, bool, str | None, frozenset[str]], list[Plan]] = {}
+        self.rows: list[NewDelivery] = []
+        self.due = False
+        """Whether a worker has something to do at once."""
+
+    async def prepare(self, conn: Connection, notifications: Sequence[Notification]) -> None:
+        """Reads the rules of these notifications, one statement at most."""
+        new = {n.notification_id: n for n in notifications if n.notification_id not in self._rules}
+        if not new:
+            return
+        keys = {i: RulesKey(n.project_id, n.category, n.request.get("tenant")) for i, n in new.items()}
+        configured = await self._rulebook.get(conn, keys.values())
+        for i, n in new.items():
+            found = configured.get(keys[i])
+            self._rules[i] = None if found is None else rules_of(found, sandbox=bool(n.request.get("sandbox")))
+
+    def skipped_for_all(self, notification: Notification) -> dict[str, str]:
+        """What nobody gets of it, with why; for the notification's own row."""
+        rules = self._rules[notification.notification_id]
+        return {} if rules is None else skipped_for_all(rules, notification.request.get("channels"))
+
+    def may_leave(self, notification: Notification) -> bool:
+        """Whether anything of it can leave the app, for anybody."""
+        rules = self._rules[notification.notification_id]
+        return rules is not None and any(
+            step.channel in rules.providers for line in lines_for(notification, rules, NOBODY) for step in line
+        )
+
+    def in_app(self, notification: Notification, head: LockedHead) -> bool:
+        """Whether the item is stored; if not although the ladder has it, the timeline is told why."""
+        rules = self._rules[notification.notification_id]
+        if rules is None or not has_in_app(rules.policy, notification.request.get("channels")):
+            return False
+        skip = in_app_skip(rules, head.addressee)
+        if skip is None:
+            return True
+        notes = [note(head.now, IN_APP, "skipped", skip.why, detail_of(skip), actor=ACTOR)]
+        plan = Plan(-1, 0, Step(IN_APP), "[]", State.SKIPPED, skip.why, head.now, encode_notes(notes))
+        self._add(notification, head, plan)
+        return False
+
+    def plan(self, notification: Notification, head: LockedHead, *, stored: bool, delegate: str | None = None) -> None:
+        """Plans the outside lines of one notification for one person. `stored`: with an item; its rev is the head's."""
+        rules = self._rules[notification.notification_id]
+        if rules is None:
+            return
+        person = head.addressee
+        ordinary = person.preferences is NOTHING and delegate is None  # decided once for everybody who is like this
+        key = (notification.notification_id, stored, person.timezone, person.addresses)
+        plans = self._shared.get(key) if ordinary else None
+        if plans is None:
+            plans = _plans(notification, rules, person, head.now, stored=stored, delegate=delegate)
+            if ordinary:
+                self._shared[key] = plans
+        for plan in plans:
+            self._add(notification, head, plan)
+
+    def _add(self, notification: Notification, head: LockedHead, plan: Plan) -> None:
+        self.due = self.due or (not plan.finished and plan.due_at <= head.now)
+        self.rows.append(
+            new_delivery(
+                plan,
+                person_id=head.person.person_id,
+                notification_id=notification.notification_id,
+                project_id=notification.project_id,
+                category=notification.category,
+                lane=LANES[notification.priority],
+                position=head.rev,
+                dispatched_at=head.now,
+                now=head.now,
+            )
+        )
+
+
+def new_delivery(plan: Plan, *, now: datetime, **about: Any) -> NewDelivery:
+    """A row to insert; `about` says whose it is and of what, and when it was dispatched."""
+    return NewDelivery(
+        delivery_id=uuid7(),
+        kind="step",
+        line=plan.line,
+        step=plan.step,
+        channel=plan.held.channel,
+        condition=plan.held.condition,
+        after_seconds=int(plan.held.after.total_seconds()),
+        following=plan.following,
+        state=plan.state,
+        reason=plan.reason,
+        due_at=plan.due_at,
+        finished_at=now if plan.finished else None,
+        history=plan.history,
+        **about,
+    )
+
+
+def order_of(notification: Notification, dispatched_at: datetime, *, delegated: bool = False) -> Order:
+    """What a notification says about its deliveries."""
+    return Order(dispatched_at, notification.priority == "critical", notification.expires_at, delegated=delegated)
+
+
+def lines_for(notification: Notification, rules: Rules, person: Addressee) -> tuple[Line, ...]:
+    """The outside lines of a notification for one person."""
+    return outside_lines(rules.policy, notification.request.get("channels"), layers_of(rules, person).channel_order)
+
+
+def skipped_for_all(rules: Rules, channels: Sequence[str] | None) -> dict[str, str]:
+    """Channels of the ladder that nobody can get this notification by, with why: told once, not for each recipient."""
+    found: dict[str, str] = {}
+    for step in rules.policy.ladder:
+        if channels is not None and step.channel not in channels:
+            found[step.channel] = Reason.CHANNEL_NOT_REQUESTED
+        elif step.channel != IN_APP and reach(rules, NOBODY, step.channel) is Reach.NO_PROVIDER:
+            found[step.channel] = Reason.NO_PROVIDER
+    for channel in channels or ():
+        if all(step.channel != channel for step in rules.policy.ladder):
+            found[channel] = Reason.NOT_IN_LADDER
+    return found
+
+
+def _plans(
+    notification: Notification, rules: Rules, person: Addressee, now: datetime, *, stored: bool, delegate: str | None
+) -> list[Plan]:
+    order = order_of(notification, now, delegated=delegate is not None)
+    item = FRESH if stored else None
+
+    def look(step: Step, next_at: datetime | None) -> Situation:
+        return situation(step, order, rules, person, now, item=item, next_at=next_at)
+
+    plans = []
+    for number, line in enumerate(lines_for(notification, rules, person)):
+        possible = tuple(step for step in line if step.channel in rules.providers)
+        if possible:
+            plans.append(plan_line(number, possible, climb(possible, look, now, now), now, ACTOR, delegate))
+    return plans
+
+
+def plan_line(
+    number: int, line: Line, climbed: Climbed, now: datetime, actor: str, delegate: str | None = None
+) -> Plan:
+    """The row of a line that was climbed: it holds the step that was come to, or ends where all were passed."""
+    notes = skip_notes(climbed, now, actor, delegate)
+    if climbed.place is None or climbed.decision is None:
+        step, skip = climbed.skipped[-1]
+        state = move(State.WAITING, skipped_as(skip.why))
+        return Plan(number, len(line) - 1, step, "[]", state, skip.why, now, encode_notes(notes))
+    held, decision = line[climbed.place], climbed.decision
+    due_at, why = _waits(decision, now)
+    notes.append(note(now, held.channel, "waiting", why, actor=actor))
+    following = encode_steps(line[climbed.place + 1 :])
+    return Plan(number, climbed.place, held, following, State.WAITING, why, due_at, encode_notes(notes))
+
+
+def skip_notes(climbed: Climbed, now: datetime, actor: str, delegate: str | None = None) -> list[Note]:
+    """What a history says about the steps that a climb passed."""
+    return [
+        note(now, step.channel, skipped_as(skip.why).name.lower(), skip.why, detail_of(skip, delegate), actor=actor)
+        for step, skip in climbed.skipped
+    ]
+
+
+def _waits(decision: Decision, now: datetime) -> tuple[datetime, Reason]:
+    """Until when it is stored as waiting: what could go is decided by a worker right after the commit."""
+    if isinstance(decision, Wait):
+        return decision.until, decision.why
+    return now, Reason.READY
+
+
+def detail_of(skip: Skip, delegate: str | None = None) -> str | None:
+    if skip.why is Reason.DELEGATED and delegate is not None:
+        return f"to {delegate}"
+    return skip.detail or (f"by {skip.layer}" if skip.layer else None)

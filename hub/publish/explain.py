@@ -1,0 +1,279 @@
+"""Explaining: what would become of a notification, person by person and channel by channel, without sending it.
+
+The same functions decide on the same data as dispatch and workers: rules, preferences, presence, caps and digests as
+they are now. Nothing is stored, counted or opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import structlog
+from redis.exceptions import RedisError
+
+from hub.bus import caps
+from hub.bus.caps import CapAsk
+from hub.bus.presence import read_presences
+from hub.model.decide import (
+    UNKNOWN_SECONDS,
+    CapState,
+    Decision,
+    Gather,
+    Presence,
+    Send,
+    Situation,
+    Skip,
+    Wait,
+)
+from hub.model.digest import closes_at
+from hub.model.ladder import has_in_app
+from hub.model.notification import Notification, local_instant
+from hub.model.policy import IN_APP, Condition, Step
+from hub.model.preferences import Layer
+from hub.model.reason import Reason
+from hub.model.routing import Addressee, Order, Rules, climb, in_app_skip, layers_of, situation
+from hub.publish.capping import bounds_of, cap_state
+from hub.publish.dispatch import FRESH, lines_for, order_of, skipped_for_all
+from hub.publish.gather import digest_key
+from hub.publish.rulebook import rules_of
+from hub.store import digests, explain
+from hub.store.caps import counted
+from hub.store.database import Connection
+from hub.store.deliveries import clock
+from hub.store.digests import DigestKey
+from hub.store.items import find_duplicates
+from hub.store.people import addressee_of
+from hub.store.rules import RulesKey, read_rules
+
+if TYPE_CHECKING:
+    from hub.runtime import Hub
+
+log = structlog.get_logger("hub.explain")
+
+MAX_PEOPLE = 100  # that one call explains: of a list, a topic or everyone the first ones
+PRESENCE_SECONDS = 1.0
+NO_DELIVERY = UUID(int=0)  # caps count deliveries by their id; this one is none
+
+
+class Explained(NamedTuple):
+    """What becomes of one channel for one person; `at` is None for what is skipped."""
+
+    user: str
+    channel: str
+    decision: str
+    at: datetime | None
+    condition: str
+    reason: str
+    layer: str | None
+
+
+class _Person(msgspec.Struct):
+    """One person, with what bears on them alone."""
+
+    user: str
+    person_id: int | None
+    known: Addressee
+    presence: Presence
+    starts: datetime
+    duplicate: bool
+    delegate: str | None
+    cap: CapState | None = None
+    cap_unknown: bool = False
+    gathers: dict[str, datetime] = {}
+
+
+async def explain_notification(hub: Hub, conn: Connection, notification: Notification) -> list[Explained]:
+    """What would become of a notification, for its first MAX_PEOPLE people; a checked one, as a publish makes it."""
+    key = RulesKey(notification.project_id, notification.category, notification.request.get("tenant"))
+    configured = (await read_rules(conn, [key]))[key]
+    rules = rules_of(configured, sandbox=bool(notification.request.get("sandbox")))
+    now = await clock(conn)
+    people = await _people(hub, conn, notification, rules, now)
+    await _limits(hub, conn, notification, rules, people, now)
+    return [entry for person in people for entry in _explain(notification, rules, person, now)]
+
+
+async def _audience(conn: Connection, notification: Notification) -> list[str]:
+    actor = notification.actor.id if notification.actor else None
+    users = dict.fromkeys(notification.users)
+    for topic in notification.topics:
+        found = await explain.first_of_topic(conn, notification.project_id, topic, MAX_PEOPLE + 1)
+        users.update(dict.fromkeys(user for user in found if user != actor))
+    if notification.everyone:
+        users.update(dict.fromkeys(await explain.first_of_everyone(conn, notification.project_id, MAX_PEOPLE)))
+    return list(users)[:MAX_PEOPLE]
+
+
+async def _people(hub: Hub, conn: Connection, notification: Notification, rules: Rules, now: datetime) -> list[_Person]:
+    users = await _audience(conn, notification)
+    rows = await explain.read_people(conn, notification.project_id, users)
+    presences = await read_presences(
+        hub.redis,
+        hub.installation,
+        [(notification.project_id, user) for user in users],
+        grace_seconds=hub.settings.presence_grace_seconds,
+        timeout_seconds=PRESENCE_SECONDS,
+    )
+    dedupe_key = notification.request.get("dedupe_key")
+    keys = {(row["person_id"], dedupe_key) for row in rows.values()} if dedupe_key else set()
+    duplicates = await find_duplicates(conn, keys) if keys else set()
+    people = []
+    for user, presence in zip(users, presences, strict=True):
+        row = rows.get(user)
+        told = notification.users.get(user, {})
+        stored = {"preferences": None, "timezone": None, "email": None} if row is None else dict(row)
+        known = addressee_of({**stored, **{name: told[name] for name in ("timezone", "email") if told.get(name)}})
+        person_id = None if row is None else int(row["person_id"])
+        delegate = known.preferences.delegate
+        people.append(
+            _Person(
+                user,
+                person_id,
+                known,
+                Presence(presence.state, presence.grace_until),
+                _starts(notification, known.timezone or rules.zone, now),
+                (person_id, dedupe_key) in duplicates,
+                None if notification.everyone or delegate in (None, user) else delegate,
+            )
+        )
+    return people
+
+
+def _starts(notification: Notification, zone: str, now: datetime) -> datetime:
+    """When it is dispatched to somebody in this zone."""
+    if notification.send_local is not None:
+        return max(now, local_instant(notification.send_local, zone))
+    return max(now, notification.send_at or now)
+
+
+async def _limits(
+    hub: Hub, conn: Connection, notification: Notification, rules: Rules, people: Sequence[_Person], now: datetime
+) -> None:
+    """Looks at caps and open digests, without counting or opening."""
+    stored = [person for person in people if person.person_id is not None]
+    exempt = notification.priority == "critical" or rules.policy.required
+    bounds = bounds_of(rules)
+    if bounds and not exempt:
+        asks = [CapAsk(NO_DELIVERY, person.person_id or 0, bounds) for person in stored]
+        try:
+            found = await caps.peek(hub.redis, hub.installation, asks, lambda wanted: counted(conn, wanted))
+            for person, full in zip(stored, found, strict=True):
+                person.cap = None if full is None else cap_state(rules, full)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("explain.caps_unknown", error=repr(error))
+            for person in people:
+                person.cap_unknown = True
+    rule = rules.policy.digest
+    if rule is None or exempt:
+        return
+    channels = {step.channel for step in rules.policy.ladder if step.channel != IN_APP}
+    keys = {
+        (person.user, channel): DigestKey(
+            person.person_id or 0, channel, notification.category, digest_key(rule, notification, person.user)
+        )
+        for person in people
+        for channel in channels
+    }
+    opened = await digests.peek_open(conn, keys.values())
+    for person in people:
+        zone = person.known.timezone or rules.zone
+        schedule = layers_of(rules, person.known).digest_schedule
+        for channel in channels:
+            closing = opened.get(keys[person.user, channel])
+            if closing is None and rule.first == "hold":
+                closing = closes_at(rule, now, now, schedule, zone)
+            if closing is not None:
+                person.gathers = {**person.gathers, channel: closing}
+
+
+def _explain(notification: Notification, rules: Rules, person: _Person, now: datetime) -> list[Explained]:
+    entries: list[Explained] = []
+
+    def tell(step: Step, decision: Decision) -> None:
+        entries.append(_entry(person, step, decision))
+
+    channels = notification.request.get("channels")
+    for channel, reason in skipped_for_all(rules, channels).items():
+        layer = Layer.HUB if reason == Reason.NO_PROVIDER else Layer.NOTIFICATION
+        tell(Step(channel, condition=_condition(rules, channel)), Skip(Reason(reason), layer))
+    stored = False
+    if has_in_app(rules.policy, channels):
+        decision = _in_app(rules, person, now)
+        stored = not isinstance(decision, Skip)
+        entries.insert(0, _entry(person, Step(IN_APP), decision))
+    if person.duplicate:
+        return entries[:1] if stored or entries else entries
+    order = order_of(notification, person.starts, delegated=person.delegate is not None)
+    for line in lines_for(notification, rules, person.known):
+        rest = tuple(step for step in line if step.channel in rules.providers)
+        while rest:
+            climbed = climb(rest, _looking(order, rules, person, stored=stored), person.starts, person.starts)
+            for step, skip in climbed.skipped:
+                tell(step, skip)
+            if climbed.place is None or climbed.decision is None:
+                break
+            tell(rest[climbed.place], _limited(rest[climbed.place], climbed.decision, order, rules, person))
+            rest = rest[climbed.place + 1 :]
+    return entries
+
+
+def _condition(rules: Rules, channel: str) -> Condition:
+    return next((step.condition for step in rules.policy.ladder if step.channel == channel), Condition.ALWAYS)
+
+
+def _in_app(rules: Rules, person: _Person, now: datetime) -> Decision:
+    if person.duplicate:
+        return Skip(Reason.DUPLICATE, Layer.NOTIFICATION)
+    skip = in_app_skip(rules, person.known)
+    if skip is not None:
+        return skip
+    return Send() if person.starts <= now else Wait(person.starts, Reason.SCHEDULED, Layer.NOTIFICATION)
+
+
+def _looking(order: Order, rules: Rules, person: _Person, *, stored: bool) -> Any:
+    def look(step: Step, next_at: datetime | None) -> Situation:
+        return situation(
+            step,
+            order,
+            rules,
+            person.known,
+            person.starts,
+            item=FRESH if stored else None,
+            presence=person.presence,
+            next_at=next_at,
+        )
+
+    return look
+
+
+def _limited(step: Step, decision: Decision, order: Order, rules: Rules, person: _Person) -> Decision:
+    """What digests and caps make of a step that would go, as the schedule asks them: in that order."""
+    if not isinstance(decision, Send) or order.critical or rules.policy.required:
+        return decision
+    closing = person.gathers.get(step.channel)
+    if closing is not None:
+        return Gather(closing, Reason.DIGEST, Layer.CATEGORY)
+    if person.cap_unknown:
+        return Wait(person.starts + timedelta(seconds=UNKNOWN_SECONDS), Reason.CAP_UNKNOWN)
+    if person.cap is None:
+        return decision
+    if person.cap.overflow == "digest":
+        return Gather(person.cap.free_at, Reason.CAPPED, person.cap.layer)
+    return Skip(Reason.CAPPED, person.cap.layer)
+
+
+def _entry(person: _Person, step: Step, decision: Decision) -> Explained:
+    word, at = "wait", None
+    match decision:
+        case Send():
+            word, at = "send", person.starts
+        case Skip():
+            word = "skip"
+        case Wait(until) | Gather(until):
+            at = until
+    layer = None if decision.layer is None else decision.layer.value
+    return Explained(person.user, step.channel, word, at, step.condition.value, decision.why.value, layer)

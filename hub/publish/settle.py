@@ -1,0 +1,153 @@
+"""Claiming and settling: what a worker takes, and what it reports.
+
+    claim() ──> decided once more, right before sending ──> the channel ──> settle()
+
+A claim counts the attempt and gives a lease. A worker that dies leaves its lease to run out; then the delivery is due
+again, with its attempt counted, and may reach the person twice: at least once is what a provider without idempotent
+sends can have. A report that comes after the lease was lost changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import structlog
+from prometheus_client import Counter
+
+from hub.model.decide import Send, Skip, Wait
+from hub.model.delivery import Event, State, move, skipped_as
+from hub.model.outcome import Outcome, Verdict, settle
+from hub.model.reason import Reason
+from hub.model.times import format_time
+from hub.publish import capping
+from hub.publish.dispatch import detail_of
+from hub.publish.facts import Known, read_known
+from hub.store import deliveries
+from hub.store.database import Connection
+from hub.store.deliveries import Change, OrderKey, change_of, key_of, note
+
+if TYPE_CHECKING:
+    from hub.runtime import Hub
+
+log = structlog.get_logger("hub.settle")
+
+SETTLED = Counter("hub_deliveries_settled_total", "Attempts settled, by channel and result", ["channel", "result"])
+PER_PROJECT = 500  # deliveries of one project under way at once, over all workers: the others' share of the slots
+ACTOR = "worker"
+
+
+class Claimed(NamedTuple):
+    """How many were taken, and which of them are to be sent: the others are settled already."""
+
+    taken: int
+    going: list[Known]
+
+
+async def claim(hub: Hub, channel: str, free: int) -> Claimed:
+    """Takes up to `free` due deliveries of a channel. Cancelling or dying leaves them to their lease."""
+    lease = hub.settings.delivery_lease_seconds
+    ids = await deliveries.claim(hub.db, channel, free, lease_seconds=lease, per_project=PER_PROJECT)
+    if not ids:
+        return Claimed(0, [])
+    async with hub.db.acquire() as conn:
+        known = await read_known(hub, conn, ids)
+    going: list[Known] = []
+    changes: list[Change] = []
+    held: list[Known] = []
+    for k in known:
+        if k.row["state"] != State.CLAIMED:  # cannot be ours any more: the lease is shorter than the read took
+            continue
+        climbed = k.climb()
+        decision = climbed.skipped[-1][1] if climbed.decision is None else climbed.decision
+        if k.row["kind"] == "withdrawal" or isinstance(decision, Send):
+            going.append(k)
+        else:
+            held.append(k)
+            changes.append(_held(k, decision))
+    if changes:
+        await _write(hub, changes, [key_of(k.row) for k in held])
+        await capping.release(hub, [k for k in held if not k.exempt])
+    return Claimed(len(ids), going)
+
+
+def _held(known: Known, decision: Any) -> Change:
+    """Decided otherwise at the last moment: no attempt was made."""
+    row, now = known.row, known.now
+    attempts = row["attempts"] - 1
+    if isinstance(decision, Skip):
+        event = skipped_as(decision.why)
+        notes = [note(now, row["channel"], event.name.lower(), decision.why, detail_of(decision), actor=ACTOR)]
+        return change_of(row, move(State.CLAIMED, event), decision.why, notes, attempts=attempts)
+    assert isinstance(decision, Wait), "nothing is gathered after it was claimed"
+    notes = [note(now, row["channel"], "waiting", decision.why, f"until {format_time(decision.until)}", actor=ACTOR)]
+    state = move(State.CLAIMED, Event.HELD)
+    return change_of(row, state, decision.why, notes, attempts=attempts, due_at=decision.until)
+
+
+async def report(hub: Hub, outcomes: Sequence[tuple[Known, Outcome]]) -> None:
+    """Settles attempts, one transaction; durable when it returns."""
+    verdicts: list[Verdict] = []
+
+    async def work(conn: Connection) -> None:
+        now = await deliveries.clock(conn)
+        verdicts[:] = [_verdict(known, outcome, now) for known, outcome in outcomes]
+        pairs = list(zip((known for known, _ in outcomes), verdicts, strict=True))
+        await _apply(conn, [_settled(known, verdict, now) for known, verdict in pairs])
+        await deliveries.promote(conn, [key_of(known.row) for known, _ in pairs if known.row["attempts"] == 1])
+
+    await hub.db.transaction(work)
+    for (known, _), verdict in zip(outcomes, verdicts, strict=True):
+        SETTLED.labels(known.row["channel"], verdict.event.name.lower()).inc()
+
+
+def _verdict(known: Known, outcome: Outcome, now: datetime) -> Verdict:
+    row = known.row
+    ready_at = row["ready_at"] or row["dispatched_at"]
+    return settle(outcome, known.rules.policy.retry, row["attempts"], ready_at, now, random.random())
+
+
+def _settled(known: Known, verdict: Verdict, now: datetime) -> Change:
+    row = known.row
+    state = move(State.CLAIMED, verdict.event)
+    event = "retry" if verdict.event is Event.FAILED else state.value
+    notes = [note(now, row["channel"], event, verdict.reason, verdict.detail, actor=ACTOR)]
+    return change_of(row, state, verdict.reason, notes, due_at=verdict.due_at)
+
+
+async def _apply(conn: Connection, changes: Sequence[Change]) -> None:
+    applied = await deliveries.change(conn, changes)
+    if len(applied) < len(changes):
+        lost = [str(change.delivery_id) for change in changes if change.delivery_id not in applied]
+        log.info("delivery.lease_lost", deliveries=lost)
+
+
+async def _write(hub: Hub, changes: Sequence[Change], keys: Sequence[OrderKey]) -> None:
+    async def work(conn: Connection) -> None:
+        await _apply(conn, changes)
+        await deliveries.promote(conn, keys)
+
+    await hub.db.transaction(work)
+
+
+async def recover(hub: Hub, limit: int = 500) -> int:
+    """Makes due again what workers that went away had claimed; how many."""
+
+    async def work(conn: Connection) -> int:
+        ids = [row["delivery_id"] for row in await deliveries.lost_leases(conn, limit)]
+        known = await read_known(hub, conn, ids)
+        changes = []
+        for k in known:
+            spent = k.row["attempts"] >= k.rules.policy.retry.max_attempts
+            event, why = (Event.GIVEN_UP, Reason.ATTEMPTS_SPENT) if spent else (Event.LOST, Reason.LEASE_LOST)
+            state = move(State.CLAIMED, event)
+            notes = [note(k.now, k.row["channel"], state.value, Reason.LEASE_LOST, actor=ACTOR)]
+            changes.append(change_of(k.row, state, why, notes, due_at=k.now))
+            SETTLED.labels(k.row["channel"], event.name.lower()).inc()
+        await deliveries.change(conn, changes)
+        await deliveries.promote(conn, [key_of(k.row) for k in known])
+        return len(ids)
+
+    return await hub.db.transaction(work)

@@ -1,0 +1,305 @@
+"""Deliveries: rows that wait, are claimed, and are settled; the table is the queue (hub.model.delivery).
+
+Everything is done in batches. A change names the state and the attempt in which a row was read, so that a worker whose
+lease was lost changes nothing. Workers that move what is at its first attempt lock the order of those keys before, in a
+statement of its own: of one person, channel and lane one delivery at a time is at its first attempt, and the database
+holds that by a unique index, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from hub.model.delivery import FINAL, State
+from hub.model.policy import OUTSIDE_CHANNELS, Condition, Step
+from hub.model.reason import Reason
+from hub.store.database import Connection, Database
+from hub.store.sql import load
+
+_SQL = load("deliveries")
+_encode = msgspec.json.encode
+LANES = 3
+SHARES = (0.70, 0.25, 0.05)
+"""Of free slots, for critical, normal, bulk; what one lane does not use the others get (design.md)."""
+KEEP_DAYS = (
+    30  # finished deliveries and their history; contract: nothing says longer, and a timeline that old is not asked
+)
+
+
+class OrderKey(NamedTuple):
+    """Whose first attempts go one after the other."""
+
+    person_id: int
+    channel: str
+    lane: int
+
+    @property
+    def lock(self) -> int:
+        """An advisory lock's number: exact up to 2^57 people, so that no two keys share one."""
+        return -1 - ((self.person_id << 6) | (OUTSIDE_CHANNELS.index(self.channel) << 2) | self.lane)
+
+
+Note: TypeAlias = tuple[int, str, str, str | None, str | None, str]
+"""One entry of a history: unix ms, channel, event, reason, detail, actor."""
+
+
+def note(
+    now: datetime, channel: str, event: str, reason: str | None = None, detail: str | None = None, *, actor: str
+) -> Note:
+    return (int(now.timestamp() * 1000), channel, event, reason, detail, actor)
+
+
+class NewDelivery(msgspec.Struct):
+    """A row to insert. `line` and `following` as in hub.model.ladder; texts are ready JSON, shared between rows."""
+
+    delivery_id: UUID
+    person_id: int
+    notification_id: UUID
+    project_id: int
+    category: str
+    kind: str
+    line: int
+    step: int
+    channel: str
+    condition: str
+    after_seconds: int
+    following: str
+    lane: int
+    position: int
+    state: str
+    reason: str | None
+    dispatched_at: datetime
+    due_at: datetime
+    finished_at: datetime | None
+    history: str
+
+
+class Change(msgspec.Struct):
+    """What a delivery becomes. None leaves a field as it is, where that can be."""
+
+    delivery_id: UUID
+    from_state: str
+    from_attempts: int
+    state: str
+    reason: str | None
+    due_at: datetime | None
+    attempts: int
+    step: int
+    channel: str
+    condition: str
+    after_seconds: int
+    following: str | None = None
+    digest_id: UUID | None = None
+    gathered: str | None = None
+    ready: bool = False
+    counted: bool = False
+    finished: bool = False
+    history: str = "[]"
+
+
+def change_of(row: Any, state: State, reason: Reason | None, notes: Sequence[Note], **fields: Any) -> Change:
+    """A change of a row that was read with `read_facts`; `fields` replace what it says."""
+    values = {
+        "due_at": None,
+        "attempts": row["attempts"],
+        "step": row["step"],
+        "channel": row["channel"],
+        "condition": row["condition"],
+        "after_seconds": row["after_seconds"],
+        "digest_id": row["digest_id"],
+        "finished": state in FINAL,
+        "history": encode_notes(notes),
+        **fields,
+    }
+    return Change(row["delivery_id"], row["state"], row["attempts"], state.value, reason, **values)
+
+
+def encode_notes(notes: Sequence[Note]) -> str:
+    return _encode(notes).decode("utf-8")
+
+
+def encode_steps(steps: Iterable[Step]) -> str:
+    """Steps as `following` stores them."""
+    rows = [(step.channel, int(step.after.total_seconds()), step.condition.value) for step in steps]
+    return _encode(rows).decode("utf-8")
+
+
+def line_of(row: Any) -> tuple[Step, ...]:
+    """The step that a row holds, and those after it."""
+    held = (row["channel"], row["after_seconds"], row["condition"])
+    return tuple(
+        Step(channel, timedelta(seconds=seconds), Condition(condition))
+        for channel, seconds, condition in (held, *row["following"])
+    )
+
+
+def key_of(row: Any) -> OrderKey:
+    return OrderKey(row["person_id"], row["channel"], row["lane"])
+
+
+def _columns(rows: Sequence[msgspec.Struct], struct: type[msgspec.Struct]) -> list[list[Any]]:
+    return [[getattr(row, name) for row in rows] for name in struct.__struct_fields__]
+
+
+async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
+    """Stores deliveries, one statement; what a person already has of a notification's step is left out."""
+    if rows:
+        await conn.execute(_SQL["insert_deliveries"], *_columns(rows, NewDelivery))
+
+
+async def lock_waiting(conn: Connection, limit: int) -> list[UUID]:
+    """What is to be decided on now, held until the transaction ends; at most `limit`, by the lanes' shares."""
+    taken: dict[UUID, int] = {}
+
+    async def take(shares: Sequence[int]) -> Sequence[int]:
+        # Our own locks do not hide what we have: a lane that is asked again is asked for that, too.
+        held = [sum(1 for lane in taken.values() if lane == number) for number in range(LANES)]
+        wider = [share + held[lane] if share else 0 for lane, share in enumerate(shares)]
+        rows = await conn.fetch(_SQL["lock_waiting"], *wider)
+        new = {row["delivery_id"]: row["lane"] for row in rows if row["delivery_id"] not in taken}
+        taken.update(new)
+        return list(new.values())
+
+    await _by_shares(limit, take)
+    return list(taken)
+
+
+async def _by_shares(free: int, take: Callable[[Sequence[int]], Awaitable[Sequence[int]]]) -> None:
+    """Fills `free` slots: each lane its share first, then what is left, the most urgent lane that has more first.
+
+    Args:
+        take: Takes up to so many of each lane; answers the lanes of what it got.
+    """
+    rich = list(range(LANES))  # lanes that may have more: they have not answered with less than they were asked for
+    shares = _shares(free)
+    while free > 0 and rich:
+        got = list(await take(shares))
+        free -= len(got)
+        rich = [lane for lane in rich if got.count(lane) == shares[lane]]
+        shares = [free if lane == rich[0] else 0 for lane in range(LANES)] if rich else []
+
+
+def _shares(free: int) -> list[int]:
+    """What each lane may have of `free` slots: rounded so that none is shut out and their sum is `free`."""
+    shares = [max(1, round(free * share)) for share in SHARES[1:]]
+    return [max(0, free - sum(shares)), *shares] if free >= LANES else [free, 0, 0]
+
+
+async def read_facts(conn: Connection, ids: Sequence[UUID]) -> list[asyncpg.Record]:
+    """Everything that bears on these deliveries, in the order in which they are to go."""
+    return await conn.fetch(_SQL["read_facts"], list(ids)) if ids else []
+
+
+async def change(conn: Connection, changes: Sequence[Change]) -> set[UUID]:
+    """Carries out changes, one statement; which of them still applied."""
+    if not changes:
+        return set()
+    rows = await conn.fetch(_SQL["change"], *_columns(changes, Change))
+    return {row["delivery_id"] for row in rows}
+
+
+async def clock(conn: Connection) -> datetime:
+    """The database's clock: what everything about deliveries goes by."""
+    now: datetime = await conn.fetchval(_SQL["clock"])
+    return now
+
+
+async def promote(conn: Connection, keys: Iterable[OrderKey]) -> None:
+    """Makes the next of each key due, where nothing is at its first attempt. Call last in a transaction."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return
+    await conn.execute(_SQL["lock_order"], sorted(key.lock for key in wanted))
+    await conn.execute(
+        _SQL["promote"], [k.person_id for k in wanted], [k.channel for k in wanted], [k.lane for k in wanted]
+    )
+
+
+async def promote_stranded(db: Database, limit: int = 500) -> int:
+    """Sets free what is queued behind nothing; how many keys."""
+
+    async def work(conn: Connection) -> int:
+        keys = [OrderKey(*row) for row in await conn.fetch(_SQL["stranded"], limit)]
+        await promote(conn, keys)
+        return len(keys)
+
+    return await db.transaction(work)
+
+
+async def claim(db: Database, channel: str, free: int, *, lease_seconds: float, per_project: int) -> list[UUID]:
+    """Takes up to `free` due deliveries of a channel for this worker, by the lanes' shares; attempts are counted now.
+
+    Durable when it returns: a worker that dies has made an attempt, and its deliveries are due again after the lease.
+    """
+
+    async def work(conn: Connection) -> list[UUID]:
+        busy = [row["project_id"] for row in await conn.fetch(_SQL["busy_projects"], per_project)]
+        ids: list[UUID] = []
+
+        async def take(shares: Sequence[int]) -> list[int]:
+            rows = await conn.fetch(_SQL["claim"], channel, *shares, busy, lease_seconds)
+            ids.extend(row["delivery_id"] for row in rows)
+            return [row["lane"] for row in rows]
+
+        await _by_shares(free, take)
+        return ids
+
+    return await db.transaction(work)
+
+
+async def lost_leases(conn: Connection, limit: int) -> list[asyncpg.Record]:
+    """Deliveries whose worker went away, held until the transaction ends."""
+    return await conn.fetch(_SQL["lost_leases"], limit)
+
+
+async def decide_again(db: Database, people: Iterable[tuple[int, str]]) -> int:
+    """Lets what waits for these (project, user) to leave be decided again at once; how many deliveries."""
+    pairs = list(people)
+    status = await db.execute(_SQL["decide_again"], [p for p, _ in pairs], [u for _, u in pairs])
+    return int(status.split()[-1])
+
+
+async def cancel(conn: Connection, notifications: Iterable[UUID], people: Iterable[int]) -> int:
+    """Cancels what these people have waiting of these notifications; how many deliveries."""
+    status = await conn.execute(_SQL["cancel"], list(notifications), list(people))
+    return int(status.split()[-1])
+
+
+async def hide_shown(conn: Connection, people: Iterable[int]) -> list[asyncpg.Record]:
+    """Pushes of these people that show although the item was dealt with; each is told once."""
+    return await conn.fetch(_SQL["hide_shown"], list(people))
+
+
+async def delete_of_person(conn: Connection, person_id: int) -> None:
+    """Removes everything that was to be sent, or was sent, to a person who is being deleted."""
+    await conn.execute(_SQL["delete_of_person"], person_id)
+
+
+async def list_deliveries(
+    db: Database,
+    project_id: int,
+    *,
+    state: str | None = None,
+    channel: str | None = None,
+    category: str | None = None,
+    user: str | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+    categories: Sequence[str] | None = None,
+) -> list[asyncpg.Record]:
+    """Deliveries of this project, newest first; `categories`: only of these, for keys that may see no others."""
+    return await db.fetch(
+        _SQL["list_deliveries"], project_id, state, channel, category, user, before, limit, categories
+    )
+
+
+async def purge(db: Database, limit: int) -> int:
+    """Deletes deliveries that ended and are older than KEEP_DAYS; how many."""
+    oldest = int((datetime.now(UTC) - timedelta(days=KEEP_DAYS)).timestamp() * 1000)
+    return int((await db.execute(_SQL["purge"], UUID(int=oldest << 80), limit)).split()[-1])

@@ -1,0 +1,40 @@
+"""What would have been sent: the table that the sandbox channel writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from hub.store.database import Database
+from hub.store.sql import load
+
+_SQL = load("sandbox")
+KEEP_DAYS = 7
+
+
+class SandboxMessage(NamedTuple):
+    """One message; `message` as the channel got it."""
+
+    delivery_id: UUID
+    project_id: int
+    person_id: int
+    channel: str
+    message: dict[str, Any]
+
+
+async def write(db: Database, messages: Sequence[SandboxMessage]) -> None:
+    """Stores messages in order, each once; one that comes again is counted."""
+    await db.execute(_SQL["write"], *[list(column) for column in zip(*messages, strict=True)])
+
+
+async def read_of_person(db: Database, person_id: int) -> list[asyncpg.Record]:
+    """What would have been sent to a person, in the order in which it came."""
+    return await db.fetch(_SQL["read_of_person"], person_id)
+
+
+async def purge(db: Database, limit: int) -> int:
+    """Deletes what is older than KEEP_DAYS; how many."""
+    return int((await db.execute(_SQL["purge"], KEEP_DAYS, limit)).split()[-1])

@@ -1,0 +1,200 @@
+-- Deliveries: the queue and its history. Lock order: heads → items → deliveries → the order of a person's channel.
+
+-- name: insert_deliveries
+INSERT INTO deliveries (
+    delivery_id, person_id, notification_id, project_id, category, kind, line, step, channel, condition, after_seconds,
+    following, lane, position, state, reason, dispatched_at, due_at, finished_at, history
+)
+SELECT w.delivery_id, w.person_id, w.notification_id, w.project_id, w.category, w.kind, w.line, w.step, w.channel,
+       w.condition, w.after_seconds, w.following::jsonb, w.lane, w.position, w.state, w.reason, w.dispatched_at, w.due_at,
+       w.finished_at, w.history::jsonb
+FROM unnest(
+    $1::uuid[], $2::bigint[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::smallint[], $8::smallint[], $9::text[],
+    $10::text[], $11::int[], $12::text[], $13::smallint[], $14::bigint[], $15::text[], $16::text[], $17::timestamptz[],
+    $18::timestamptz[], $19::timestamptz[], $20::text[]
+) AS w (delivery_id, person_id, notification_id, project_id, category, kind, line, step, channel, condition,
+        after_seconds, following, lane, position, state, reason, dispatched_at, due_at, finished_at, history)
+ON CONFLICT (notification_id, person_id, line, step, kind) DO NOTHING
+
+-- name: lock_waiting
+-- Whose time has come, of each lane the longest due, at most as many as the lane's share: $1, $2, $3.
+SELECT d.delivery_id, l.lane
+FROM (VALUES (0::smallint, $1::int), (1::smallint, $2::int), (2::smallint, $3::int)) AS l (lane, share)
+CROSS JOIN LATERAL (
+    SELECT delivery_id FROM deliveries
+    WHERE lane = l.lane AND state = 'waiting' AND digest_id IS NULL AND due_at <= now()
+    ORDER BY due_at, delivery_id LIMIT l.share
+    FOR UPDATE SKIP LOCKED
+) d
+
+-- name: read_facts
+-- Everything that bears on these deliveries, as it is now; where nobody holds locks it is still one snapshot.
+SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, d.kind, d.line, d.step, d.channel,
+       d.condition, d.after_seconds, d.following, d.lane, d.position, d.state, d.reason, d.dispatched_at, d.due_at, d.ready_at,
+       d.attempts, d.digest_id, d.gathered,
+       p.user_id, p.timezone, p.preferences, p.email, p.locale,
+       n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.expires_at, n.sandbox,
+       n.cancelled_at IS NOT NULL OR p.user_id = ANY(n.excluded_users) AS cancelled,
+       i.item_id IS NOT NULL AS stored, i.seen_at, i.read_at, i.removed_at,
+       i.archived_at IS NOT NULL OR i.snoozed_until IS NOT NULL AS shelved, h.delivered_rev >= i.seq AS acknowledged,
+       clock_timestamp() AS now
+FROM deliveries d
+JOIN people p ON p.person_id = d.person_id
+LEFT JOIN notifications n ON n.notification_id = d.notification_id
+LEFT JOIN inbox_heads h ON h.person_id = d.person_id
+LEFT JOIN inbox_items i ON i.notification_id = d.notification_id AND i.person_id = d.person_id
+WHERE d.delivery_id = ANY($1::uuid[])
+ORDER BY d.due_at, d.position, d.delivery_id
+
+-- name: change
+-- Moves deliveries on; each only from the state and attempt in which it was read: a lease that was lost changes nothing.
+UPDATE deliveries d SET
+    state = w.state, reason = w.reason, due_at = COALESCE(w.due_at, d.due_at), attempts = w.attempts,
+    step = w.step, channel = w.channel, condition = w.condition, after_seconds = w.after_seconds,
+    following = COALESCE(w.following::jsonb, d.following), digest_id = w.digest_id,
+    gathered = COALESCE(w.gathered::jsonb, d.gathered),
+    ready_at = CASE WHEN w.ready THEN COALESCE(d.ready_at, clock_timestamp()) ELSE d.ready_at END,
+    counted_at = CASE WHEN w.counted THEN COALESCE(d.counted_at, clock_timestamp())
+                      WHEN w.state IN ('waiting', 'skipped', 'cancelled', 'expired') THEN NULL ELSE d.counted_at END,
+    finished_at = CASE WHEN w.finished THEN clock_timestamp() END,
+    shown = w.state = 'sent' AND w.channel = 'web_push' AND d.kind = 'step' AND d.gathered IS NULL,
+    lease_until = NULL,
+    history = d.history || w.history::jsonb
+FROM unnest(
+    $1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::timestamptz[], $7::smallint[], $8::smallint[],
+    $9::text[], $10::text[], $11::int[], $12::text[], $13::uuid[], $14::text[], $15::boolean[], $16::boolean[],
+    $17::boolean[], $18::text[]
+) AS w (delivery_id, from_state, from_attempts, state, reason, due_at, attempts, step, channel, condition, after_seconds,
+        following, digest_id, gathered, ready, counted, finished, history)
+WHERE d.delivery_id = w.delivery_id AND d.state = w.from_state AND d.attempts = w.from_attempts
+RETURNING d.delivery_id
+
+-- name: clock
+SELECT clock_timestamp()
+
+-- name: lock_order
+-- Who changes what is at its first attempt on somebody's channel, one after the other; in a statement of its own, so that
+-- the next one sees what the one before has committed.
+SELECT pg_advisory_xact_lock(w.key) FROM unnest($1::bigint[]) AS w (key)
+
+-- name: promote
+-- The first that is queued for each (person, channel, lane), where none is at its first attempt.
+UPDATE deliveries d SET state = 'due', due_at = clock_timestamp(),
+    history = d.history || jsonb_build_array(jsonb_build_array(
+        (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'due', 'ready', NULL, 'worker'))
+FROM (
+    SELECT q.delivery_id
+    FROM unnest($1::bigint[], $2::text[], $3::smallint[]) AS k (person_id, channel, lane)
+    CROSS JOIN LATERAL (
+        SELECT delivery_id FROM deliveries
+        WHERE person_id = k.person_id AND channel = k.channel AND lane = k.lane AND state = 'queued'
+        ORDER BY position, delivery_id LIMIT 1
+    ) q
+    WHERE NOT EXISTS (
+        SELECT 1 FROM deliveries a
+        WHERE a.person_id = k.person_id AND a.channel = k.channel AND a.lane = k.lane
+          AND ((a.state = 'due' AND a.attempts = 0) OR (a.state = 'claimed' AND a.attempts = 1)))
+) f
+WHERE d.delivery_id = f.delivery_id AND d.state = 'queued'
+
+-- name: stranded
+-- Where something is queued behind nothing: only after a cancellation met a promotion. Walks keys, not rows.
+WITH RECURSIVE keys AS (
+    (SELECT person_id, channel, lane FROM deliveries WHERE state = 'queued' ORDER BY person_id, channel, lane LIMIT 1)
+    UNION ALL
+    SELECT n.person_id, n.channel, n.lane FROM keys k
+    CROSS JOIN LATERAL (
+        SELECT person_id, channel, lane FROM deliveries
+        WHERE state = 'queued' AND (person_id, channel, lane) > (k.person_id, k.channel, k.lane)
+        ORDER BY person_id, channel, lane LIMIT 1
+    ) n
+)
+SELECT k.person_id, k.channel, k.lane FROM keys k
+WHERE NOT EXISTS (
+    SELECT 1 FROM deliveries a
+    WHERE a.person_id = k.person_id AND a.channel = k.channel AND a.lane = k.lane
+      AND ((a.state = 'due' AND a.attempts = 0) OR (a.state = 'claimed' AND a.attempts = 1)))
+LIMIT $1
+
+-- name: busy_projects
+-- Projects that have as many claimed as one may have.
+SELECT project_id FROM deliveries WHERE state = 'claimed' GROUP BY project_id HAVING count(*) >= $1
+
+-- name: claim
+-- $1 channel; $2, $3, $4 shares of the lanes; $5 projects to leave out; $6 seconds of lease. Each project's queue is
+-- searched by itself: what a busy one has waiting is never walked over.
+WITH chosen AS MATERIALIZED (
+    SELECT o.delivery_id
+    FROM (VALUES (0::smallint, $2::int), (1::smallint, $3::int), (2::smallint, $4::int)) AS l (lane, share)
+    CROSS JOIN LATERAL (
+        SELECT d.delivery_id FROM projects j
+        CROSS JOIN LATERAL (
+            SELECT delivery_id, due_at FROM deliveries
+            WHERE channel = $1 AND lane = l.lane AND project_id = j.project_id AND state = 'due' AND due_at <= now()
+            ORDER BY due_at, delivery_id LIMIT l.share
+            FOR UPDATE SKIP LOCKED
+        ) d
+        WHERE j.project_id <> ALL ($5::int[])
+        ORDER BY d.due_at, d.delivery_id LIMIT l.share
+    ) o
+)
+UPDATE deliveries d SET state = 'claimed', attempts = attempts + 1,
+    lease_until = clock_timestamp() + make_interval(secs => $6),
+    history = d.history || jsonb_build_array(jsonb_build_array(
+        (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'claimed', NULL, 'attempt ' || (attempts + 1),
+        'worker'))
+FROM chosen c WHERE d.delivery_id = c.delivery_id
+RETURNING d.delivery_id, d.lane
+
+-- name: lost_leases
+SELECT delivery_id, person_id, channel, lane, attempts FROM deliveries
+WHERE state = 'claimed' AND lease_until < now() LIMIT $1
+FOR UPDATE SKIP LOCKED
+
+-- name: decide_again
+-- What waits for these people to leave: $1 projects, $2 users.
+UPDATE deliveries d SET due_at = clock_timestamp()
+FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
+JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
+WHERE d.person_id = p.person_id AND d.state = 'waiting' AND d.digest_id IS NULL AND d.condition IN ('offline', 'away')
+  AND d.due_at > clock_timestamp()
+
+-- name: cancel
+-- Of these notifications, for these people: what has not been claimed. What is due or claimed finds out right before sending.
+UPDATE deliveries SET state = 'cancelled', reason = 'cancelled', finished_at = clock_timestamp(),
+    history = history || jsonb_build_array(jsonb_build_array(
+        (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, channel, 'cancelled', 'cancelled', NULL, 'backend'))
+WHERE notification_id = ANY($1::uuid[]) AND person_id = ANY($2::bigint[]) AND state IN ('waiting', 'queued')
+
+-- name: hide_shown
+-- Pushes that show and whose item the person has dealt with, told once; a delivery that closes each follows.
+UPDATE deliveries d SET shown = false
+FROM inbox_items i
+WHERE d.person_id = ANY($1::bigint[]) AND d.shown AND i.notification_id = d.notification_id AND i.person_id = d.person_id
+  AND (i.seen_at IS NOT NULL OR i.removed_at IS NOT NULL OR i.archived_at IS NOT NULL)
+RETURNING d.person_id, d.notification_id, d.project_id, d.category, d.line, d.step, d.channel, d.position,
+    CASE WHEN i.read_at IS NOT NULL THEN 'read' WHEN i.seen_at IS NOT NULL THEN 'seen'
+         WHEN i.removed_at IS NOT NULL THEN 'removed' ELSE 'archived' END AS why, clock_timestamp() AS now
+
+-- name: delete_of_person
+-- A person goes with everything about them.
+WITH gone AS (DELETE FROM digests WHERE person_id = $1), messages AS (DELETE FROM sandbox_messages WHERE person_id = $1)
+DELETE FROM deliveries WHERE person_id = $1
+
+-- name: purge
+-- Finished ones by age: UUIDv7 begins with its time, so that the oldest are the first of the key.
+DELETE FROM deliveries WHERE delivery_id = ANY (ARRAY(
+    SELECT delivery_id FROM deliveries
+    WHERE delivery_id < $1::uuid AND finished_at IS NOT NULL ORDER BY delivery_id LIMIT $2))
+
+-- name: list_deliveries
+-- $2 state, $3 channel, $4 category, $5 user, $6 ids before, $7 limit, $8 the categories of the key
+SELECT d.delivery_id, d.notification_id, p.user_id, d.category, d.channel, d.state, d.reason, d.condition, d.attempts, d.due_at,
+       d.dispatched_at, d.finished_at, d.kind
+FROM deliveries d JOIN people p ON p.person_id = d.person_id
+WHERE d.project_id = $1
+  AND ($2::text IS NULL OR d.state = $2) AND ($3::text IS NULL OR d.channel = $3) AND ($4::text IS NULL OR d.category = $4)
+  AND ($5::text IS NULL OR d.person_id = (SELECT person_id FROM people WHERE project_id = $1 AND user_id = $5))
+  AND ($6::uuid IS NULL OR d.delivery_id < $6)
+  AND ($8::text[] IS NULL OR d.category = ANY($8))
+ORDER BY d.delivery_id DESC LIMIT $7

@@ -1,0 +1,22 @@
+"""A sandbox project and a worker's steps; presence is known, and everybody is away until they are not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hub.bus import presence
+from hub.runtime import Hub
+from tests.support.deliveries import Steps, make_sandbox, steps
+
+
+@pytest.fixture
+async def worker(hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Steps]:
+    """Valkey itself is younger in a test than presence asks of it."""
+    monkeypatch.setattr(presence, "SETTLE_SECONDS", 0)
+    await hub.redis.set(f"hub:{hub.installation}:present-since", int(time.time()))
+    await make_sandbox(hub, project_id)
+    async with steps(hub) as running:
+        yield running

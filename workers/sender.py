@@ -1,0 +1,130 @@
+"""One sender per channel: claims what is due for its free slots, sends it, reports what came of it.
+
+Claims and reports are batched; sends run side by side, each for itself, so that a slow one holds up nobody but its own
+slot. What a worker that dies had claimed is due again after its lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import msgspec
+import structlog
+from prometheus_client import Histogram
+
+from hub.bus.tasks import end
+from hub.model.outcome import Failed, Outcome
+from hub.publish.facts import Known
+from hub.publish.settle import claim, report
+from hub.runtime import Hub
+from hub.store import notifications
+from workers.channels.base import Channel, Message
+
+log = structlog.get_logger("hub.sender")
+
+SLOTS = 100  # messages of a channel under way at once per worker
+SEND_SECONDS = 30.0  # the longest that a provider may take; half of the lease
+CLOSE_SECONDS = 5.0  # that a worker that is told to stop waits for what is under way; the rest is left to its lease
+REPORT_RETRY_SECONDS = 1.0  # while the database is away: what was sent must be told before the lease is over
+SEND_LATENCY = Histogram("hub_send_seconds", "Duration of one send", ["channel"])
+
+
+class Sender:
+    """A worker loop's step: `step()` claims; sends and reports go on beside it. `close()` may be called twice."""
+
+    def __init__(self, hub: Hub, channel: str, providers: Mapping[bool, Channel], on_free: Callable[[], None]) -> None:
+        """`providers`: by whether a delivery is a trial (sandbox); `on_free` is called when slots came free."""
+        self._hub = hub
+        self._channel = channel
+        self._providers = providers
+        self._on_free = on_free
+        self._sending: set[asyncio.Task[None]] = set()
+        self._done: list[tuple[Known, Outcome]] = []
+        self._reporting: asyncio.Task[None] | None = None
+
+    async def step(self) -> bool:
+        """Fills the free slots; whether there was something to be done."""
+        free = SLOTS - len(self._sending) - len(self._done)
+        if free <= 0:
+            return False  # a report wakes the loop
+        taken, going = await claim(self._hub, self._channel, free)
+        if going:
+            messages = await self._messages(going)
+            for known, message in zip(going, messages, strict=True):
+                task = asyncio.create_task(self._send(known, message))
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
+        return taken > 0
+
+    async def _messages(self, going: list[Known]) -> list[Message]:
+        async with self._hub.db.acquire() as conn:
+            found = await notifications.read_many(conn, {known.row["notification_id"] for known in going})
+        messages = []
+        for known in going:
+            row = known.row
+            notification = found.get(row["notification_id"])
+            content = "{}" if notification is None else notification.content(row["user_id"], row["locale"])
+            messages.append(
+                Message(
+                    row["delivery_id"],
+                    row["notification_id"],
+                    row["project_id"],
+                    row["person_id"],
+                    row["user_id"],
+                    row["channel"],
+                    row["kind"],
+                    row["attempts"],
+                    msgspec.json.decode(content),
+                    row["gathered"],
+                )
+            )
+        return messages
+
+    async def _send(self, known: Known, message: Message) -> None:
+        outcome: Outcome
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                outcome = await self._providers[known.rules.everyone_reachable].send(message)
+        except TimeoutError:
+            outcome = Failed(f"no answer within {SEND_SECONDS:g} s")
+        except Exception as error:
+            log.exception("channel.broken", channel=self._channel, delivery=str(message.delivery_id))
+            outcome = Failed(f"the channel failed: {type(error).__name__}")
+        SEND_LATENCY.labels(self._channel).observe(loop.time() - started)
+        self._done.append((known, outcome))
+        if self._reporting is None or self._reporting.done():
+            self._reporting = asyncio.create_task(self._report(), name=f"report-{self._channel}")
+
+    async def _report(self) -> None:
+        while self._done:
+            batch, self._done = self._done, []
+            try:
+                await report(self._hub, batch)
+            except Exception as error:
+                log.warning("report.will_retry", channel=self._channel, deliveries=len(batch), error=repr(error))
+                self._done = [*batch, *self._done]
+                await asyncio.sleep(REPORT_RETRY_SECONDS)
+            else:
+                self._on_free()
+
+    async def settled(self) -> int:
+        """Returns when what is under way now has been reported; how many messages."""
+        sending = tuple(self._sending)
+        if sending:
+            await asyncio.wait(sending)
+        if self._reporting is not None:
+            await asyncio.wait({self._reporting})
+        return len(sending)
+
+    async def close(self) -> None:
+        """Lets what is under way finish for CLOSE_SECONDS and reports it."""
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=CLOSE_SECONDS)
+        for task in tuple(self._sending):
+            await end(task)
+        if self._reporting is not None:
+            await asyncio.wait({self._reporting}, timeout=CLOSE_SECONDS)
+            await end(self._reporting)
