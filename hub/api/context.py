@@ -48,6 +48,7 @@ class Api:
     async def configured(self, project_id: int) -> None:
         """For whoever changed what a project has configured: drops what this process keeps, and tells the others."""
         self._policies.forget()
+        self.hub.rulebook.forget()
         await self.hub.publish_hint(project_channel(self.hub.installation, project_id), b"p")
 
     async def close(self) -> None:

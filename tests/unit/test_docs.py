@@ -17,6 +17,8 @@ from pydantic_core import PydanticUndefined
 from gateway import client_frames, hub_frames
 from gateway.codes import Code
 from hub.api.category_schema import Category
+from hub.api.effective_preferences import EffectivePreferences
+from hub.api.preference_schema import PersonPreferences
 from hub.api.publish_schema import Publish
 from hub.cli import hub as command_line
 from hub.config import OWN_VARIABLES, Settings
@@ -339,6 +341,11 @@ def test_every_field_of_a_publish_is_described() -> None:
 
 def test_every_field_of_a_category_is_described() -> None:
     assert Category.__annotations__.keys() <= in_code(section(read("api.md"), "## Categories"))
+
+
+def test_every_field_of_preferences_is_described() -> None:
+    named = in_code(section(read("api.md"), "## Preferences"))
+    assert {*PersonPreferences.__annotations__, *EffectivePreferences.__annotations__} <= named | {"category"}
 
 
 def test_every_action_and_scope_is_described() -> None:

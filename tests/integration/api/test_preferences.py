@@ -512,6 +512,29 @@ async def test_wrong_parameters(call: Caller) -> None:
     assert (await call("DELETE", PERSON)).headers["Allow"] == "GET, HEAD, OPTIONS, PATCH, PUT"
 
 
+# What they are for
+
+
+async def test_what_is_switched_off_does_not_enter_the_inbox_from_the_next_publish_on(call: Caller) -> None:
+    async def publish() -> list[str]:
+        for tenant in ("acme", "other"):
+            body = {"recipients": ["ada"], "title": tenant, "category": "news", "tenant": tenant}
+            assert (await call("POST", "/v1/notifications", body)).status == 202
+        items = (await call("GET", "/v1/users/ada/inbox")).json["items"]
+        await call("POST", "/v1/users/ada/inbox/mark", {"action": "delete", "all": True})
+        return sorted(item["title"] for item in items)
+
+    assert await publish() == ["acme", "other"]
+    await call("PATCH", TENANT, {"categories": {"news": {"enabled": False}}})
+    assert await publish() == ["other"]
+    await call("PATCH", PROJECT, {"channels": {"in_app": False}})
+    assert await publish() == []
+    await call("PATCH", PERSON, {"categories": {"news": {"channels": {"in_app": True}}}})
+    assert await publish() == ["acme", "other"]
+    await call("PATCH", PERSON, {"categories": None, "channels": {"in_app": True}})
+    assert await publish() == ["other"]
+
+
 # Others hear of it
 
 

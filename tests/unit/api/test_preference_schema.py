@@ -16,8 +16,8 @@ from hub.api.preference_schema import DEFAULTS, MAX_DOCUMENT_BYTES, PERSON, Laye
 from hub.exceptions import Invalid
 from hub.model.policy import CHANNELS, parse_policy
 from hub.model.preferences import Layers, parse_preferences, resolve
-from hub.model.times import format_time
 from hub.store.categories import GENERAL_POLICY
+from tests.support.preference_documents import DEFAULT_DOCUMENTS, MOMENTS, NAMES, OWN, PERSON_DOCUMENTS, SHARED, TIMES
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 AT = "2026-11-25T12:00:00.000Z"
@@ -101,39 +101,8 @@ def test_opt_outs_by_category() -> None:
 
 # Any document
 
-NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=5)
-MOMENTS = st.integers(10**8, 2 * 10**11).map(lambda second: format_time(datetime.fromtimestamp(second, UTC)))
-TIMES = st.times().map(lambda at: at.strftime("%H:%M"))
-DAYS = st.lists(st.integers(1, 7), min_size=1, max_size=7, unique=True)
-CHOICES = st.dictionaries(st.sampled_from(CHANNELS), st.booleans())
-ORDER = st.lists(st.sampled_from(CHANNELS), unique=True)
-SHARED: dict[str, st.SearchStrategy[Any]] = {
-    "paused_until": MOMENTS,
-    "channels": CHOICES,
-    "channel_order": ORDER,
-    "categories": st.dictionaries(
-        NAMES, st.fixed_dictionaries({}, optional={"enabled": st.booleans(), "channels": CHOICES}), max_size=3
-    ),
-    "quiet_hours": st.fixed_dictionaries(
-        {"weekly": st.lists(st.fixed_dictionaries({"days": DAYS, "from": TIMES, "to": TIMES}), max_size=3)},
-        optional={"timezone": st.sampled_from(["UTC", "Europe/Berlin"])},
-    ),
-    "digest": st.fixed_dictionaries(
-        {"schedule": st.lists(st.fixed_dictionaries({"days": DAYS, "at": TIMES}), max_size=3)}
-    ),
-}
-CONSENT = st.fixed_dictionaries(
-    {"granted": st.booleans(), "at": MOMENTS}, optional={"source": NAMES, "channels": ORDER}
-)
-OWN: dict[str, st.SearchStrategy[Any]] = {
-    "delegate": NAMES,
-    "consents": st.dictionaries(NAMES | st.just("marketing"), CONSENT, max_size=3),
-}
-PEOPLES = st.fixed_dictionaries({}, optional={**SHARED, **OWN})
-DEFAULT = st.fixed_dictionaries({}, optional=SHARED)
 
-
-@given(PEOPLES, DEFAULT, DEFAULT)
+@given(PERSON_DOCUMENTS, DEFAULT_DOCUMENTS, DEFAULT_DOCUMENTS)
 def test_what_is_stored_is_what_was_said_and_what_the_model_reads(
     person: dict[str, Any], tenant: dict[str, Any], project: dict[str, Any]
 ) -> None:
@@ -150,7 +119,7 @@ def test_what_is_stored_is_what_was_said_and_what_the_model_reads(
     assert (layers.quiet_hours is None) == all("quiet_hours" not in document for document in stored)
 
 
-@given(PEOPLES, PEOPLES)
+@given(PERSON_DOCUMENTS, PERSON_DOCUMENTS)
 def test_a_patch_says_what_it_names_and_leaves_the_rest(before: dict[str, Any], patch: dict[str, Any]) -> None:
     after = said(patch, before)
     expected = merge_patch(before, patch)
@@ -187,7 +156,7 @@ JSON = st.recursive(
 @pytest.mark.parametrize("shape", [PERSON, DEFAULTS], ids=["person", "defaults"])
 @given(data=st.data())
 def test_whatever_is_said_is_stored_whole_or_refused(shape: LayerShape, data: st.DataObject) -> None:
-    stored, body = data.draw(PEOPLES if shape is PERSON else DEFAULT), data.draw(JSON)
+    stored, body = data.draw(PERSON_DOCUMENTS if shape is PERSON else DEFAULT_DOCUMENTS), data.draw(JSON)
     with contextlib.suppress(Invalid):
         document = revise(shape, stored, shape.patch.validate(body), NOW)
         assert revise(shape, document, {}, NOW) == document
