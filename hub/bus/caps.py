@@ -26,15 +26,15 @@ from redis.asyncio import Redis
 
 _ALLOWED, _FULL, _MISSING = 0, 1, 2
 
-# KEYS: one a bound. ARGV: the delivery, '1' to count or '0' to look, then limit and window (ms) of each bound.
+# KEYS: one a bound. ARGV: the delivery, then limit and window (ms) of each bound.
 _SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local member, counting = ARGV[1], ARGV[2] == '1'
+local member = ARGV[1]
 local missing, new = {}, {}
 for i, key in ipairs(KEYS) do
     local built = redis.call('ZSCORE', key, 'built')
-    if not built or -built < tonumber(ARGV[2 * i + 2]) then
+    if not built or -built < tonumber(ARGV[2 * i + 1]) then
         missing[#missing + 1] = i
     end
 end
@@ -42,7 +42,7 @@ if #missing > 0 then
     return {2, unpack(missing)}
 end
 for i, key in ipairs(KEYS) do
-    local limit, per = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
+    local limit, per = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
     if not redis.call('ZSCORE', key, member) then
         local since = '(' .. string.format('%.0f', now - per)
         local held = redis.call('ZCOUNT', key, since, '+inf')
@@ -53,13 +53,11 @@ for i, key in ipairs(KEYS) do
         new[#new + 1] = key
     end
 end
-if counting then
-    for _, key in ipairs(new) do
-        local kept = -redis.call('ZSCORE', key, 'built')
-        redis.call('ZREMRANGEBYSCORE', key, 0, now - kept)
-        redis.call('ZADD', key, now, member)
-        redis.call('PEXPIRE', key, kept)
-    end
+for _, key in ipairs(new) do
+    local kept = -redis.call('ZSCORE', key, 'built')
+    redis.call('ZREMRANGEBYSCORE', key, 0, now - kept)
+    redis.call('ZADD', key, now, member)
+    redis.call('PEXPIRE', key, kept)
 end
 return {0}
 """
@@ -111,12 +109,27 @@ async def reserve(redis: Redis, installation: str, asks: Sequence[CapAsk], load:
     Raises:
         redis.RedisError, OSError, TimeoutError: some may have been counted; they keep their place when asked again.
     """
-    return await _ask(redis, installation, asks, load, counting=True)
-
-
-async def peek(redis: Redis, installation: str, asks: Sequence[CapAsk], load: Load) -> list[CapFull | None]:
-    """As `reserve` would answer, counting nothing. Sets that are missing are filled, which changes no answer."""
-    return await _ask(redis, installation, asks, load, counting=False)
+    answers: list[CapFull | None] = [None] * len(asks)
+    open_asks = [number for number, ask in enumerate(asks) if ask.bounds]
+    while open_asks:
+        # In order: once a person's set is missing, what comes after it for the same person waits for it too.
+        missing: dict[tuple[int, str], Wanted] = {}
+        again: list[int] = []
+        replies = await _run(redis, installation, [asks[number] for number in open_asks])
+        for number, reply in zip(open_asks, replies, strict=True):
+            ask = asks[number]
+            if reply[0] == _FULL:
+                bound = ask.bounds[int(reply[1]) - 1]
+                answers[number] = CapFull(bound.scope, datetime.fromtimestamp(int(reply[2]) / 1000, UTC))
+            elif reply[0] == _MISSING:
+                again.append(number)
+                for place in reply[1:]:
+                    bound = ask.bounds[int(place) - 1]
+                    missing[ask.person_id, bound.scope] = Wanted(ask.person_id, bound.scope, bound.per)
+        if missing:
+            await _fill(redis, installation, list(missing.values()), await load(list(missing.values())))
+        open_asks = again
+    return answers
 
 
 async def release(redis: Redis, installation: str, asks: Sequence[CapAsk]) -> None:
@@ -137,37 +150,11 @@ def _milliseconds(per: timedelta) -> int:
     return int(per.total_seconds() * 1000)
 
 
-async def _ask(
-    redis: Redis, installation: str, asks: Sequence[CapAsk], load: Load, *, counting: bool
-) -> list[CapFull | None]:
-    answers: list[CapFull | None] = [None] * len(asks)
-    open_asks = [number for number, ask in enumerate(asks) if ask.bounds]
-    while open_asks:
-        # In order: once a person's set is missing, what comes after it for the same person waits for it too.
-        missing: dict[tuple[int, str], Wanted] = {}
-        again: list[int] = []
-        replies = await _run(redis, installation, [asks[number] for number in open_asks], counting=counting)
-        for number, reply in zip(open_asks, replies, strict=True):
-            ask = asks[number]
-            if reply[0] == _FULL:
-                bound = ask.bounds[int(reply[1]) - 1]
-                answers[number] = CapFull(bound.scope, datetime.fromtimestamp(int(reply[2]) / 1000, UTC))
-            elif reply[0] == _MISSING:
-                again.append(number)
-                for place in reply[1:]:
-                    bound = ask.bounds[int(place) - 1]
-                    missing[ask.person_id, bound.scope] = Wanted(ask.person_id, bound.scope, bound.per)
-        if missing:
-            await _fill(redis, installation, list(missing.values()), await load(list(missing.values())))
-        open_asks = again
-    return answers
-
-
-async def _run(redis: Redis, installation: str, asks: Sequence[CapAsk], *, counting: bool) -> list[Any]:
+async def _run(redis: Redis, installation: str, asks: Sequence[CapAsk]) -> list[Any]:
     pipeline = redis.pipeline(transaction=False)
     pipeline.script_load(_SCRIPT)  # every time, ahead of its uses: no restart of Redis can come between
     for ask in asks:
-        arguments: list[str | int] = [str(ask.delivery_id), "1" if counting else "0"]
+        arguments: list[str | int] = [str(ask.delivery_id)]
         for bound in ask.bounds:
             arguments += [bound.limit, _milliseconds(bound.per)]
         keys = [_key(installation, ask.person_id, bound.scope) for bound in ask.bounds]

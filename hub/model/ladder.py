@@ -1,8 +1,9 @@
 """Ladders: which steps a notification climbs for one person, and which of them run side by side.
 
 Steps go in the order of their `after`; those with the same `after` are a rung and go in parallel. A ladder is stored
-as lines: the first steps of all rungs are one line, the second steps another, and so on. A line is climbed step by
-step, so that it needs one stored row, holding its next step.
+as lines, each climbed step by step, so that it needs one stored row, holding its next step. Steps of one rung are in
+different lines. So is every step that asks for presence: its delay is waived when nobody is connected, so that it must
+not stand behind another that waits; it begins a line, and what waits for its time only may follow it.
 """
 
 from __future__ import annotations
@@ -48,10 +49,12 @@ def outside_lines(policy: Policy, requested: Collection[str] | None, order: Sequ
     steps.sort(key=lambda step: step.after)
     lines: list[list[Step]] = []
     for _, rung in groupby(_reordered(steps, order), key=lambda step: step.after):
-        for number, step in enumerate(rung):
-            if number == len(lines):
-                lines.append([])
-            lines[number].append(step)
+        free = list(lines)
+        for step in rung:
+            if free and not step.condition.asks_presence:
+                free.pop(0).append(step)
+            else:
+                lines.append([step])
     return tuple(tuple(line) for line in lines)
 
 

@@ -6,8 +6,8 @@ carry a notification, when (`after`, counted from dispatch) and on which conditi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
@@ -59,6 +59,12 @@ class Cap(msgspec.Struct, frozen=True):
     limit: int
     per: timedelta
     overflow: Literal["drop", "digest"] = "drop"
+
+
+def free_at(cap: Cap, counted: Sequence[datetime], now: datetime) -> datetime | None:
+    """When a cap has room again, given when deliveries were counted against it; None: it has room now."""
+    held = sorted(moment for moment in counted if moment > now - cap.per)
+    return held[-cap.limit] + cap.per if len(held) >= cap.limit else None
 
 
 class Digest(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,18 +27,21 @@ log = structlog.get_logger("hub.caps")
 OVER_ALL = ""  # the scope of a project's cap
 
 
+def caps_of(rules: Rules) -> dict[str, Cap]:
+    """The caps that a delivery under these rules counts against, by scope: its category's, the project's over all."""
+    found = {rules.policy.category: rules.policy.cap, OVER_ALL: rules.cap}
+    return {scope: cap for scope, cap in found.items() if cap is not None}
+
+
 def bounds_of(rules: Rules) -> tuple[Bound, ...]:
-    """The caps that a delivery under these rules counts against: its category's, and the project's over all."""
-    found: list[tuple[str, Cap | None]] = [(rules.policy.category, rules.policy.cap), (OVER_ALL, rules.cap)]
-    return tuple(Bound(scope, cap.limit, cap.per) for scope, cap in found if cap is not None)
+    """The same as what Redis counts."""
+    return tuple(Bound(scope, cap.limit, cap.per) for scope, cap in caps_of(rules).items())
 
 
-def cap_state(rules: Rules, full: caps.CapFull) -> CapState:
+def cap_state(rules: Rules, scope: str, free_at: datetime) -> CapState:
     """What a full cap means for a decision."""
-    over_all = full.scope == OVER_ALL
-    cap = rules.cap if over_all else rules.policy.cap
-    assert cap is not None, "only what bounds can be full"
-    return CapState(full.free_at, cap.overflow, Layer.PROJECT if over_all else Layer.CATEGORY)
+    layer = Layer.PROJECT if scope == OVER_ALL else Layer.CATEGORY
+    return CapState(free_at, caps_of(rules)[scope].overflow, layer)
 
 
 async def reserve(hub: Hub, conn: Connection, known: Sequence[Known]) -> list[CapState | None] | None:
@@ -51,7 +55,7 @@ async def reserve(hub: Hub, conn: Connection, known: Sequence[Known]) -> list[Ca
     except (RedisError, OSError, TimeoutError) as error:
         log.warning("caps.unknown", deliveries=len(asks), error=repr(error))
         return None
-    return [None if full is None else cap_state(k.rules, full) for k, full in zip(known, found, strict=True)]
+    return [None if full is None else cap_state(k.rules, *full) for k, full in zip(known, found, strict=True)]
 
 
 async def release(hub: Hub, known: Sequence[Known]) -> None:

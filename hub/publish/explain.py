@@ -7,18 +7,12 @@ they are now. Nothing is stored, counted or opened.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
 
 import msgspec
-import structlog
-from redis.exceptions import RedisError
 
-from hub.bus import caps
-from hub.bus.caps import CapAsk
 from hub.model.decide import (
-    UNKNOWN_SECONDS,
     CapState,
     Decision,
     Gather,
@@ -31,11 +25,11 @@ from hub.model.decide import (
 from hub.model.digest import closes_at
 from hub.model.ladder import has_in_app
 from hub.model.notification import Notification, local_instant
-from hub.model.policy import IN_APP, Condition, Step
+from hub.model.policy import IN_APP, Condition, Step, free_at
 from hub.model.preferences import Layer
 from hub.model.reason import Reason
 from hub.model.routing import Addressee, Order, Rules, climb, in_app_skip, layers_of, situation
-from hub.publish.capping import bounds_of, cap_state
+from hub.publish.capping import cap_state, caps_of
 from hub.publish.dispatch import FRESH, lines_for, order_of, skipped_for_all
 from hub.publish.gather import digest_key
 from hub.publish.rulebook import rules_of
@@ -51,10 +45,7 @@ from hub.store.rules import RulesKey, read_rules
 if TYPE_CHECKING:
     from hub.runtime import Hub
 
-log = structlog.get_logger("hub.explain")
-
 MAX_PEOPLE = 100  # that one call explains: of a list, a topic or everyone the first ones
-NO_DELIVERY = UUID(int=0)  # caps count deliveries by their id; this one is none
 
 
 class Explained(NamedTuple):
@@ -79,9 +70,8 @@ class _Person(msgspec.Struct):
     starts: datetime
     duplicate: bool
     delegate: str | None
-    cap: CapState | None = None
-    cap_unknown: bool = False
-    gathers: dict[str, datetime] = {}
+    counted: dict[str, list[datetime]] = msgspec.field(default_factory=dict)  # by a cap's scope
+    gathers: dict[str, datetime] = msgspec.field(default_factory=dict)  # by channel: when its digest leaves
 
 
 async def explain_notification(hub: Hub, conn: Connection, notification: Notification) -> list[Explained]:
@@ -91,7 +81,7 @@ async def explain_notification(hub: Hub, conn: Connection, notification: Notific
     rules = rules_of(configured, sandbox=bool(notification.request.get("sandbox")))
     now = await clock(conn)
     people = await _people(hub, conn, notification, rules, now)
-    await _limits(hub, conn, notification, rules, people, now)
+    await _limits(conn, notification, rules, people, now)
     return [entry for person in people for entry in _explain(notification, rules, person, now)]
 
 
@@ -142,23 +132,26 @@ def _starts(notification: Notification, zone: str, now: datetime) -> datetime:
     return max(now, notification.send_at or now)
 
 
+async def _count(conn: Connection, rules: Rules, people: Sequence[_Person]) -> None:
+    wanted = [
+        (person.person_id, scope, cap.per)
+        for person in people
+        if person.person_id is not None
+        for scope, cap in caps_of(rules).items()
+    ]
+    found = await counted(conn, wanted) if wanted else {}
+    for person in people:
+        for scope in caps_of(rules):
+            person.counted[scope] = [at for _, at in found.get((person.person_id or 0, scope), ())]
+
+
 async def _limits(
-    hub: Hub, conn: Connection, notification: Notification, rules: Rules, people: Sequence[_Person], now: datetime
+    conn: Connection, notification: Notification, rules: Rules, people: Sequence[_Person], now: datetime
 ) -> None:
     """Looks at caps and open digests, without counting or opening."""
-    stored = [person for person in people if person.person_id is not None]
     exempt = notification.priority == "critical" or rules.policy.required
-    bounds = bounds_of(rules)
-    if bounds and not exempt:
-        asks = [CapAsk(NO_DELIVERY, person.person_id or 0, bounds) for person in stored]
-        try:
-            found = await caps.peek(hub.redis, hub.installation, asks, lambda wanted: counted(conn, wanted))
-            for person, full in zip(stored, found, strict=True):
-                person.cap = None if full is None else cap_state(rules, full)
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("explain.caps_unknown", error=repr(error))
-            for person in people:
-                person.cap_unknown = True
+    if not exempt:
+        await _count(conn, rules, people)
     rule = rules.policy.digest
     if rule is None or exempt:
         return
@@ -179,7 +172,7 @@ async def _limits(
             if closing is None and rule.first == "hold":
                 closing = closes_at(rule, now, now, schedule, zone)
             if closing is not None:
-                person.gathers = {**person.gathers, channel: closing}
+                person.gathers[channel] = closing
 
 
 def _explain(notification: Notification, rules: Rules, person: _Person, now: datetime) -> list[Explained]:
@@ -249,13 +242,23 @@ def _limited(step: Step, decision: Decision, order: Order, rules: Rules, person:
     closing = person.gathers.get(step.channel)
     if closing is not None:
         return Gather(closing, Reason.DIGEST, Layer.CATEGORY)
-    if person.cap_unknown:
-        return Wait(person.starts + timedelta(seconds=UNKNOWN_SECONDS), Reason.CAP_UNKNOWN)
-    if person.cap is None:
+    full = _full(rules, person)
+    if full is None:
+        for times in person.counted.values():
+            times.append(person.starts)  # what goes takes its place before what is decided after it
         return decision
-    if person.cap.overflow == "digest":
-        return Gather(person.cap.free_at, Reason.CAPPED, person.cap.layer)
-    return Skip(Reason.CAPPED, person.cap.layer)
+    if full.overflow == "digest":
+        return Gather(full.free_at, Reason.CAPPED, full.layer)
+    return Skip(Reason.CAPPED, full.layer)
+
+
+def _full(rules: Rules, person: _Person) -> CapState | None:
+    """The first cap without room."""
+    for scope, cap in caps_of(rules).items():
+        free = free_at(cap, person.counted.get(scope, ()), person.starts)
+        if free is not None:
+            return cap_state(rules, scope, free)
+    return None
 
 
 def _entry(person: _Person, step: Step, decision: Decision) -> Explained:

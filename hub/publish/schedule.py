@@ -74,11 +74,11 @@ class _Case(msgspec.Struct):
     def goes(self) -> bool:
         return isinstance(self.climbed.decision, Send)
 
-    def gather(self, digest: OpenDigest | None) -> None:
+    def gather(self, digest: OpenDigest | None, why: Reason) -> None:
         """It joins this digest; None: it goes at once."""
         if digest is not None:
             self.digest_id = digest.digest_id
-            self.climbed = self.climbed._replace(decision=Gather(digest.closes_at, Reason.DIGEST))
+            self.climbed = self.climbed._replace(decision=Gather(digest.closes_at, why))
 
 
 async def _decide(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> None:
@@ -104,7 +104,7 @@ async def _digest(conn: Connection, cases: Sequence[_Case]) -> None:
     wishes = await wishes_of(conn, [(case.known, case.held.channel) for case in cases])
     joining = [(case, wish) for case, wish in zip(cases, wishes, strict=True) if wish is not None]
     for (case, _), digest in zip(joining, await join(conn, [wish for _, wish in joining]), strict=True):
-        case.gather(digest)
+        case.gather(digest, Reason.DIGEST)
 
 
 async def _cap(hub: Hub, conn: Connection, cases: Sequence[_Case]) -> None:
@@ -125,7 +125,7 @@ async def _cap(hub: Hub, conn: Connection, cases: Sequence[_Case]) -> None:
             if isinstance(case.climbed.decision, Gather):
                 over.append((case, Wish(case.known, case.held.channel, OVERFLOW, free_at=case.climbed.decision.until)))
     for (case, _), digest in zip(over, await join(conn, [wish for _, wish in over]), strict=True):
-        case.gather(digest)
+        case.gather(digest, Reason.CAPPED)
 
 
 def _change(case: _Case) -> Change:

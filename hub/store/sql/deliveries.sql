@@ -44,7 +44,7 @@ LEFT JOIN notifications n ON n.notification_id = d.notification_id
 LEFT JOIN inbox_heads h ON h.person_id = d.person_id
 LEFT JOIN inbox_items i ON i.notification_id = d.notification_id AND i.person_id = d.person_id
 WHERE d.delivery_id = ANY($1::uuid[])
-ORDER BY d.due_at, d.position, d.delivery_id
+ORDER BY d.due_at, d.position, d.line, d.delivery_id
 
 -- name: change
 -- Moves deliveries on; each only from the state and attempt in which it was read: a lease that was lost changes nothing.

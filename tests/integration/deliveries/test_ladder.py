@@ -381,3 +381,15 @@ async def test_unknown_presence_sends_nothing(hub: Hub, project_id: int, worker:
     await worker.run()
     assert await states(hub) == [("web_push", "waiting", "presence_unknown")]
     assert await sent(hub) == []
+
+
+async def test_a_waived_delay_overtakes_one_that_runs(hub: Hub, project_id: int, worker: Steps) -> None:
+    ladder = [
+        {"channel": "in_app"},
+        {"channel": "email", "after": "PT1M", "if": "unseen"},
+        {"channel": "web_push", "after": "PT10M", "if": "offline"},
+    ]
+    await put_category(hub, project_id, "c", ladder=ladder)
+    await publish(hub, project_id, recipients=["ada"], title="t", category="c")
+    await worker.run()
+    assert await sent(hub) == [("ada", "web_push", "t")]
