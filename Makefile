@@ -63,6 +63,7 @@ bench: $(HUB) $(TOOLS)  ## Measures, compares with benchmarks/baseline.json
 	@$(RUN)/python -m benchmarks
 
 soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results
+	@$(RUN)/python -m tests.chaos.soak_deliveries
 	@$(RUN)/python -m tests.chaos.soak
 
 docs-generate: $(HUB) $(TOOLS)  ## Writes docs/openapi.json, docs/asyncapi.json and what else is made from code

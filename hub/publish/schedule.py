@@ -34,7 +34,7 @@ from hub.publish.facts import Known, read_known
 from hub.publish.gather import OVERFLOW, Wish, join, wishes_of
 from hub.store import deliveries
 from hub.store.database import Connection
-from hub.store.deliveries import Change, NewDelivery, OrderKey, change_of, encode_steps, note
+from hub.store.deliveries import Change, NewDelivery, OrderKey, change_of, encode_steps, key_of, note
 from hub.store.digests import OpenDigest
 
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ class _Case(msgspec.Struct):
         return line[-1 if self.climbed.place is None else self.climbed.place]
 
     @property
+    def keys(self) -> set[OrderKey]:
+        """Whose order it bears on: of the channel it came by, and of the one it came to."""
+        key = key_of(self.known.row)
+        return {key, key._replace(channel=self.held.channel)}
+
+    @property
     def goes(self) -> bool:
         return isinstance(self.climbed.decision, Send)
 
@@ -88,14 +94,8 @@ async def _decide(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> None:
     changes = [_change(case) for case in cases]
     await deliveries.change(conn, changes)
     await deliveries.insert(conn, [rest for case in cases if (rest := _rest(case)) is not None])
-    await deliveries.promote(
-        conn,
-        [
-            OrderKey(case.known.row["person_id"], case.held.channel, case.known.row["lane"])
-            for case in cases
-            if case.goes
-        ],
-    )
+    # Also where nothing goes: what another worker has queued behind one of these may be the first now.
+    await deliveries.promote(conn, {key for case in cases for key in case.keys})
     for change in changes:
         DECIDED.labels(change.channel, change.reason).inc()
 

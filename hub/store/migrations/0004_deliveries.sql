@@ -57,7 +57,7 @@ CREATE TABLE deliveries (
 
 CREATE UNIQUE INDEX deliveries_step ON deliveries (notification_id, person_id, line, step, kind);
 CREATE INDEX deliveries_person ON deliveries (person_id, delivery_id);
-CREATE INDEX deliveries_pending ON deliveries (person_id) WHERE state IN ('waiting', 'queued');
+CREATE INDEX deliveries_next ON deliveries (person_id, channel, lane, due_at) WHERE state = 'waiting' AND digest_id IS NULL;
 CREATE INDEX deliveries_waiting ON deliveries (lane, due_at, delivery_id) WHERE state = 'waiting' AND digest_id IS NULL;
 CREATE INDEX deliveries_queued ON deliveries (person_id, channel, lane, position, delivery_id) WHERE state = 'queued';
 CREATE INDEX deliveries_due ON deliveries (channel, lane, project_id, due_at, delivery_id) WHERE state = 'due';

@@ -78,7 +78,8 @@ SELECT clock_timestamp()
 SELECT pg_advisory_xact_lock(w.key) FROM unnest($1::bigint[]) AS w (key)
 
 -- name: promote
--- The first that is queued for each (person, channel, lane), where none is at its first attempt.
+-- The first that is queued for each (person, channel, lane), where none is at its first attempt, and where none that came
+-- before is still being decided on: by another worker, which will come here after it.
 UPDATE deliveries d SET state = 'due', due_at = clock_timestamp(),
     history = d.history || jsonb_build_array(jsonb_build_array(
         (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'due', 'ready', NULL, 'worker'))
@@ -86,11 +87,17 @@ FROM (
     SELECT q.delivery_id
     FROM unnest($1::bigint[], $2::text[], $3::smallint[]) AS k (person_id, channel, lane)
     CROSS JOIN LATERAL (
-        SELECT delivery_id FROM deliveries
+        SELECT delivery_id, position FROM deliveries
         WHERE person_id = k.person_id AND channel = k.channel AND lane = k.lane AND state = 'queued'
         ORDER BY position, delivery_id LIMIT 1
     ) q
-    WHERE NOT EXISTS (
+    LEFT JOIN LATERAL (
+        SELECT position FROM deliveries
+        WHERE person_id = k.person_id AND channel = k.channel AND lane = k.lane AND state = 'waiting'
+          AND digest_id IS NULL AND due_at <= now()
+        ORDER BY due_at LIMIT 1
+    ) w ON true
+    WHERE (w.position IS NULL OR w.position >= q.position) AND NOT EXISTS (
         SELECT 1 FROM deliveries a
         WHERE a.person_id = k.person_id AND a.channel = k.channel AND a.lane = k.lane
           AND ((a.state = 'due' AND a.attempts = 0) OR (a.state = 'claimed' AND a.attempts = 1)))

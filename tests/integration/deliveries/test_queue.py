@@ -14,7 +14,7 @@ from hub.model.outcome import Failed, Outcome, Rejected, Sent, Throttled
 from hub.publish.settle import claim
 from hub.runtime import Hub
 from hub.store import deliveries
-from tests.support.deliveries import Steps, put_category, rows, sent, states
+from tests.support.deliveries import Steps, here, put_category, rows, sent, states
 from tests.support.publishing import publish
 from workers.channels.base import Message
 from workers.sender import Sender
@@ -247,3 +247,31 @@ async def test_two_workers_send_everything_once_and_in_order(
         assert [title for name, _, title in arrived if name == user] == ["0", "1", "2", "3", "4", "5"]
     attempts = await hub.db.fetch("SELECT DISTINCT attempts FROM sandbox_messages")
     assert [row["attempts"] for row in attempts] == [1]
+
+
+@pytest.mark.usefixtures("push")
+async def test_what_another_worker_decides_on_first_waits_behind_what_came_before(
+    hub: Hub, project_id: int, worker: Steps
+) -> None:
+    await many(hub, project_id, 4)
+    async with hub.db.acquire() as conn, conn.transaction():
+        assert len(await deliveries.lock_waiting(conn, 2)) == 2  # a worker that is slow to decide
+        await worker.decide()
+        assert [row["state"] for row in await rows(hub)] == ["waiting", "waiting", "queued", "queued"]
+    provider = use(worker, hub)
+    await worker.run()
+    assert [message.content["title"] for message in provider.messages] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.usefixtures("push")
+async def test_what_waits_again_sets_free_what_is_behind_it(hub: Hub, project_id: int, worker: Steps) -> None:
+    await put_category(hub, project_id, "away", ladder=[{"channel": "in_app"}, {"channel": "web_push", "if": "away"}])
+    async with here(hub, project_id, "ada"):
+        await publish(hub, project_id, recipients=["ada"], title="waits", category="away")
+        async with hub.db.acquire() as conn, conn.transaction():
+            await deliveries.lock_waiting(conn, 1)
+            await many(hub, project_id, 1)
+            await worker.decide()
+        provider = use(worker, hub)
+        await worker.run()
+        assert [message.content["title"] for message in provider.messages] == ["0"]
