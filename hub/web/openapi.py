@@ -15,6 +15,7 @@ from hub.web.schema import Schema
 
 TAGS: Mapping[str, str] = {
     "notifications": "Publish, follow and withdraw notifications.",
+    "deliveries": "What leaves the app, has left it, or did not.",
     "users": "People, their tokens and their inboxes, as the backend sees them.",
     "categories": "Policies that notifications refer to.",
     "preferences": "What people want, and what tenants and projects set for who says nothing.",
