@@ -37,6 +37,7 @@ PAGES = {
     "docs/howto/schedule-and-cancel.md": '"accepted"',
     "docs/howto/topics-and-broadcasts.md": '"accepted"',
     "docs/howto/preferences.md": '"reason":"category_off"',
+    "docs/howto/ladder.md": '"decision":"send"',
 }
 """Pages with commands, and what one of them answers."""
 

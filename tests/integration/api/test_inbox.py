@@ -9,7 +9,6 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from hub.bus import presence
 from hub.bus.presence import State
 from hub.bus.presence_writer import PresenceWriter
 from hub.runtime import Hub
@@ -84,7 +83,7 @@ async def test_presence_says_what_is_true_while_a_grace_lasts(call: Caller, hub:
     await writer.close()
     answer = (await call("GET", "/v1/users/u/presence")).json
     assert answer == {"state": "offline", "last_seen_at": None, "connections": []}
-    found = await presence.read_presence(hub.redis, hub.installation, project_id, "u")
+    (found,) = await hub.presences([(project_id, "u")])
     assert found.grace_until is not None
 
 
