@@ -49,7 +49,7 @@ def quiet_until(windows: Sequence[Window], zone: str, now: datetime) -> datetime
 def _end_of_quiet(windows: Sequence[Window], zone: str, now: datetime) -> datetime | None:
     today = now.astimezone(ZoneInfo(zone)).date()
     end: datetime | None = None
-    for day in (today - 2 * DAY, today - DAY, today, today + DAY):  # a clock that is set by a day (Samoa, 2011) too
+    for day in (today - DAY, today):
         weekday = day.isoweekday()
         for window in windows:
             if weekday not in window.days:
