@@ -10,8 +10,9 @@ from pathlib import Path
 
 import uvloop
 
+from benchmarks import deliveries, measure
 from benchmarks.fleet import Fleet, FleetError, fleet
-from benchmarks.measure import MEASUREMENTS, Round
+from benchmarks.measure import Round
 from benchmarks.page import write_page
 from benchmarks.peers import PEERS, PeerMissing
 from benchmarks.plan import Plan
@@ -21,6 +22,8 @@ from benchmarks.report import Progress, show
 from benchmarks.results import BASELINE, RESULTS, Result, ResultError, compare, load, new_result
 from benchmarks.websocket import SocketError
 from hub.exceptions import HubError
+
+MEASUREMENTS = {**measure.MEASUREMENTS, **deliveries.MEASUREMENTS}
 
 # What a measurement raises when the hub, not the benchmark, is at fault. A TaskGroup wraps it.
 FAULTS = (FleetError, PublishError, SocketError, HubError, TimeoutError, ConnectionError)

@@ -33,5 +33,18 @@ FIGURES = {
         Figure("handshakes", "handshakes, hello → welcome", "1/s", "higher", 0.10, 0),
         Figure("handshake_cpu", "gateway CPU per handshake", "ms", "lower", 0.10, 3),
         Figure("resumes", "handshakes with a cursor", "1/s", "higher", 0.10, 0),
+        Figure("decisions", "decisions, pure", "1/s", "higher", 0.10, 0),
+        Figure("decisions_wishes", "decisions, with preferences and quiet hours", "1/s", "higher", 0.10, 0),
+        Figure("ladder_single", "publishes to one person, with a ladder", "1/s", "higher", 0.10, 0),
+        Figure("ladder_single_share", "… of those without outside steps", "%", "higher", 0.10),
+        Figure("ladder_lists", "publishes to lists of 100, with a ladder", "1/s", "higher", 0.10),
+        Figure("ladder_lists_share", "… of those without outside steps", "%", "higher", 0.10),
+        Figure("deliveries", "deliveries decided, claimed, sent, settled", "1/s", "higher", 0.15, 0),
+        Figure("claims", "claims and reports", "1/s", "higher", 0.15, 0),
+        Figure("claims_crowded", "claims beside 100,000 queued of one person", "1/s", "higher", 0.15, 0),
+        Figure("presence_written", "presence, one connection there and back", "µs", "lower", 0.15),
+        Figure("presence_read", "presence, one person asked for", "µs", "lower", 0.15),
+        Figure("critical_p50", "critical, publish → claim, p50", "ms", "lower", 0.25),
+        Figure("critical_p99", "critical, publish → claim, p99", "ms", "lower", 0.40),
     )
 }

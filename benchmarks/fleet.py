@@ -30,6 +30,7 @@ LIMITS_OFF = {
     "HUB_CONNECTIONS_PER_USER": "1000000",
     "HUB_RATE_LIMIT_PER_SECOND": "1000000",
     "HUB_DRAIN_SECONDS": "1",
+    "HUB_PRESENCE_SETTLE_SECONDS": "0",  # or nobody would count as away for the first minute
 }
 
 

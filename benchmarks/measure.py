@@ -84,7 +84,7 @@ class Round:
         async with self.connections(1) as [connection]:
             for start in range(0, len(users), USERS_PER_CALL):
                 body = {"users": [{"id": user} for user in users[start : start + USERS_PER_CALL]]}
-                _must(await connection.ask(self.request("PUT", "/v1/users", body)), 200)
+                must(await connection.ask(self.request("PUT", "/v1/users", body)), 200)
 
     @asynccontextmanager
     async def connections(self, count: int) -> AsyncIterator[list[Connection]]:
@@ -109,7 +109,7 @@ class Round:
             yield people
 
 
-def _must(answer: Answer, status: int) -> Answer:
+def must(answer: Answer, status: int) -> Answer:
     if answer.status != status:
         raise PublishError(f"status {answer.status} instead of {status}: {answer.body.decode('utf-8', 'replace')}")
     return answer
@@ -119,7 +119,7 @@ def _note(ledger: Ledger, users: Sequence[str]) -> OnAnswer:
     """Takes the 202 of one publish to `users` into the account."""
 
     def answered(answer: Answer) -> None:
-        ledger.accept(_accepted.decode(_must(answer, 202).body).id, users)
+        ledger.accept(_accepted.decode(must(answer, 202).body).id, users)
 
     return answered
 
@@ -134,7 +134,7 @@ async def _settle(ledger: Ledger, people: Crowd, frames: int) -> float:
     return last
 
 
-class _Meter:
+class Meter:
     """CPU and wall time between its creation and `read`."""
 
     def __init__(self, fleet: Fleet) -> None:
@@ -171,7 +171,7 @@ async def latency(this: Round) -> Measurement:
 
     def note(number: int, user: str) -> Callable[[int, Answer], None]:
         def answered(sent_at: int, answer: Answer) -> None:
-            notification = _accepted.decode(_must(answer, 202).body).id
+            notification = _accepted.decode(must(answer, 202).body).id
             ledger.accept(notification, [user])
             if number >= warm:
                 sent[notification] = sent_at
@@ -180,7 +180,7 @@ async def latency(this: Round) -> Measurement:
         return answered
 
     async with this.readers(users, ledger) as people, this.connections(plan.latency_connections) as connections:
-        meter = _Meter(this.fleet)
+        meter = Meter(this.fleet)
         paced = await pace(connections, publishes(), plan.rate_per_second)
         await _settle(ledger, people, count)
         seconds, cpu = meter.read()
@@ -241,7 +241,7 @@ async def _closed_loop(
         this.readers(users, ledger, ack_seconds) as people,
         this.connections(plan.publish_connections) as connections,
     ):
-        meter = _Meter(this.fleet)
+        meter = Meter(this.fleet)
         sent = await pump(connections, itertools.cycle(ready), plan.publish_seconds)
         last = await _settle(ledger, people, sent * size)
         seconds, cpu = meter.read(last)
@@ -255,7 +255,7 @@ async def fanout(this: Round) -> Measurement:
     [user] = this.people("screens", 1)
     data = this.publish([user])
     async with this.readers([user] * plan.screens, ledger) as people, this.connections(1) as [connection]:
-        meter = _Meter(this.fleet)
+        meter = Meter(this.fleet)
         for number in range(1, plan.fanouts + 1):
             _note(ledger, [user])(await connection.ask(data))
             if not await ledger.reach(number * plan.screens, DELIVERY_SECONDS):
@@ -290,7 +290,7 @@ async def connections(this: Round) -> Measurement:
     async with sit(seats[:first]) as early:
         await asyncio.sleep(SETTLE_SECONDS)
         part = pss_kib(gateway.pid)
-        meter = _Meter(fleet)
+        meter = Meter(fleet)
         async with sit(seats[first:]) as late:
             seconds, cpu = meter.read()
             await asyncio.sleep(SETTLE_SECONDS)

@@ -22,6 +22,13 @@ class Plan:
     fanouts: int = 150  # publishes to that person: 150,000 deliveries
     connections: int = 5_000  # idle, and handshaken
     handshakes_in_flight: int = 64
+    decisions: int = 200_000
+    claims: int = 20_000  # due deliveries, each of another person
+    queued: int = 100_000  # deliveries of one person, beside them
+    idle_seconds: float = 3.0
+    bulk: int = 100_000  # deliveries of the backlog
+    criticals: int = 1_000
+    critical_per_second: float = 60.0
     ack_seconds: float = 0.5  # what the contract lets a client do at most
 
     def quick(self) -> Plan:
@@ -35,6 +42,12 @@ class Plan:
             screens=100,
             fanouts=20,
             connections=500,
+            decisions=20_000,
+            claims=1_000,
+            queued=2_000,
+            idle_seconds=1.0,
+            bulk=2_000,
+            criticals=50,
         )
 
     def asdict(self) -> dict[str, Any]:
