@@ -209,8 +209,8 @@ async def _plan_claims(store: Any, users: Sequence[str], queued: int) -> None:
         "condition, after_seconds, following, lane, position, state, dispatched_at, due_at, ready_at, history) "
     )
     values = (
-        "$1, p.project_id, 'climb', {line}, 0, 'web_push', 'always', 0, '[]', 1, {line}, '{state}', now(), now(), now(), "
-        "'[]'"
+        "$1, p.project_id, 'climb', {line}, 0, 'web_push', 'always', 0, '[]', 1, {line}, '{state}', now(), now(), "
+        "now(), '[]'"
     )
     due = values.format(line="0", state="due")
     await store.execute(

@@ -21,6 +21,7 @@ import msgspec
 from hub.model.policy import Condition, Step
 from hub.model.preferences import Layer, Verdict
 from hub.model.reason import Reason
+from hub.model.weekly import Window, quiet_until
 
 UNKNOWN_SECONDS = 10.0  # until unknown presence is asked again; it stays unknown for a minute at most while Redis is up
 RECHECK = timedelta(
@@ -70,6 +71,14 @@ class CapState(msgspec.Struct, frozen=True):
     layer: Layer
 
 
+class Quiet(msgspec.Struct, frozen=True):
+    """Weekly quiet hours in a zone, and whose they are."""
+
+    windows: tuple[Window, ...]
+    zone: str
+    layer: Layer
+
+
 class Situation(msgspec.Struct, frozen=True):
     """Everything that bears on one step for one person.
 
@@ -77,7 +86,7 @@ class Situation(msgspec.Struct, frozen=True):
         dispatched_at: What the step's `after` counts from.
         next_at: When the next step of the line has its turn; None for the last one.
         item: None when the notification is not in the person's inbox.
-        quiet: The end of the quiet hours that hold now, and whose they are; None when they do not, or do not matter.
+        quiet: The quiet hours that bear on it; None when there are none, or they do not matter.
         cap: A cap that is full; None while there is room.
         gather_until: When the digest that it belongs to leaves; None when it belongs to none.
     """
@@ -93,7 +102,7 @@ class Situation(msgspec.Struct, frozen=True):
     paused: Layer | None = None
     delegated: bool = False
     reach: Reach = Reach.YES
-    quiet: tuple[datetime, Layer] | None = None
+    quiet: Quiet | None = None
     cap: CapState | None = None
     gather_until: datetime | None = None
 
@@ -219,8 +228,10 @@ def _look_again(now: datetime, horizon: datetime, again: datetime, why: Reason) 
 
 
 def _held(s: Situation, now: datetime) -> Decision:
-    if s.quiet is not None and s.quiet[0] > now:
-        return Wait(s.quiet[0], Reason.QUIET_HOURS, s.quiet[1])
+    if s.quiet is not None:
+        until = quiet_until(s.quiet.windows, s.quiet.zone, now)
+        if until is not None:
+            return Wait(until, Reason.QUIET_HOURS, s.quiet.layer)
     if s.cap is not None:
         if s.cap.overflow == "digest":
             return Gather(s.cap.free_at, Reason.CAPPED, s.cap.layer)

@@ -18,14 +18,14 @@ from hub.model.decide import (
     Decision,
     ItemState,
     Presence,
+    Quiet,
     Reach,
     Situation,
     Skip,
     decide,
 )
 from hub.model.policy import IN_APP, Cap, Policy, Step
-from hub.model.preferences import NOTHING, Layer, Layers, Preferences, resolve
-from hub.model.weekly import quiet_until
+from hub.model.preferences import NOTHING, Layers, Preferences, resolve
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -90,14 +90,13 @@ def layers_of(rules: Rules, person: Addressee) -> Layers:
     return Layers(person.preferences, rules.tenant, rules.project)
 
 
-def quiet_of(rules: Rules, person: Addressee, now: datetime) -> tuple[datetime, Layer] | None:
-    """The end of the quiet hours that hold for this person now, and the layer whose they are."""
+def quiet_of(rules: Rules, person: Addressee) -> Quiet | None:
+    """The quiet hours that bear on this person; None: none do."""
     found = layers_of(rules, person).quiet_hours
     if found is None or not found[1].windows:
         return None
     layer, hours = found
-    until = quiet_until(hours.windows, hours.timezone or person.timezone or rules.zone, now)
-    return None if until is None else (until, layer)
+    return Quiet(hours.windows, hours.timezone or person.timezone or rules.zone, layer)
 
 
 def reach(rules: Rules, person: Addressee, channel: str) -> Reach:
@@ -138,7 +137,7 @@ def situation(
         None if policy.required else layers.paused_by(now),
         order.delegated,
         reach(rules, person, step.channel),
-        None if exempt else quiet_of(rules, person, now),
+        None if exempt else quiet_of(rules, person),
         cap,
         gather_until,
     )

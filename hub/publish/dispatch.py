@@ -19,7 +19,6 @@ from hub.model.delivery import FINAL, State, move, skipped_as
 from hub.model.ladder import Line, has_in_app, outside_lines
 from hub.model.notification import LANES, Notification
 from hub.model.policy import IN_APP, Step
-from hub.model.preferences import NOTHING
 from hub.model.reason import Reason
 from hub.model.routing import (
     NOBODY,
@@ -35,7 +34,7 @@ from hub.model.routing import (
 )
 from hub.publish.rulebook import Rulebook, rules_of
 from hub.store.database import Connection
-from hub.store.deliveries import NewDelivery, Note, encode_notes, encode_steps, note
+from hub.store.deliveries import NewDelivery, Note, Shared, encode_notes, encode_steps, note
 from hub.store.heads import LockedHead
 from hub.store.rules import RulesKey
 
@@ -66,7 +65,9 @@ class Dispatcher:
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
         self._rules: dict[UUID, Rules | None] = {}
-        self._shared: dict[tuple[UUID, bool, str | None, frozenset[str]], list[Plan]] = {}
+        self._shared: dict[tuple[UUID, bool, str | None, int], tuple[Addressee, list[Plan]]] = {}
+        self._rows: dict[tuple[UUID, Plan], Shared] = {}
+        self._now: datetime | None = None
         self.rows: list[NewDelivery] = []
         self.due = False
         """Whether a worker has something to do at once."""
@@ -102,8 +103,9 @@ class Dispatcher:
         skip = in_app_skip(rules, head.addressee)
         if skip is None:
             return True
-        notes = [note(head.now, IN_APP, "skipped", skip.why, detail_of(skip), actor=ACTOR)]
-        plan = Plan(-1, 0, Step(IN_APP), "[]", State.SKIPPED, skip.why, head.now, encode_notes(notes))
+        now = self._clock(head)
+        notes = [note(now, IN_APP, "skipped", skip.why, detail_of(skip), actor=ACTOR)]
+        plan = Plan(-1, 0, Step(IN_APP), "[]", State.SKIPPED, skip.why, now, encode_notes(notes))
         self._add(notification, head, plan)
         return False
 
@@ -112,52 +114,55 @@ class Dispatcher:
         rules = self._rules[notification.notification_id]
         if rules is None:
             return
-        person = head.addressee
-        ordinary = person.preferences is NOTHING and delegate is None  # decided once for everybody who is like this
-        key = (notification.notification_id, stored, person.timezone, person.addresses)
-        plans = self._shared.get(key) if ordinary else None
-        if plans is None:
-            plans = _plans(notification, rules, person, head.now, stored=stored, delegate=delegate)
-            if ordinary:
-                self._shared[key] = plans
-        for plan in plans:
+        now = self._clock(head)
+        # Decided once for everybody who is alike; the object is kept, so that its id stays its own.
+        key = (notification.notification_id, stored, delegate, id(head.addressee))
+        found = self._shared.get(key)
+        if found is None:
+            plans = _plans(notification, rules, head.addressee, now, stored=stored, delegate=delegate)
+            found = self._shared[key] = (head.addressee, plans)
+        for plan in found[1]:
             self._add(notification, head, plan)
 
+    def _clock(self, head: LockedHead) -> datetime:
+        """One time of dispatch for everybody in this transaction."""
+        if self._now is None:
+            self._now = head.now
+        return self._now
+
     def _add(self, notification: Notification, head: LockedHead, plan: Plan) -> None:
-        self.due = self.due or (not plan.finished and plan.due_at <= head.now)
-        self.rows.append(
-            new_delivery(
-                plan,
-                person_id=head.person.person_id,
+        now = self._clock(head)
+        self.due = self.due or (not plan.finished and plan.due_at <= now)
+        key = (notification.notification_id, plan)
+        shared = self._rows.get(key)
+        if shared is None:
+            shared = self._rows[key] = Shared(
                 notification_id=notification.notification_id,
                 project_id=notification.project_id,
                 category=notification.category,
                 lane=LANES[notification.priority],
-                position=head.rev,
-                dispatched_at=head.now,
-                now=head.now,
+                dispatched_at=now,
+                **fields_of(plan, now),
             )
-        )
+        self.rows.append(NewDelivery(uuid7(), head.person.person_id, head.rev, shared))
 
 
-def new_delivery(plan: Plan, *, now: datetime, **about: Any) -> NewDelivery:
-    """A row to insert; `about` says whose it is and of what, and when it was dispatched."""
-    return NewDelivery(
-        delivery_id=uuid7(),
-        kind="step",
-        line=plan.line,
-        step=plan.step,
-        channel=plan.held.channel,
-        condition=plan.held.condition,
-        after_seconds=int(plan.held.after.total_seconds()),
-        following=plan.following,
-        state=plan.state,
-        reason=plan.reason,
-        due_at=plan.due_at,
-        finished_at=now if plan.finished else None,
-        history=plan.history,
-        **about,
-    )
+def fields_of(plan: Plan, now: datetime) -> dict[str, Any]:
+    """What a plan says of its row."""
+    return {
+        "kind": "step",
+        "line": plan.line,
+        "step": plan.step,
+        "channel": plan.held.channel,
+        "condition": plan.held.condition,
+        "after_seconds": int(plan.held.after.total_seconds()),
+        "following": plan.following,
+        "state": plan.state,
+        "reason": plan.reason,
+        "due_at": plan.due_at,
+        "finished_at": now if plan.finished else None,
+        "history": plan.history,
+    }
 
 
 def order_of(notification: Notification, dispatched_at: datetime, *, delegated: bool = False) -> Order:

@@ -21,6 +21,7 @@ from uuid import UUID
 
 import msgspec
 from prometheus_client import Counter
+from uuid_utils.compat import uuid7
 
 from hub.model.decide import UNKNOWN_SECONDS, Gather, Send, Wait
 from hub.model.delivery import Event, State, move, skipped_as
@@ -29,12 +30,12 @@ from hub.model.reason import Reason
 from hub.model.routing import Climbed
 from hub.model.times import format_time
 from hub.publish import capping
-from hub.publish.dispatch import new_delivery, plan_line, skip_notes
+from hub.publish.dispatch import fields_of, plan_line, skip_notes
 from hub.publish.facts import Known, read_known
 from hub.publish.gather import OVERFLOW, Wish, join, wishes_of
 from hub.store import deliveries
 from hub.store.database import Connection
-from hub.store.deliveries import Change, NewDelivery, OrderKey, change_of, encode_steps, key_of, note
+from hub.store.deliveries import Change, NewDelivery, OrderKey, Shared, change_of, encode_steps, key_of, note
 from hub.store.digests import OpenDigest
 
 if TYPE_CHECKING:
@@ -172,21 +173,20 @@ def _step(case: _Case) -> dict[str, Any]:
 
 def _rest(case: _Case) -> NewDelivery | None:
     """The rest of a line whose step has left it: a delivery of its own."""
-    known, climbed = case.known, case.climbed
+    known, row, climbed = case.known, case.known.row, case.climbed
     if climbed.place is None or not isinstance(climbed.decision, Send | Gather):
         return None
     rest = known.line[climbed.place + 1 :]
     if not rest:
         return None
-    plan = plan_line(known.row["line"], rest, known.climb(rest), known.now, ACTOR)
-    return new_delivery(
-        plan._replace(step=known.row["step"] + climbed.place + 1 + plan.step),
-        person_id=known.row["person_id"],
-        notification_id=known.row["notification_id"],
-        project_id=known.row["project_id"],
-        category=known.row["category"],
-        lane=known.row["lane"],
-        position=known.row["position"],
-        dispatched_at=known.row["dispatched_at"],
-        now=known.now,
+    plan = plan_line(row["line"], rest, known.climb(rest), known.now, ACTOR)
+    plan = plan._replace(step=row["step"] + climbed.place + 1 + plan.step)
+    shared = Shared(
+        notification_id=row["notification_id"],
+        project_id=row["project_id"],
+        category=row["category"],
+        lane=row["lane"],
+        dispatched_at=row["dispatched_at"],
+        **fields_of(plan, known.now),
     )
+    return NewDelivery(uuid7(), row["person_id"], row["position"], shared)

@@ -15,7 +15,7 @@ from hub.model.notification import LANES
 from hub.model.policy import Condition
 from hub.publish.writer import InboxWriter
 from hub.store import deliveries
-from hub.store.deliveries import NewDelivery, encode_notes, note
+from hub.store.deliveries import NewDelivery, Shared, encode_notes, note
 
 ACTOR = "person"
 
@@ -24,28 +24,24 @@ async def withdraw_shown(writer: InboxWriter, people: Iterable[int]) -> None:
     """Plans the closing of what shows to these people and is dealt with; the heads are locked."""
     for row in await deliveries.hide_shown(writer.conn, people):
         notes = [note(row["now"], row["channel"], "withdrawing", row["why"], actor=ACTOR)]
-        writer.dispatcher.rows.append(
-            NewDelivery(
-                delivery_id=uuid7(),
-                person_id=row["person_id"],
-                notification_id=row["notification_id"],
-                project_id=row["project_id"],
-                category=row["category"],
-                kind="withdrawal",
-                line=row["line"],
-                step=row["step"],
-                channel=row["channel"],
-                condition=Condition.ALWAYS,
-                after_seconds=0,
-                following="[]",
-                lane=LANES["critical"],
-                position=row["position"],
-                state=State.WAITING,
-                reason=row["why"],
-                dispatched_at=row["now"],
-                due_at=row["now"],
-                finished_at=None,
-                history=encode_notes(notes),
-            )
+        shared = Shared(
+            notification_id=row["notification_id"],
+            project_id=row["project_id"],
+            category=row["category"],
+            kind="withdrawal",
+            line=row["line"],
+            step=row["step"],
+            channel=row["channel"],
+            condition=Condition.ALWAYS,
+            after_seconds=0,
+            following="[]",
+            lane=LANES["critical"],
+            state=State.WAITING,
+            reason=row["why"],
+            dispatched_at=row["now"],
+            due_at=row["now"],
+            finished_at=None,
+            history=encode_notes(notes),
         )
+        writer.dispatcher.rows.append(NewDelivery(uuid7(), row["person_id"], row["position"], shared))
         writer.dispatcher.due = True

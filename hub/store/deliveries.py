@@ -55,11 +55,11 @@ def note(
     return (int(now.timestamp() * 1000), channel, event, reason, detail, actor)
 
 
-class NewDelivery(msgspec.Struct):
-    """A row to insert. `line` and `following` as in hub.model.ladder; texts are ready JSON, shared between rows."""
+class Shared(msgspec.Struct, eq=False):
+    """What rows to insert have in common, told to the database once. `line` and `following` as in hub.model.ladder;
+    `following` and `history` are ready JSON.
+    """
 
-    delivery_id: UUID
-    person_id: int
     notification_id: UUID
     project_id: int
     category: str
@@ -71,13 +71,21 @@ class NewDelivery(msgspec.Struct):
     after_seconds: int
     following: str
     lane: int
-    position: int
     state: str
     reason: str | None
     dispatched_at: datetime
     due_at: datetime
     finished_at: datetime | None
     history: str
+
+
+class NewDelivery(NamedTuple):
+    """A row to insert: a person's, at their revision `position`."""
+
+    delivery_id: UUID
+    person_id: int
+    position: int
+    shared: Shared
 
 
 class Change(msgspec.Struct):
@@ -149,8 +157,18 @@ def _columns(rows: Sequence[msgspec.Struct], struct: type[msgspec.Struct]) -> li
 
 async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
     """Stores deliveries, one statement; what a person already has of a notification's step is left out."""
-    if rows:
-        await conn.execute(_SQL["insert_deliveries"], *_columns(rows, NewDelivery))
+    if not rows:
+        return
+    shared = list({id(row.shared): row.shared for row in rows}.values())
+    place = {id(one): number for number, one in enumerate(shared, 1)}
+    await conn.execute(
+        _SQL["insert_deliveries"],
+        [row.delivery_id for row in rows],
+        [row.person_id for row in rows],
+        [row.position for row in rows],
+        [place[id(row.shared)] for row in rows],
+        *_columns(shared, Shared),
+    )
 
 
 async def lock_waiting(conn: Connection, limit: int) -> list[UUID]:

@@ -1,19 +1,22 @@
 -- Deliveries: the queue and its history. Lock order: heads → items → deliveries → the order of a person's channel.
 
 -- name: insert_deliveries
+-- Rows as (delivery, person, position, which of the shared parts); what many have in common comes once, not in each row.
 INSERT INTO deliveries (
     delivery_id, person_id, notification_id, project_id, category, kind, line, step, channel, condition, after_seconds,
     following, lane, position, state, reason, dispatched_at, due_at, finished_at, history
 )
-SELECT w.delivery_id, w.person_id, w.notification_id, w.project_id, w.category, w.kind, w.line, w.step, w.channel,
-       w.condition, w.after_seconds, w.following::jsonb, w.lane, w.position, w.state, w.reason, w.dispatched_at, w.due_at,
-       w.finished_at, w.history::jsonb
-FROM unnest(
-    $1::uuid[], $2::bigint[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::smallint[], $8::smallint[], $9::text[],
-    $10::text[], $11::int[], $12::text[], $13::smallint[], $14::bigint[], $15::text[], $16::text[], $17::timestamptz[],
-    $18::timestamptz[], $19::timestamptz[], $20::text[]
-) AS w (delivery_id, person_id, notification_id, project_id, category, kind, line, step, channel, condition,
-        after_seconds, following, lane, position, state, reason, dispatched_at, due_at, finished_at, history)
+SELECT r.delivery_id, r.person_id, s.notification_id, s.project_id, s.category, s.kind, s.line, s.step, s.channel,
+       s.condition, s.after_seconds, s.following::jsonb, s.lane, r.position, s.state, s.reason, s.dispatched_at, s.due_at,
+       s.finished_at, s.history::jsonb
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) AS r (delivery_id, person_id, position, place)
+JOIN unnest(
+    $5::uuid[], $6::int[], $7::text[], $8::text[], $9::smallint[], $10::smallint[], $11::text[], $12::text[], $13::int[],
+    $14::text[], $15::smallint[], $16::text[], $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[],
+    $21::text[]
+) WITH ORDINALITY AS s (notification_id, project_id, category, kind, line, step, channel, condition, after_seconds,
+                        following, lane, state, reason, dispatched_at, due_at, finished_at, history, place)
+    ON s.place = r.place
 ON CONFLICT (notification_id, person_id, line, step, kind) DO NOTHING
 
 -- name: lock_waiting
@@ -32,7 +35,7 @@ CROSS JOIN LATERAL (
 SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, d.kind, d.line, d.step, d.channel,
        d.condition, d.after_seconds, d.following, d.lane, d.position, d.state, d.reason, d.dispatched_at, d.due_at, d.ready_at,
        d.attempts, d.digest_id, d.gathered,
-       p.user_id, p.timezone, p.preferences, p.email, p.locale,
+       p.user_id, p.timezone, p.preferences::text AS preferences, p.email, p.locale,
        n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.expires_at, n.sandbox,
        n.cancelled_at IS NOT NULL OR p.user_id = ANY(n.excluded_users) AS cancelled,
        i.item_id IS NOT NULL AS stored, i.seen_at, i.read_at, i.removed_at,

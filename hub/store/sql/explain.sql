@@ -1,5 +1,5 @@
 -- name: read_people
-SELECT user_id, person_id, preferences, timezone, email FROM people WHERE project_id = $1 AND user_id = ANY($2::text[])
+SELECT user_id, person_id, preferences::text AS preferences, timezone, email FROM people WHERE project_id = $1 AND user_id = ANY($2::text[])
 
 -- name: first_of_topic
 SELECT p.user_id FROM topics t

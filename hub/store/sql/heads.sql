@@ -2,7 +2,7 @@
 -- go on with its old snapshot and miss a sibling that committed meanwhile (facts.md, "Traps").
 
 -- name: lock_heads
-SELECT h.person_id, p.project_id, p.user_id, p.locale, p.timezone, p.preferences, p.email, h.epoch # j.epoch AS epoch,
+SELECT h.person_id, p.project_id, p.user_id, p.locale, p.timezone, p.preferences::text AS preferences, p.email, h.epoch # j.epoch AS epoch,
        h.rev, h.unseen, h.unread, h.total, h.broadcast_upto, j.broadcast_seq, clock_timestamp() AS now
 FROM inbox_heads h
 JOIN people p ON p.person_id = h.person_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from hub.model.decide import (
     Gather,
     ItemState,
     Presence,
+    Quiet,
     Reach,
     Send,
     Situation,
@@ -29,9 +30,13 @@ from hub.model.decide import (
 from hub.model.policy import Condition, Step
 from hub.model.preferences import Layer, Verdict
 from hub.model.reason import Reason
+from hub.model.weekly import Window, quiet_until
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
+ALWAYS = (Window(EVERY_DAY, time(0), time(0)),)
+NIGHT = (Window(EVERY_DAY, time(22), time(7)),)
 ON = Verdict(Layer.CATEGORY)
 FUTURE, PAST = NOW + MINUTE, NOW - MINUTE
 
@@ -111,7 +116,7 @@ OBJECTIONS: list[tuple[dict[str, Any], type[Decision], Reason]] = [
     ({"delegated": True}, Skip, Reason.DELEGATED),
     ({"reach": Reach.NO_PROVIDER}, Skip, Reason.NO_PROVIDER),
     ({"presence": Presence("active")}, Wait, Reason.PRESENT),
-    ({"quiet": (FUTURE, Layer.PERSON)}, Wait, Reason.QUIET_HOURS),
+    ({"quiet": Quiet(ALWAYS, "UTC", Layer.PERSON)}, Wait, Reason.QUIET_HOURS),
     ({"cap": CapState(FUTURE, "drop", Layer.PROJECT)}, Skip, Reason.CAPPED),
     ({"gather_until": FUTURE}, Gather, Reason.DIGEST),
 ]
@@ -166,7 +171,7 @@ def test_the_last_step_waits_for_a_day() -> None:
 
 
 def test_a_wait_never_passes_the_expiry() -> None:
-    facts = AWAY_STEP | {"quiet": (NOW + 10 * MINUTE, Layer.PERSON), "expires_at": FUTURE}
+    facts = AWAY_STEP | {"quiet": Quiet(ALWAYS, "UTC", Layer.PERSON), "expires_at": FUTURE}
     assert decide(Situation(**facts), NOW) == Wait(FUTURE, Reason.QUIET_HOURS, Layer.PERSON)
 
 
@@ -191,7 +196,8 @@ situations = st.builds(
     paused=st.none() | st.none() | st.sampled_from(Layer),
     delegated=st.sampled_from([False, False, False, True]),
     reach=st.sampled_from([Reach.YES, Reach.YES, Reach.YES, *Reach]),
-    quiet=st.none() | st.tuples(moments, st.sampled_from(Layer)),
+    quiet=st.none()
+    | st.builds(Quiet, st.sampled_from([ALWAYS, NIGHT]), st.just("Europe/Berlin"), st.sampled_from(Layer)),
     cap=st.none() | st.builds(CapState, moments, st.sampled_from(["drop", "digest"]), st.sampled_from(Layer)),
     gather_until=st.none() | moments,
 )
@@ -227,7 +233,8 @@ def test_nothing_leaves_early_but_for_who_is_not_connected(situation: Situation)
 def test_nothing_leaves_in_quiet_hours_or_after_it_was_seen(situation: Situation) -> None:
     if not isinstance(decide(situation, NOW), Send | Gather):
         return
-    assert situation.quiet is None or situation.quiet[0] <= NOW
+    quiet = situation.quiet
+    assert quiet is None or quiet_until(quiet.windows, quiet.zone, NOW) is None
     item, condition = situation.item, situation.step.condition
     if item is not None and condition is not Condition.ALWAYS:
         assert item.read_at is None
