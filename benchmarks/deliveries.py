@@ -44,12 +44,17 @@ LADDER = {
     ]
 }
 PUSH = {"ladder": [{"channel": "in_app"}, {"channel": "web_push"}]}
-PREFERENCES = {
-    "channels": {"email": True},
-    "categories": {"climb": {"enabled": True, "channels": {"web_push": True}}, "news": {"enabled": False}},
-    "quiet_hours": {"timezone": "Europe/Berlin", "weekly": [{"days": [7], "from": "03:00", "to": "03:01"}]},
-}
 DRAIN_SECONDS = 120.0  # how long what was planned may take to be sent
+
+
+def preferences(number: int) -> dict[str, Any]:
+    """What a person wants: everybody's quiet hours begin at another minute."""
+    weekly = [{"days": [7], "from": f"03:{number % 60:02}", "to": f"04:{number // 60 % 60:02}"}]
+    return {
+        "channels": {"email": True},
+        "categories": {"climb": {"enabled": True, "channels": {"web_push": True}}, "news": {"enabled": False}},
+        "quiet_hours": {"timezone": "Europe/Berlin", "weekly": weekly},
+    }
 
 
 @asynccontextmanager
@@ -101,7 +106,10 @@ async def publish_ladder(this: Round) -> Measurement:
     await _call(this, "PUT", "/v1/categories/climb", LADDER)
     await this.create(users)
     async with _store(this) as store:
-        await store.execute("UPDATE people SET preferences = $1 WHERE user_id = ANY($2)", _json(PREFERENCES), users)
+        await store.executemany(
+            "UPDATE people SET preferences = $1 WHERE user_id = $2",
+            [(_json(preferences(number)), user) for number, user in enumerate(users)],
+        )
         worker = this.fleet.processes["worker"]
         meter = Meter(this.fleet)
         os.kill(worker.pid, signal.SIGSTOP)

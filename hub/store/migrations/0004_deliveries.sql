@@ -58,7 +58,10 @@ CREATE TABLE deliveries (
 CREATE UNIQUE INDEX deliveries_step ON deliveries (notification_id, person_id, line, step, kind);
 CREATE INDEX deliveries_person ON deliveries (person_id, delivery_id);
 CREATE INDEX deliveries_next ON deliveries (person_id, channel, lane, due_at) WHERE state = 'waiting' AND digest_id IS NULL;
-CREATE INDEX deliveries_waiting ON deliveries (lane, due_at, delivery_id) WHERE state = 'waiting' AND digest_id IS NULL;
+-- By an expression, so that only who means the whole lane walks it: with the statistics of an empty table the planner takes
+-- it for one person's rows too, and reads everybody's (40 ms instead of 3 for a batch, November 2026).
+CREATE INDEX deliveries_waiting ON deliveries ((lane + 0), due_at, delivery_id)
+    WHERE state = 'waiting' AND digest_id IS NULL;
 CREATE INDEX deliveries_queued ON deliveries (person_id, channel, lane, position, delivery_id) WHERE state = 'queued';
 CREATE INDEX deliveries_due ON deliveries (channel, lane, project_id, due_at, delivery_id) WHERE state = 'due';
 CREATE INDEX deliveries_leases ON deliveries (lease_until) WHERE state = 'claimed';

@@ -25,7 +25,7 @@ SELECT d.delivery_id, l.lane
 FROM (VALUES (0::smallint, $1::int), (1::smallint, $2::int), (2::smallint, $3::int)) AS l (lane, share)
 CROSS JOIN LATERAL (
     SELECT delivery_id FROM deliveries
-    WHERE lane = l.lane AND state = 'waiting' AND digest_id IS NULL AND due_at <= now()
+    WHERE lane + 0 = l.lane AND state = 'waiting' AND digest_id IS NULL AND due_at <= now()
     ORDER BY due_at, delivery_id LIMIT l.share
     FOR UPDATE SKIP LOCKED
 ) d
@@ -82,7 +82,8 @@ SELECT pg_advisory_xact_lock(w.key) FROM unnest($1::bigint[]) AS w (key)
 
 -- name: promote
 -- The first that is queued for each (person, channel, lane), where none is at its first attempt, and where none that came
--- before is still being decided on: by another worker, which will come here after it.
+-- before is still being decided on: by another worker, which will come here after it. Each look is a LIMIT 1 of its own, so
+-- that no plan made on stale statistics reads all that is due once for each key.
 UPDATE deliveries d SET state = 'due', due_at = clock_timestamp(),
     history = d.history || jsonb_build_array(jsonb_build_array(
         (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'due', 'ready', NULL, 'worker'))
@@ -95,15 +96,18 @@ FROM (
         ORDER BY position, delivery_id LIMIT 1
     ) q
     LEFT JOIN LATERAL (
-        SELECT position FROM deliveries
+        SELECT position, due_at FROM deliveries
         WHERE person_id = k.person_id AND channel = k.channel AND lane = k.lane AND state = 'waiting'
-          AND digest_id IS NULL AND due_at <= now()
+          AND digest_id IS NULL
         ORDER BY due_at LIMIT 1
     ) w ON true
-    WHERE (w.position IS NULL OR w.position >= q.position) AND NOT EXISTS (
-        SELECT 1 FROM deliveries a
-        WHERE a.person_id = k.person_id AND a.channel = k.channel AND a.lane = k.lane
-          AND ((a.state = 'due' AND a.attempts = 0) OR (a.state = 'claimed' AND a.attempts = 1)))
+    LEFT JOIN LATERAL (
+        SELECT delivery_id FROM deliveries
+        WHERE person_id = k.person_id AND channel = k.channel AND lane = k.lane
+          AND ((state = 'due' AND attempts = 0) OR (state = 'claimed' AND attempts = 1))
+        LIMIT 1
+    ) a ON true
+    WHERE a.delivery_id IS NULL AND (w.position IS NULL OR w.due_at > now() OR w.position >= q.position)
 ) f
 WHERE d.delivery_id = f.delivery_id AND d.state = 'queued'
 
@@ -120,10 +124,13 @@ WITH RECURSIVE keys AS (
     ) n
 )
 SELECT k.person_id, k.channel, k.lane FROM keys k
-WHERE NOT EXISTS (
-    SELECT 1 FROM deliveries a
-    WHERE a.person_id = k.person_id AND a.channel = k.channel AND a.lane = k.lane
-      AND ((a.state = 'due' AND a.attempts = 0) OR (a.state = 'claimed' AND a.attempts = 1)))
+LEFT JOIN LATERAL (
+    SELECT delivery_id FROM deliveries
+    WHERE person_id = k.person_id AND channel = k.channel AND lane = k.lane
+      AND ((state = 'due' AND attempts = 0) OR (state = 'claimed' AND attempts = 1))
+    LIMIT 1
+) a ON true
+WHERE a.delivery_id IS NULL
 LIMIT $1
 
 -- name: busy_projects
