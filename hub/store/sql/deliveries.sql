@@ -87,7 +87,7 @@ SELECT pg_advisory_xact_lock(w.key) FROM unnest($1::bigint[]) AS w (key)
 UPDATE deliveries d SET state = 'due', due_at = clock_timestamp(),
     history = d.history || jsonb_build_array(jsonb_build_array(
         (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'due', 'ready', NULL, 'worker'))
-FROM (
+WHERE d.state = 'queued' AND d.delivery_id = ANY (ARRAY(
     SELECT q.delivery_id
     FROM unnest($1::bigint[], $2::text[], $3::smallint[]) AS k (person_id, channel, lane)
     CROSS JOIN LATERAL (
@@ -108,8 +108,7 @@ FROM (
         LIMIT 1
     ) a ON true
     WHERE a.delivery_id IS NULL AND (w.position IS NULL OR w.due_at > now() OR w.position >= q.position)
-) f
-WHERE d.delivery_id = f.delivery_id AND d.state = 'queued'
+))
 
 -- name: stranded
 -- Where something is queued behind nothing: only after a cancellation met a promotion. Walks keys, not rows.
@@ -139,8 +138,14 @@ SELECT project_id FROM deliveries WHERE state = 'claimed' GROUP BY project_id HA
 
 -- name: claim
 -- $1 channel; $2, $3, $4 shares of the lanes; $5 projects to leave out; $6 seconds of lease. Each project's queue is
--- searched by itself: what a busy one has waiting is never walked over.
-WITH chosen AS MATERIALIZED (
+-- searched by itself: what a busy one has waiting is never walked over. The chosen are an array, not a join: the planner
+-- cannot know that they are few, and would read the whole table to find them.
+UPDATE deliveries d SET state = 'claimed', attempts = attempts + 1,
+    lease_until = clock_timestamp() + make_interval(secs => $6),
+    history = d.history || jsonb_build_array(jsonb_build_array(
+        (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'claimed', NULL, 'attempt ' || (attempts + 1),
+        'worker'))
+WHERE d.delivery_id = ANY (ARRAY(
     SELECT o.delivery_id
     FROM (VALUES (0::smallint, $2::int), (1::smallint, $3::int), (2::smallint, $4::int)) AS l (lane, share)
     CROSS JOIN LATERAL (
@@ -154,13 +159,7 @@ WITH chosen AS MATERIALIZED (
         WHERE j.project_id <> ALL ($5::int[])
         ORDER BY d.due_at, d.delivery_id LIMIT l.share
     ) o
-)
-UPDATE deliveries d SET state = 'claimed', attempts = attempts + 1,
-    lease_until = clock_timestamp() + make_interval(secs => $6),
-    history = d.history || jsonb_build_array(jsonb_build_array(
-        (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, 'claimed', NULL, 'attempt ' || (attempts + 1),
-        'worker'))
-FROM chosen c WHERE d.delivery_id = c.delivery_id
+))
 RETURNING d.delivery_id, d.lane
 
 -- name: lost_leases
