@@ -25,7 +25,7 @@ from hub.model.decide import (
     decide,
 )
 from hub.model.policy import IN_APP, Cap, Policy, Step
-from hub.model.preferences import NOTHING, Layers, Preferences, resolve
+from hub.model.preferences import NOTHING, Layer, Layers, Preferences, Verdict, resolve
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -66,6 +66,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 NOBODY = Addressee()
+_NOWHERE = frozenset[str]()
 
 
 class Climbed(NamedTuple):
@@ -120,11 +121,16 @@ def situation(
     next_at: datetime | None = None,
     cap: CapState | None = None,
     gather_until: datetime | None = None,
+    quiet_hours: bool = True,
 ) -> Situation:
-    """The question about one step, with everything that is configured and known."""
+    """The question about one step, with everything that is configured and known.
+
+    Args:
+        quiet_hours: False at dispatch: whoever decides when a step could go asks for them.
+    """
     policy = rules.policy
     layers = layers_of(rules, person)
-    exempt = order.critical or policy.quiet_hours == "ignore"
+    exempt = order.critical or policy.quiet_hours == "ignore" or not quiet_hours
     return Situation(
         step,
         order.dispatched_at,
@@ -140,6 +146,26 @@ def situation(
         None if exempt else quiet_of(rules, person),
         cap,
         gather_until,
+    )
+
+
+class Outlook(NamedTuple):
+    """What of a person bears on how a notification is dispatched to them: who has the same gets the same deliveries."""
+
+    verdicts: tuple[Verdict, ...]
+    paused: Layer | None
+    channel_order: tuple[str, ...]
+    addresses: frozenset[str]
+
+
+def outlook(rules: Rules, person: Addressee, now: datetime) -> Outlook:
+    """A person's outlook on notifications of one category."""
+    policy, layers = rules.policy, layers_of(rules, person)
+    return Outlook(
+        tuple(resolve(policy, layers, step.channel) for step in policy.ladder if step.channel != IN_APP),
+        layers.paused_by(now),
+        layers.channel_order,
+        _NOWHERE if rules.everyone_reachable else person.addresses,
     )
 
 

@@ -25,10 +25,12 @@ from hub.model.routing import (
     Addressee,
     Climbed,
     Order,
+    Outlook,
     Rules,
     climb,
     in_app_skip,
     layers_of,
+    outlook,
     reach,
     situation,
 )
@@ -65,7 +67,7 @@ class Dispatcher:
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
         self._rules: dict[UUID, Rules | None] = {}
-        self._shared: dict[tuple[UUID, bool, str | None, int], tuple[Addressee, list[Plan]]] = {}
+        self._plans: dict[tuple[UUID, bool, str | None, Outlook], list[Plan]] = {}
         self._rows: dict[tuple[UUID, Plan], Shared] = {}
         self._now: datetime | None = None
         self.rows: list[NewDelivery] = []
@@ -115,13 +117,13 @@ class Dispatcher:
         if rules is None:
             return
         now = self._clock(head)
-        # Decided once for everybody who is alike; the object is kept, so that its id stays its own.
-        key = (notification.notification_id, stored, delegate, id(head.addressee))
-        found = self._shared.get(key)
-        if found is None:
+        # Decided once for everybody who has the same outlook.
+        key = (notification.notification_id, stored, delegate, outlook(rules, head.addressee, now))
+        plans = self._plans.get(key)
+        if plans is None:
             plans = _plans(notification, rules, head.addressee, now, stored=stored, delegate=delegate)
-            found = self._shared[key] = (head.addressee, plans)
-        for plan in found[1]:
+            self._plans[key] = plans
+        for plan in plans:
             self._add(notification, head, plan)
 
     def _clock(self, head: LockedHead) -> datetime:
@@ -196,7 +198,7 @@ def _plans(
     item = FRESH if stored else None
 
     def look(step: Step, next_at: datetime | None) -> Situation:
-        return situation(step, order, rules, person, now, item=item, next_at=next_at)
+        return situation(step, order, rules, person, now, item=item, next_at=next_at, quiet_hours=False)
 
     plans = []
     for number, line in enumerate(lines_for(notification, rules, person)):
