@@ -3,7 +3,8 @@
 | loop     | does                                                        | at the latest after |
 |----------|-------------------------------------------------------------|---------------------|
 | jobs     | fan-out and large cancellations, chunk by chunk             | 1 s, or a wake-up   |
-| schedule | decides on deliveries whose time has come                   | 0.5 s, or a wake-up |
+| schedule | decides on deliveries whose time has come; beside it one    | 0.5 s, or a wake-up |
+|          | loop for critical ones alone                                |                     |
 | digests  | closes digests                                              | 1 s                 |
 | send     | one for each channel: claims, sends, reports                | 0.5 s, or a wake-up |
 | absent   | decides again what waited for people who have left          | 1 s                 |
@@ -52,7 +53,10 @@ class Worker:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self.jobs = [Loop("jobs", self._job, 1.0) for _ in range(JOB_LOOPS)]
-        self.schedule = Loop("schedule", self._schedule, POLL_SECONDS)
+        self.schedules = [
+            Loop("schedule", self._schedule, POLL_SECONDS),
+            Loop("schedule_critical", self._schedule_critical, POLL_SECONDS),
+        ]
         self._sandbox = Sandbox(hub.db)
         self._senders: list[Sender] = []
         self.sending: list[Loop] = []
@@ -62,7 +66,7 @@ class Worker:
             self.sending.append(Loop(f"send_{channel}", sender.step, POLL_SECONDS))
         self.loops = [
             *self.jobs,
-            self.schedule,
+            *self.schedules,
             *self.sending,
             Loop("digests", self._digests, 1.0),
             Loop("absent", self._absent, 1.0),
@@ -105,22 +109,32 @@ class Worker:
 
     def wake(self) -> None:
         """Something is due."""
-        for loop in (*self.jobs, self.schedule, *self.sending):
+        for loop in (*self.jobs, *self.schedules, *self.sending):
             loop.wake()
 
     def _hear(self, _name: bytes, payload: bytes) -> None:
         if payload == DELIVERIES:
-            self.schedule.wake()
+            self._wake_schedules()
         else:
             for loop in self.jobs:
                 loop.wake()
+
+    def _wake_schedules(self) -> None:
+        for loop in self.schedules:
+            loop.wake()
 
     def _wake_senders(self) -> None:
         for loop in self.sending:
             loop.wake()
 
     async def _schedule(self) -> bool:
-        decided = await decide_due(self._hub)
+        return await self._decide(critical=False)
+
+    async def _schedule_critical(self) -> bool:
+        return await self._decide(critical=True)
+
+    async def _decide(self, *, critical: bool) -> bool:
+        decided = await decide_due(self._hub, critical=critical)
         if decided:
             self._wake_senders()
         return decided > 0
@@ -134,7 +148,7 @@ class Worker:
     async def _absent(self) -> bool:
         again = await decide_absent(self._hub)
         if again:
-            self.schedule.wake()
+            self._wake_schedules()
         return again >= ABSENT_PEOPLE
 
     async def _leases(self) -> bool:

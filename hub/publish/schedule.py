@@ -46,11 +46,15 @@ BATCH = 300  # deliveries a transaction: some 30 ms, during which their rows are
 ACTOR = "worker"
 
 
-async def decide_due(hub: Hub, limit: int = BATCH) -> int:
-    """Decides on up to `limit` deliveries whose time has come; how many."""
+async def decide_due(hub: Hub, limit: int = BATCH, *, critical: bool = False) -> int:
+    """Decides on up to `limit` deliveries whose time has come; how many.
+
+    Args:
+        critical: Only on critical ones: a loop of their own, which waits for no batch of others.
+    """
 
     async def work(conn: Connection) -> int:
-        ids = await deliveries.lock_waiting(conn, limit)
+        ids = await deliveries.lock_waiting(conn, limit, lanes=1 if critical else deliveries.LANES)
         if ids:
             await _decide(hub, conn, ids)
         return len(ids)

@@ -171,8 +171,12 @@ async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
     )
 
 
-async def lock_waiting(conn: Connection, limit: int) -> list[UUID]:
-    """What is to be decided on now, held until the transaction ends; at most `limit`, by the lanes' shares."""
+async def lock_waiting(conn: Connection, limit: int, *, lanes: int = LANES) -> list[UUID]:
+    """What is to be decided on now, held until the transaction ends; at most `limit`, by the lanes' shares.
+
+    Args:
+        lanes: Only of the first so many; 1 is critical alone.
+    """
     taken: dict[UUID, int] = {}
 
     async def take(shares: Sequence[int]) -> Sequence[int]:
@@ -184,18 +188,18 @@ async def lock_waiting(conn: Connection, limit: int) -> list[UUID]:
         taken.update(new)
         return list(new.values())
 
-    await _by_shares(limit, take)
+    await _by_shares(limit, take, lanes)
     return list(taken)
 
 
-async def _by_shares(free: int, take: Callable[[Sequence[int]], Awaitable[Sequence[int]]]) -> None:
+async def _by_shares(free: int, take: Callable[[Sequence[int]], Awaitable[Sequence[int]]], lanes: int = LANES) -> None:
     """Fills `free` slots: each lane its share first, then what is left, the most urgent lane that has more first.
 
     Args:
         take: Takes up to so many of each lane; answers the lanes of what it got.
     """
-    rich = list(range(LANES))  # lanes that may have more: they have not answered with less than they were asked for
-    shares = _shares(free)
+    rich = list(range(lanes))  # lanes that may have more: they have not answered with less than they were asked for
+    shares = _shares(free) if lanes == LANES else [free, *[0] * (LANES - 1)]
     while free > 0 and rich:
         got = list(await take(shares))
         free -= len(got)
