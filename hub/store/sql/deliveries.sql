@@ -98,7 +98,7 @@ WHERE d.state = 'queued' AND d.delivery_id = ANY (ARRAY(
     LEFT JOIN LATERAL (
         SELECT position, due_at FROM deliveries
         WHERE person_id = k.person_id AND channel = k.channel AND lane = k.lane AND state = 'waiting'
-          AND digest_id IS NULL
+          AND digest_id IS NULL AND person_id > 0
         ORDER BY due_at LIMIT 1
     ) w ON true
     LEFT JOIN LATERAL (
@@ -172,7 +172,8 @@ FOR UPDATE SKIP LOCKED
 UPDATE deliveries d SET due_at = clock_timestamp()
 FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
 JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
-WHERE d.person_id = p.person_id AND d.state = 'waiting' AND d.digest_id IS NULL AND d.condition IN ('offline', 'away')
+WHERE d.person_id = p.person_id AND d.person_id > 0 AND d.state = 'waiting' AND d.digest_id IS NULL
+  AND d.condition IN ('offline', 'away')
   AND d.due_at > clock_timestamp()
 
 -- name: cancel
