@@ -122,7 +122,9 @@ class Settings(BaseSettings):
 
 
 class DevSettings(Settings):
-    """The settings of `hub dev`."""
+    """The settings of `hub dev`. Its one gateway comes and goes with its Redis: presence is known at once."""
+
+    presence_settle_seconds: float = Field(3, ge=0)
 
     @property
     def dev(self) -> bool:

@@ -94,6 +94,7 @@ async def _check_contents(db: Database, settings: Settings, *, people: int | Non
         yield finding
     yield await _check_outbox(db)
     yield await _check_jobs(db)
+    yield await _check_deliveries(db)
     async for finding in _check_inboxes(db, settings, people=people, fix=fix):
         yield finding
 
@@ -255,6 +256,15 @@ async def _check_jobs(db: Database) -> Finding:
         return Finding("jobs", State.OK, f"{row['waiting']} job(s) due.")
     detail = f"{row['waiting']} job(s) are due and nobody has taken them up, the oldest for {row['oldest']:.0f} s."
     return Finding("jobs", State.FAIL, detail, "Run a worker: hub worker")
+
+
+async def _check_deliveries(db: Database) -> Finding:
+    row = await db.fetchrow(_SQL["overdue_deliveries"])
+    assert row is not None
+    if not row["waiting"] or row["oldest"] < _OVERDUE_SECONDS:
+        return Finding("deliveries", State.OK, f"{row['waiting']} deliveries due.")
+    detail = f"{row['waiting']} deliveries are due, the oldest for {row['oldest']:.0f} s."
+    return Finding("deliveries", State.FAIL, detail, "Run a worker, or more of them: hub worker")
 
 
 async def _check_inboxes(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncIterator[Finding]:

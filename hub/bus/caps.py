@@ -104,8 +104,8 @@ Load: TypeAlias = Callable[[Sequence[Wanted]], Awaitable[Counted]]
 async def reserve(redis: Redis, installation: str, asks: Sequence[CapAsk], load: Load) -> list[CapFull | None]:
     """Counts each delivery that finds room, in order; None for those, and for what is counted already.
 
-    One round trip; three when sets have to be filled. In batches of 200, two bounds each: 17 µs of this process's CPU an ask,
-    98 where both sets are filled (November 2026).
+    One round trip; three when sets have to be filled. In batches of 200, two bounds each: 17 µs of this process's CPU
+    an ask, 98 where both sets are filled (November 2026).
 
     Raises:
         redis.RedisError, OSError, TimeoutError: some may have been counted; they keep their place when asked again.

@@ -119,7 +119,9 @@ async def test_a_change_newer_than_its_head_is_reported_as_ours(hub: Hub, projec
     assert "bug" in finding.mend
 
 
-async def test_announcements_and_jobs_that_nobody_takes_up(hub: Hub, project_id: int, settings: Settings) -> None:
+async def test_announcements_jobs_and_deliveries_that_nobody_takes_up(
+    hub: Hub, project_id: int, settings: Settings
+) -> None:
     await hub.db.execute(
         "INSERT INTO outbox (outbox_id, changes, created_at) "
         "VALUES (gen_random_uuid(), '[[1, 1]]', now() - interval '1 h')"
@@ -130,8 +132,11 @@ async def test_announcements_and_jobs_that_nobody_takes_up(hub: Hub, project_id:
         "SELECT gen_random_uuid(), project_id, notification_id, 'fanout', 1, 'waiting', now() - interval '1 h' "
         "FROM notifications"
     )
+    await make_sandbox(hub, project_id)
+    await publish(hub, project_id, "u2")
+    await hub.db.execute("UPDATE deliveries SET due_at = now() - interval '1 h'")
     findings = await diagnose(settings)
-    for name in ("outbox", "jobs"):
+    for name in ("outbox", "jobs", "deliveries"):
         assert findings[name].state is State.FAIL
         assert "worker" in (findings[name].mend or "")
 

@@ -20,6 +20,15 @@ SELECT count(*) AS waiting, EXTRACT(epoch FROM clock_timestamp() - min(due_at)):
 FROM jobs
 WHERE state = 'waiting' AND due_at < clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
 
+-- name: overdue_deliveries
+-- Deliveries whose time has come and that nobody has decided on, sent, or taken over from a worker that went away.
+SELECT count(*) AS waiting, EXTRACT(epoch FROM clock_timestamp() - min(d.since))::float8 AS oldest FROM (
+    SELECT due_at AS since FROM deliveries
+    WHERE state IN ('waiting', 'due') AND digest_id IS NULL AND due_at < clock_timestamp()
+    UNION ALL
+    SELECT lease_until FROM deliveries WHERE state = 'claimed' AND lease_until < clock_timestamp()
+) d
+
 -- name: some_person
 -- Somebody to start a sample from, evenly among ids.
 SELECT COALESCE(min(person_id) + floor(random() * (max(person_id) - min(person_id) + 1))::bigint, 0) FROM inbox_heads
