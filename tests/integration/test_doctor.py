@@ -24,6 +24,7 @@ from hub.store.idempotency import Answer
 from hub.store.inbox import open_inbox, read_changes, read_heads
 from hub.store.keys import create_key
 from hub.store.projects import ensure_project
+from tests.support.deliveries import make_sandbox
 
 
 async def diagnose(settings: Settings, *, people: int | None = None, fix: bool = False) -> dict[str, Finding]:
