@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from hub.model.decide import UNASKED, CapState, ItemState, Presence, Situation
+from hub.model.decide import UNASKED, CapState, ItemState, Presence, Send, Situation
 from hub.model.ladder import Line
 from hub.model.policy import Step
 from hub.model.routing import Addressee, Climbed, Order, Rules, climb, situation
@@ -50,7 +50,12 @@ class Known(msgspec.Struct):
         return self.order.critical or self.rules.policy.required or self.row["kind"] != "step"
 
     def climb(self, line: Line | None = None, *, cap: CapState | None = None) -> Climbed:
-        """Goes up its line (or the rest of it) from here; see hub.model.routing."""
+        """Goes up its line (or the rest of it) from here; see hub.model.routing.
+
+        A withdrawal always goes: whatever speaks against a push by now, one that shows must be closed.
+        """
+        if self.row["kind"] == "withdrawal":
+            return Climbed([], 0, Send())
 
         def look(step: Step, next_at: datetime | None) -> Situation:
             return situation(

@@ -62,7 +62,7 @@ async def claim(hub: Hub, channel: str, free: int) -> Claimed:
             continue
         climbed = k.climb()
         decision = climbed.skipped[-1][1] if climbed.decision is None else climbed.decision
-        if k.row["kind"] == "withdrawal" or isinstance(decision, Send):
+        if isinstance(decision, Send):
             going.append(k)
         else:
             held.append(k)

@@ -1,0 +1,44 @@
+"""Deliveries under what should not happen: rows without a person, or that cannot be read; providers that misbehave."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.model.mark import Action
+from hub.publish.cancel import cancel_notification
+from hub.runtime import Hub
+from hub.store import topics
+from tests.integration.deliveries.test_ladder import act, prefer
+from tests.integration.deliveries.test_queue import PUSH
+from tests.support.deliveries import Steps, put_category, rows
+from tests.support.publishing import publish
+
+ALWAYS = {"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "00:00"}
+
+
+@pytest.fixture
+async def push(hub: Hub, project_id: int, worker: Steps) -> None:
+    await put_category(hub, project_id, "push", ladder=PUSH, retry={"max_attempts": 3, "max_age": "PT1H"})
+
+
+@pytest.mark.usefixtures("push")
+async def test_cancelling_closes_the_push_that_shows(hub: Hub, project_id: int, worker: Steps) -> None:
+    notification = await publish(hub, project_id, recipients=["ada"], title="a", category="push")
+    await worker.run()
+    await cancel_notification(hub, project_id, notification)
+    await worker.run()
+    assert [(r["kind"], r["state"]) for r in await rows(hub)] == [("step", "sent"), ("withdrawal", "sent")]
+
+
+@pytest.mark.usefixtures("push")
+async def test_a_pause_does_not_keep_a_push_on_the_screen(hub: Hub, project_id: int, worker: Steps) -> None:
+    await publish(hub, project_id, recipients=["ada"], title="a", category="push")
+    await worker.run()
+    await prefer(hub, project_id, "ada", channels={"web_push": False})
+    await act(hub, project_id, "ada", Action.READ)
+    await worker.run()
+    assert [(r["kind"], r["state"]) for r in await rows(hub)] == [("step", "sent"), ("withdrawal", "sent")]
+
+
+async def subscribe(hub: Hub, project_id: int, topic: str) -> None:
+    await hub.db.transaction(lambda conn: topics.add_subscribers(conn, project_id, topic, ["ada"]))
