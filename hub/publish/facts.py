@@ -49,6 +49,11 @@ class Known(msgspec.Struct):
         """Whether neither caps nor digests bear on it: what must arrive, and what closes another delivery."""
         return self.order.critical or self.rules.policy.required or self.row["kind"] != "step"
 
+    @property
+    def gathered(self) -> bool:
+        """Whether it stands for a digest that has closed."""
+        return self.row["gathered"] is not None
+
     def climb(self, line: Line | None = None, *, cap: CapState | None = None) -> Climbed:
         """Goes up its line (or the rest of it) from here; see hub.model.routing.
 

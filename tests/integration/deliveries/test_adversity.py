@@ -40,5 +40,23 @@ async def test_a_pause_does_not_keep_a_push_on_the_screen(hub: Hub, project_id: 
     assert [(r["kind"], r["state"]) for r in await rows(hub)] == [("step", "sent"), ("withdrawal", "sent")]
 
 
+async def test_a_digest_that_is_held_at_the_last_moment_leaves_later(hub: Hub, project_id: int, worker: Steps) -> None:
+    ladder = [{"channel": "in_app"}, {"channel": "email", "if": "unseen"}]
+    await put_category(hub, project_id, "likes", ladder=ladder, digest={"window": "PT5M"})
+    for n in range(3):
+        await publish(hub, project_id, recipients=["ada"], title=str(n), category="likes")
+    await worker.decide()
+    await worker.later(minutes=6)
+    await worker.close()
+    await prefer(hub, project_id, "ada", quiet_hours={"weekly": [ALWAYS]})
+    await worker.send()
+    await prefer(hub, project_id, "ada", quiet_hours={"weekly": []})
+    await worker.run()
+    await worker.later(days=20)
+    await worker.run()
+    found = await hub.db.fetch("SELECT message FROM sandbox_messages")
+    assert [row["message"]["gathered"]["count"] for row in found] == [3]
+
+
 async def subscribe(hub: Hub, project_id: int, topic: str) -> None:
     await hub.db.transaction(lambda conn: topics.add_subscribers(conn, project_id, topic, ["ada"]))
