@@ -27,6 +27,8 @@ _encode = msgspec.json.encode
 LANES = 3
 SHARES = (0.70, 0.25, 0.05)
 """Of free slots, for critical, normal, bulk; what one lane does not use the others get (design.md)."""
+MAX_DETAIL = 500  # characters: an answer of SMTP (RFC 5321: 512 octets a line), not a page of HTML
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 KEEP_DAYS = (
     30  # finished deliveries and their history; contract: nothing says longer, and a timeline that old is not asked
 )
@@ -52,7 +54,13 @@ Note: TypeAlias = tuple[int, str, str, str | None, str | None, str]
 def note(
     now: datetime, channel: str, event: str, reason: str | None = None, detail: str | None = None, *, actor: str
 ) -> Note:
-    return (int(now.timestamp() * 1000), channel, event, reason, detail, actor)
+    return (int(now.timestamp() * 1000), channel, event, reason, None if detail is None else printable(detail), actor)
+
+
+def printable(detail: str) -> str:
+    """What jsonb takes and a timeline shows of a text that a provider may have written: no controls, not too long."""
+    text = detail[:MAX_DETAIL].encode("utf-8", "replace").decode("utf-8")
+    return text.translate(_CONTROLS)
 
 
 class NewDelivery(msgspec.Struct):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from hub.model.mark import Action
+from hub.model.outcome import Failed, Rejected, Sent, Throttled
 from hub.publish.cancel import cancel_notification
 from hub.runtime import Hub
 from hub.store import topics
 from tests.integration.deliveries.test_ladder import act, prefer
-from tests.integration.deliveries.test_queue import PUSH
+from tests.integration.deliveries.test_queue import PUSH, many, use
 from tests.support.deliveries import Steps, put_category, rows
 from tests.support.publishing import publish
 
@@ -60,3 +65,27 @@ async def test_a_digest_that_is_held_at_the_last_moment_leaves_later(hub: Hub, p
 
 async def subscribe(hub: Hub, project_id: int, topic: str) -> None:
     await hub.db.transaction(lambda conn: topics.add_subscribers(conn, project_id, topic, ["ada"]))
+
+
+@pytest.mark.usefixtures("push")
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Failed("a\x00b"),
+        Rejected("a\ud800b"),
+        Sent("\x00"),
+        Throttled(timedelta.max),
+        Failed("x", timedelta(days=-9)),
+        Rejected("x" * 1_000_000),
+    ],
+    ids=["nul", "surrogate", "nul in a reference", "for ever", "yesterday", "a page"],
+)
+async def test_whatever_a_provider_says_is_settled(hub: Hub, project_id: int, worker: Steps, outcome: Any) -> None:
+    await many(hub, project_id, 1)
+    await many(hub, project_id, 1, "bob")
+    await worker.decide()
+    use(worker, hub, outcome)
+    async with asyncio.timeout(3):
+        await worker.send()
+    assert [r["state"] for r in await rows(hub)].count("claimed") == 0
+    assert sum(len(str(r["history"])) for r in await rows(hub)) < 10_000
