@@ -19,7 +19,7 @@ from hub.model.policy import Step
 from hub.model.routing import Addressee, Climbed, Order, Rules, climb, situation
 from hub.publish.rulebook import rules_of
 from hub.store.database import Connection
-from hub.store.deliveries import line_of, read_facts
+from hub.store.deliveries import delete_orphans, line_of, read_facts
 from hub.store.people import addressee_of
 from hub.store.rules import RulesKey, read_rules
 
@@ -79,8 +79,10 @@ class Known(msgspec.Struct):
 
 
 async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Known]:
-    """These deliveries in the order in which they are to go; those of people who are gone are left out."""
+    """These deliveries in the order in which they are to go; those of people who are gone are removed."""
     rows = await read_facts(conn, ids)
+    if len(rows) < len(ids):
+        await delete_orphans(conn, ids)
     keys = [RulesKey(row["project_id"], row["category"], row["tenant"]) for row in rows]
     configured = await read_rules(conn, keys)
     asking = {

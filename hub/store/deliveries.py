@@ -285,8 +285,18 @@ async def hide_shown(conn: Connection, people: Iterable[int]) -> list[asyncpg.Re
 
 
 async def delete_of_person(conn: Connection, person_id: int) -> None:
-    """Removes everything that was to be sent, or was sent, to a person who is being deleted."""
-    await conn.execute(_SQL["delete_of_person"], person_id)
+    """Removes everything that was to be sent, or was sent, to a person; their head is gone, so that no more is planned.
+
+    A worker that was deciding on one of their rows may have written the rest of its line meanwhile, which the statement
+    that waited for it does not see; where nothing was found, nothing is being decided on.
+    """
+    while (await conn.execute(_SQL["delete_of_person"], person_id)) != "DELETE 0":
+        pass
+
+
+async def delete_orphans(conn: Connection, ids: Iterable[UUID]) -> None:
+    """Removes those of these deliveries whose person is gone: left, they would be taken up again for ever."""
+    await conn.execute(_SQL["delete_orphans"], list(ids))
 
 
 async def list_deliveries(

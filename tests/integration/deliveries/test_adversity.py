@@ -12,10 +12,11 @@ from hub.model.mark import Action
 from hub.model.outcome import Failed, Rejected, Sent, Throttled
 from hub.publish.cancel import cancel_notification
 from hub.runtime import Hub
-from hub.store import topics
+from hub.store import deliveries, people, topics
+from hub.store.database import Connection
 from tests.integration.deliveries.test_ladder import act, prefer
 from tests.integration.deliveries.test_queue import PUSH, many, use
-from tests.support.deliveries import Steps, put_category, rows
+from tests.support.deliveries import Steps, put_category, rows, sent
 from tests.support.publishing import publish
 
 ALWAYS = {"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "00:00"}
@@ -61,6 +62,51 @@ async def test_a_digest_that_is_held_at_the_last_moment_leaves_later(hub: Hub, p
     await worker.run()
     found = await hub.db.fetch("SELECT message FROM sandbox_messages")
     assert [row["message"]["gathered"]["count"] for row in found] == [3]
+
+
+@pytest.mark.usefixtures("push")
+async def test_what_is_left_of_somebody_who_is_gone_holds_up_nothing(hub: Hub, project_id: int, worker: Steps) -> None:
+    for user in ("ada", "bob", "cy"):
+        await many(hub, project_id, 2, user)
+    await hub.db.execute("DELETE FROM people WHERE user_id = 'ada'")
+    await worker.decide()
+    assert await worker.decide() == 0
+    await hub.db.execute("DELETE FROM people WHERE user_id = 'bob'")
+    await deliveries.claim(hub.db, "web_push", 10, lease_seconds=0.0, per_project=10)
+    await worker.recover()
+    assert await worker.recover() == 0
+    await worker.run()
+    assert len(await sent(hub)) == 2
+    assert await hub.db.fetchval("SELECT count(*) FROM deliveries") == 2
+
+
+async def test_deleting_somebody_takes_what_is_being_planned(
+    hub: Hub, project_id: int, worker: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ladder = [{"channel": "in_app"}, {"channel": "web_push"}, {"channel": "email", "after": "PT10M", "if": "unseen"}]
+    await put_category(hub, project_id, "both", ladder=ladder)
+    await publish(hub, project_id, recipients=["ada"], title="1", category="both")
+    reached, go_on = asyncio.Event(), asyncio.Event()
+    insert = deliveries.insert
+
+    async def slow(conn: Connection, planned: Any) -> None:
+        await insert(conn, planned)
+        reached.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(deliveries, "insert", slow)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.decide())
+        await reached.wait()
+        reached.clear()
+        group.create_task(publish(hub, project_id, recipients=["ada"], title="2", category="both"))
+        await reached.wait()
+        deleting = group.create_task(hub.db.transaction(lambda c: people.delete_person(c, project_id, "ada")))
+        while not await hub.db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+        go_on.set()
+    assert deleting.result()
+    assert await hub.db.fetchval("SELECT count(*) FROM deliveries") == 0
 
 
 async def subscribe(hub: Hub, project_id: int, topic: str) -> None:
