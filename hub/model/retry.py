@@ -29,5 +29,8 @@ def next_try(
         return None
     backoff = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** min(attempts - 1, 16))
     wait = timedelta(seconds=max(MIN_SECONDS, backoff * chance))
-    at = now + max(wait, retry_after or timedelta(0))
+    wait = max(wait, retry_after or timedelta(0))
+    if wait > budget.max_age:  # before adding: what a provider asks for may lie beyond the calendar
+        return None
+    at = now + wait
     return at if at - first_at <= budget.max_age else None

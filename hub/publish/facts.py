@@ -13,13 +13,13 @@ from uuid import UUID
 
 import msgspec
 
-from hub.model.decide import UNASKED, CapState, ItemState, Presence, Situation
+from hub.model.decide import UNASKED, CapState, ItemState, Presence, Send, Situation
 from hub.model.ladder import Line
 from hub.model.policy import Step
 from hub.model.routing import Addressee, Climbed, Order, Rules, climb, situation
 from hub.publish.rulebook import rules_of
 from hub.store.database import Connection
-from hub.store.deliveries import line_of, read_facts
+from hub.store.deliveries import delete_orphans, line_of, read_facts
 from hub.store.people import addressee_of
 from hub.store.rules import RulesKey, read_rules
 
@@ -49,8 +49,18 @@ class Known(msgspec.Struct):
         """Whether neither caps nor digests bear on it: what must arrive, and what closes another delivery."""
         return self.order.critical or self.rules.policy.required or self.row["kind"] != "step"
 
+    @property
+    def gathered(self) -> bool:
+        """Whether it stands for a digest that has closed."""
+        return self.row["gathered"] is not None
+
     def climb(self, line: Line | None = None, *, cap: CapState | None = None) -> Climbed:
-        """Goes up its line (or the rest of it) from here; see hub.model.routing."""
+        """Goes up its line (or the rest of it) from here; see hub.model.routing.
+
+        A withdrawal always goes: whatever speaks against a push by now, one that shows must be closed.
+        """
+        if self.row["kind"] == "withdrawal":
+            return Climbed([], 0, Send())
 
         def look(step: Step, next_at: datetime | None) -> Situation:
             return situation(
@@ -69,8 +79,10 @@ class Known(msgspec.Struct):
 
 
 async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Known]:
-    """These deliveries in the order in which they are to go; those of people who are gone are left out."""
+    """These deliveries in the order in which they are to go; those of people who are gone are removed."""
     rows = await read_facts(conn, ids)
+    if len(rows) < len(ids):
+        await delete_orphans(conn, ids)
     keys = [RulesKey(row["project_id"], row["category"], row["tenant"]) for row in rows]
     configured = await read_rules(conn, keys)
     asking = {

@@ -94,7 +94,7 @@ class _Case(msgspec.Struct):
 
 async def _decide(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> None:
     cases = [_Case(known, known.climb()) for known in await read_known(hub, conn, ids)]
-    await _digest(conn, [case for case in cases if case.goes and not case.known.exempt])
+    await _digest(conn, [case for case in cases if case.goes and not case.known.exempt and not case.known.gathered])
     await _cap(hub, conn, [case for case in cases if case.goes and not case.known.exempt])
     changes = [_change(case) for case in cases]
     await deliveries.change(conn, changes)
@@ -127,8 +127,11 @@ async def _cap(hub: Hub, conn: Connection, cases: Sequence[_Case]) -> None:
     for case, full in zip(capped, found, strict=True):
         if full is not None:
             case.climbed = case.known.climb(cap=full)
-            if isinstance(case.climbed.decision, Gather):
-                over.append((case, Wish(case.known, case.held.channel, OVERFLOW, free_at=case.climbed.decision.until)))
+            decision = case.climbed.decision
+            if isinstance(decision, Gather) and case.known.gathered:  # it stands for many, and cannot be one of others
+                case.climbed = case.climbed._replace(decision=Wait(*decision))
+            elif isinstance(decision, Gather):
+                over.append((case, Wish(case.known, case.held.channel, OVERFLOW, free_at=decision.until)))
     for (case, _), digest in zip(over, await join(conn, [wish for _, wish in over]), strict=True):
         case.gather(digest, Reason.CAPPED)
 

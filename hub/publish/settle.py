@@ -62,7 +62,7 @@ async def claim(hub: Hub, channel: str, free: int) -> Claimed:
             continue
         climbed = k.climb()
         decision = climbed.skipped[-1][1] if climbed.decision is None else climbed.decision
-        if k.row["kind"] == "withdrawal" or isinstance(decision, Send):
+        if isinstance(decision, Send):
             going.append(k)
         else:
             held.append(k)
@@ -84,7 +84,8 @@ def _held(known: Known, decision: Any) -> Change:
     assert isinstance(decision, Wait), "nothing is gathered after it was claimed"
     notes = [note(now, row["channel"], "waiting", decision.why, f"until {format_time(decision.until)}", actor=ACTOR)]
     state = move(State.CLAIMED, Event.HELD)
-    return change_of(row, state, decision.why, notes, attempts=attempts, due_at=decision.until)
+    # Out of the digest that it stands for: that one is closed, and nobody would look for it there.
+    return change_of(row, state, decision.why, notes, attempts=attempts, due_at=decision.until, digest_id=None)
 
 
 async def report(hub: Hub, outcomes: Sequence[tuple[Known, Outcome]]) -> None:

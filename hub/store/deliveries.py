@@ -27,6 +27,8 @@ _encode = msgspec.json.encode
 LANES = 3
 SHARES = (0.70, 0.25, 0.05)
 """Of free slots, for critical, normal, bulk; what one lane does not use the others get (design.md)."""
+MAX_DETAIL = 500  # characters: an answer of SMTP (RFC 5321: 512 octets a line), not a page of HTML
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 KEEP_DAYS = (
     30  # finished deliveries and their history; contract: nothing says longer, and a timeline that old is not asked
 )
@@ -52,7 +54,13 @@ Note: TypeAlias = tuple[int, str, str, str | None, str | None, str]
 def note(
     now: datetime, channel: str, event: str, reason: str | None = None, detail: str | None = None, *, actor: str
 ) -> Note:
-    return (int(now.timestamp() * 1000), channel, event, reason, detail, actor)
+    return (int(now.timestamp() * 1000), channel, event, reason, None if detail is None else printable(detail), actor)
+
+
+def printable(detail: str) -> str:
+    """What jsonb takes and a timeline shows of a text that a provider may have written: no controls, not too long."""
+    text = detail[:MAX_DETAIL].encode("utf-8", "replace").decode("utf-8")
+    return text.translate(_CONTROLS)
 
 
 class Shared(msgspec.Struct, eq=False):
@@ -299,8 +307,18 @@ async def hide_shown(conn: Connection, people: Iterable[int]) -> list[asyncpg.Re
 
 
 async def delete_of_person(conn: Connection, person_id: int) -> None:
-    """Removes everything that was to be sent, or was sent, to a person who is being deleted."""
-    await conn.execute(_SQL["delete_of_person"], person_id)
+    """Removes everything that was to be sent, or was sent, to a person; their head is gone, so that no more is planned.
+
+    A worker that was deciding on one of their rows may have written the rest of its line meanwhile, which the statement
+    that waited for it does not see; where nothing was found, nothing is being decided on.
+    """
+    while (await conn.execute(_SQL["delete_of_person"], person_id)) != "DELETE 0":
+        pass
+
+
+async def delete_orphans(conn: Connection, ids: Iterable[UUID]) -> None:
+    """Removes those of these deliveries whose person is gone: left, they would be taken up again for ever."""
+    await conn.execute(_SQL["delete_orphans"], list(ids))
 
 
 async def list_deliveries(

@@ -198,6 +198,11 @@ RETURNING d.person_id, d.notification_id, d.project_id, d.category, d.line, d.st
 WITH gone AS (DELETE FROM digests WHERE person_id = $1), messages AS (DELETE FROM sandbox_messages WHERE person_id = $1)
 DELETE FROM deliveries WHERE person_id = $1
 
+-- name: delete_orphans
+-- Of these, what belongs to nobody any more: rows of a project that was removed, or written while a person was.
+DELETE FROM deliveries d
+WHERE delivery_id = ANY($1::uuid[]) AND NOT EXISTS (SELECT 1 FROM people p WHERE p.person_id = d.person_id)
+
 -- name: purge
 -- Finished ones by age: UUIDv7 begins with its time, so that the oldest are the first of the key.
 DELETE FROM deliveries WHERE delivery_id = ANY (ARRAY(

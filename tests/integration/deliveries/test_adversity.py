@@ -1,0 +1,137 @@
+"""Deliveries under what should not happen: rows without a person, or that cannot be read; providers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from hub.model.mark import Action
+from hub.model.outcome import Failed, Rejected, Sent, Throttled
+from hub.publish.cancel import cancel_notification
+from hub.runtime import Hub
+from hub.store import deliveries, people, topics
+from hub.store.database import Connection
+from tests.integration.deliveries.test_ladder import act, prefer
+from tests.integration.deliveries.test_queue import PUSH, many, use
+from tests.support.deliveries import Steps, put_category, rows, sent
+from tests.support.publishing import publish
+
+ALWAYS = {"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "00:00"}
+
+
+@pytest.fixture
+async def push(hub: Hub, project_id: int, worker: Steps) -> None:
+    await put_category(hub, project_id, "push", ladder=PUSH, retry={"max_attempts": 3, "max_age": "PT1H"})
+
+
+@pytest.mark.usefixtures("push")
+async def test_cancelling_closes_the_push_that_shows(hub: Hub, project_id: int, worker: Steps) -> None:
+    notification = await publish(hub, project_id, recipients=["ada"], title="a", category="push")
+    await worker.run()
+    await cancel_notification(hub, project_id, notification)
+    await worker.run()
+    assert [(r["kind"], r["state"]) for r in await rows(hub)] == [("step", "sent"), ("withdrawal", "sent")]
+
+
+@pytest.mark.usefixtures("push")
+async def test_a_pause_does_not_keep_a_push_on_the_screen(hub: Hub, project_id: int, worker: Steps) -> None:
+    await publish(hub, project_id, recipients=["ada"], title="a", category="push")
+    await worker.run()
+    await prefer(hub, project_id, "ada", channels={"web_push": False})
+    await act(hub, project_id, "ada", Action.READ)
+    await worker.run()
+    assert [(r["kind"], r["state"]) for r in await rows(hub)] == [("step", "sent"), ("withdrawal", "sent")]
+
+
+async def test_a_digest_that_is_held_at_the_last_moment_leaves_later(hub: Hub, project_id: int, worker: Steps) -> None:
+    ladder = [{"channel": "in_app"}, {"channel": "email", "if": "unseen"}]
+    await put_category(hub, project_id, "likes", ladder=ladder, digest={"window": "PT5M"})
+    for n in range(3):
+        await publish(hub, project_id, recipients=["ada"], title=str(n), category="likes")
+    await worker.decide()
+    await worker.later(minutes=6)
+    await worker.close()
+    await prefer(hub, project_id, "ada", quiet_hours={"weekly": [ALWAYS]})
+    await worker.send()
+    await prefer(hub, project_id, "ada", quiet_hours={"weekly": []})
+    await worker.run()
+    await worker.later(days=20)
+    await worker.run()
+    found = await hub.db.fetch("SELECT message FROM sandbox_messages")
+    assert [row["message"]["gathered"]["count"] for row in found] == [3]
+
+
+@pytest.mark.usefixtures("push")
+async def test_what_is_left_of_somebody_who_is_gone_holds_up_nothing(hub: Hub, project_id: int, worker: Steps) -> None:
+    for user in ("ada", "bob", "cy"):
+        await many(hub, project_id, 2, user)
+    await hub.db.execute("DELETE FROM people WHERE user_id = 'ada'")
+    await worker.decide()
+    assert await worker.decide() == 0
+    await hub.db.execute("DELETE FROM people WHERE user_id = 'bob'")
+    await deliveries.claim(hub.db, "web_push", 10, lease_seconds=0.0, per_project=10)
+    await worker.recover()
+    assert await worker.recover() == 0
+    await worker.run()
+    assert len(await sent(hub)) == 2
+    assert await hub.db.fetchval("SELECT count(*) FROM deliveries") == 2
+
+
+async def test_deleting_somebody_takes_what_is_being_planned(
+    hub: Hub, project_id: int, worker: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ladder = [{"channel": "in_app"}, {"channel": "web_push"}, {"channel": "email", "after": "PT10M", "if": "unseen"}]
+    await put_category(hub, project_id, "both", ladder=ladder)
+    await publish(hub, project_id, recipients=["ada"], title="1", category="both")
+    reached, go_on = asyncio.Event(), asyncio.Event()
+    insert = deliveries.insert
+
+    async def slow(conn: Connection, planned: Any) -> None:
+        await insert(conn, planned)
+        reached.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(deliveries, "insert", slow)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.decide())
+        await reached.wait()
+        reached.clear()
+        group.create_task(publish(hub, project_id, recipients=["ada"], title="2", category="both"))
+        await reached.wait()
+        deleting = group.create_task(hub.db.transaction(lambda c: people.delete_person(c, project_id, "ada")))
+        while not await hub.db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+        go_on.set()
+    assert deleting.result()
+    assert await hub.db.fetchval("SELECT count(*) FROM deliveries") == 0
+
+
+async def subscribe(hub: Hub, project_id: int, topic: str) -> None:
+    await hub.db.transaction(lambda conn: topics.add_subscribers(conn, project_id, topic, ["ada"]))
+
+
+@pytest.mark.usefixtures("push")
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Failed("a\x00b"),
+        Rejected("a\ud800b"),
+        Sent("\x00"),
+        Throttled(timedelta.max),
+        Failed("x", timedelta(days=-9)),
+        Rejected("x" * 1_000_000),
+    ],
+    ids=["nul", "surrogate", "nul in a reference", "for ever", "yesterday", "a page"],
+)
+async def test_whatever_a_provider_says_is_settled(hub: Hub, project_id: int, worker: Steps, outcome: Any) -> None:
+    await many(hub, project_id, 1)
+    await many(hub, project_id, 1, "bob")
+    await worker.decide()
+    use(worker, hub, outcome)
+    async with asyncio.timeout(3):
+        await worker.send()
+    assert [r["state"] for r in await rows(hub)].count("claimed") == 0
+    assert sum(len(str(r["history"])) for r in await rows(hub)) < 10_000
