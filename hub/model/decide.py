@@ -27,7 +27,7 @@ UNKNOWN_SECONDS = 10.0  # until unknown presence is asked again; it stays unknow
 RECHECK = timedelta(
     minutes=1
 )  # until somebody who is here is looked at again at the earliest; presence itself wakes sooner
-PATIENCE = timedelta(hours=24)  # that the last step of a line waits for somebody to leave
+PATIENCE = timedelta(hours=24)  # that the last step of a line waits, from its turn on, for somebody to leave
 
 
 class Presence(msgspec.Struct, frozen=True):
@@ -206,7 +206,7 @@ def _presence_and_delay(s: Situation, now: datetime) -> Wait | Skip | None:
     presence = s.presence
     if presence.state == "unasked":
         return Wait(now, Reason.ASKING)
-    horizon = s.dispatched_at + PATIENCE if s.next_at is None else max(s.next_at, due)
+    horizon = due + PATIENCE if s.next_at is None else max(s.next_at, due)
     if presence.state == "unknown":
         return _look_again(now, horizon, now + timedelta(seconds=UNKNOWN_SECONDS), Reason.PRESENCE_UNKNOWN)
     away = presence.state == "offline" or (presence.state == "idle" and condition is Condition.AWAY)

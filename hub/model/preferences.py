@@ -139,15 +139,14 @@ def resolve(policy: Policy, layers: Layers, channel: str) -> Verdict:
         choice = layer.categories.get(policy.category)
         if category_by is None and choice is not None and choice.enabled is False:
             return Verdict(name, Reason.CATEGORY_OFF)
+        specific = None if choice is None else choice.channels.get(channel)
         if channel_by is None:
-            specific = None if choice is None else choice.channels.get(channel)
             wanted = layer.channels.get(channel) if specific is None else specific
             if wanted is False:
                 return Verdict(name, Reason.CHANNEL_OFF)
             if wanted:
                 channel_by = name
-                category_by = category_by or (name if specific else None)
-        if category_by is None and choice is not None and choice.enabled:
+        if category_by is None and (specific or (choice is not None and choice.enabled)):
             category_by = name
     if category_by is None and policy.default == "opted_out":
         return Verdict(Layer.CATEGORY, Reason.NOT_OPTED_IN)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Each member's value is its name in lower case; its sentence is `sentence`."""
+    """Each member is its word, as a string; its sentence is `sentence`."""
 
     sentence: str
 

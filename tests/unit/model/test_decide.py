@@ -170,6 +170,13 @@ def test_the_last_step_waits_for_a_day() -> None:
     assert decide(Situation(**facts), NOW) == Skip(Reason.STAYED)
 
 
+def test_a_last_step_of_a_long_delay_waits_for_its_turn_first() -> None:
+    late = {"step": Step("email", 2 * PATIENCE, Condition.AWAY), "presence": Presence("active")}
+    before = decide(Situation(**AWAY_STEP | late | {"dispatched_at": NOW - PATIENCE}), NOW)
+    assert (type(before), before.why) == (Wait, Reason.PRESENT)
+    assert decide(Situation(**AWAY_STEP | late | {"dispatched_at": NOW - 3 * PATIENCE}), NOW) == Skip(Reason.STAYED)
+
+
 def test_a_wait_never_passes_the_expiry() -> None:
     facts = AWAY_STEP | {"quiet": Quiet(ALWAYS, "UTC", Layer.PERSON), "expires_at": FUTURE}
     assert decide(Situation(**facts), NOW) == Wait(FUTURE, Reason.QUIET_HOURS, Layer.PERSON)

@@ -50,6 +50,7 @@ def said(enabled: bool | None = None, email: bool | None = None, **channels: boo
         (Layers(said(email=True)), "opted_out", Verdict(Layer.PERSON)),
         (Layers(said(enabled=True)), "opted_out", Verdict(Layer.PERSON)),
         (Layers(Preferences(channels={"email": True})), "opted_out", Verdict(Layer.CATEGORY, Reason.NOT_OPTED_IN)),
+        (Layers(Preferences(channels={"email": True}), project=said(email=True)), "opted_out", Verdict(Layer.PERSON)),
         (Layers(Preferences(channels={"email": False})), "opted_in", Verdict(Layer.PERSON, Reason.CHANNEL_OFF)),
         (Layers(Preferences(channels={"web_push": False})), "opted_in", Verdict(Layer.CATEGORY)),
         (Layers(said(enabled=True, email=None), project=said(enabled=False)), "opted_in", Verdict(Layer.PERSON)),
@@ -100,7 +101,7 @@ def test_the_first_layer_that_says_no_or_nobody(
     for number, choice in enumerate(choices):
         if choice.enabled is False:
             category_on = False
-        elif choice.enabled is True or (specific[number] is True and first >= number):
+        elif choice.enabled is True or specific[number] is True:
             category_on = True
         if category_on is not None or (first == number and channel[number] is False):
             break
