@@ -68,6 +68,7 @@ CREATE INDEX deliveries_waiting ON deliveries ((lane + 0), due_at, delivery_id)
 CREATE INDEX deliveries_queued ON deliveries (person_id, channel, lane, position, delivery_id) WHERE state = 'queued';
 CREATE INDEX deliveries_due ON deliveries (channel, lane, project_id, due_at, delivery_id) WHERE state = 'due';
 CREATE INDEX deliveries_leases ON deliveries (lease_until) WHERE state = 'claimed';
+CREATE INDEX deliveries_busy ON deliveries (project_id) WHERE state = 'claimed';
 CREATE INDEX deliveries_gathered ON deliveries (digest_id) WHERE state = 'waiting' AND digest_id IS NOT NULL;
 CREATE INDEX deliveries_dead ON deliveries (project_id, delivery_id) WHERE state = 'dead';
 CREATE INDEX deliveries_counted ON deliveries (person_id, counted_at) WHERE counted_at IS NOT NULL;
