@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -47,7 +48,7 @@ def quiet_until(windows: Sequence[Window], zone: str, now: datetime) -> datetime
 
 
 def _end_of_quiet(windows: Sequence[Window], zone: str, now: datetime) -> datetime | None:
-    today = now.astimezone(ZoneInfo(zone)).date()
+    today = now.astimezone(zone_of(zone)).date()
     end: datetime | None = None
     for day in (today - DAY, today):
         weekday = day.isoweekday()
@@ -62,7 +63,7 @@ def _end_of_quiet(windows: Sequence[Window], zone: str, now: datetime) -> dateti
 
 def next_appointment(appointments: Sequence[Appointment], zone: str, now: datetime) -> datetime | None:
     """The first of these moments after `now`; None when there are none."""
-    today = now.astimezone(ZoneInfo(zone)).date()
+    today = now.astimezone(zone_of(zone)).date()
     moments = (
         _earliest(day, appointment.at, zone)
         for day in (today + offset * DAY for offset in range(-1, 9))
@@ -70,6 +71,15 @@ def next_appointment(appointments: Sequence[Appointment], zone: str, now: dateti
         if day.isoweekday() in appointment.days
     )
     return min((moment for moment in moments if moment > now), default=None)
+
+
+@lru_cache(maxsize=1_024)
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of that name; UTC where this machine does not know it: other machines' tables may be newer."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 def _earliest(day: date, at: time, zone: str) -> datetime:
@@ -83,7 +93,7 @@ def _latest(day: date, at: time, zone: str) -> datetime:
 
 
 def _instant(day: date, at: time, zone: str, fold: int) -> datetime:
-    info = ZoneInfo(zone)
+    info = zone_of(zone)
     wall = datetime.combine(day, at)
     instant = wall.replace(tzinfo=info, fold=fold).astimezone(UTC)
     if instant.astimezone(info).replace(tzinfo=None) == wall:

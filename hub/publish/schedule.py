@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
+import structlog
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
@@ -34,12 +35,14 @@ from hub.publish.dispatch import fields_of, plan_line, skip_notes
 from hub.publish.facts import Known, read_known
 from hub.publish.gather import OVERFLOW, Wish, join, wishes_of
 from hub.store import deliveries
-from hub.store.database import Connection
+from hub.store.database import GONE, Connection
 from hub.store.deliveries import Change, NewDelivery, OrderKey, Shared, change_of, encode_steps, key_of, note
 from hub.store.digests import OpenDigest
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
+
+log = structlog.get_logger("hub.schedule")
 
 DECIDED = Counter("hub_deliveries_decided_total", "Deliveries decided on, by channel and reason", ["channel", "reason"])
 BATCH = 300  # deliveries a transaction: some 30 ms, during which their rows are held
@@ -53,13 +56,41 @@ async def decide_due(hub: Hub, limit: int = BATCH, *, critical: bool = False) ->
         critical: Only on critical ones: a loop of their own, which waits for no batch of others.
     """
 
-    async def work(conn: Connection) -> int:
-        ids = await deliveries.lock_waiting(conn, limit, lanes=1 if critical else deliveries.LANES)
-        if ids:
-            await _decide(hub, conn, ids)
-        return len(ids)
+    held: list[UUID] = []
 
-    return await hub.db.transaction(work)
+    async def work(conn: Connection) -> int:
+        held[:] = await deliveries.lock_waiting(conn, limit, lanes=1 if critical else deliveries.LANES)
+        if held:
+            await _decide(hub, conn, held)
+        return len(held)
+
+    try:
+        return await hub.db.transaction(work)
+    except GONE:
+        raise
+    except Exception:
+        if not held:
+            raise
+        log.exception("schedule.batch_failed", deliveries=len(held))
+        return await _decide_alone(hub, held)
+
+
+async def _decide_alone(hub: Hub, ids: Sequence[UUID]) -> int:
+    """Decides one by one, because one of them fails; that one is put off, so that it holds up no other."""
+    for delivery_id in ids:
+
+        async def work(conn: Connection, one: UUID = delivery_id) -> None:
+            if await deliveries.lock_one(conn, one):
+                await _decide(hub, conn, [one])
+
+        try:
+            await hub.db.transaction(work)
+        except GONE:
+            raise
+        except Exception:
+            log.exception("schedule.delivery_failed", delivery=str(delivery_id))
+            await deliveries.put_off(hub.db, delivery_id)
+    return len(ids)
 
 
 class _Case(msgspec.Struct):

@@ -29,6 +29,7 @@ SHARES = (0.70, 0.25, 0.05)
 """Of free slots, for critical, normal, bulk; what one lane does not use the others get (design.md)."""
 MAX_DETAIL = 500  # characters: an answer of SMTP (RFC 5321: 512 octets a line), not a page of HTML
 _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
+PUT_OFF_SECONDS = 300.0  # until what could not be decided on is tried again: a mended row, or a new release
 KEEP_DAYS = (
     30  # finished deliveries and their history; contract: nothing says longer, and a timeline that old is not asked
 )
@@ -198,6 +199,16 @@ async def lock_waiting(conn: Connection, limit: int, *, lanes: int = LANES) -> l
 
     await _by_shares(limit, take, lanes)
     return list(taken)
+
+
+async def lock_one(conn: Connection, delivery_id: UUID) -> bool:
+    """Holds one delivery that is to be decided on now; False when it is not, or somebody else holds it."""
+    return await conn.fetchval(_SQL["lock_one"], delivery_id) is not None
+
+
+async def put_off(db: Database, delivery_id: UUID) -> None:
+    """Lets a delivery that cannot be decided on wait for PUT_OFF_SECONDS."""
+    await db.execute(_SQL["put_off"], delivery_id, PUT_OFF_SECONDS)
 
 
 async def _by_shares(free: int, take: Callable[[Sequence[int]], Awaitable[Sequence[int]]], lanes: int = LANES) -> None:

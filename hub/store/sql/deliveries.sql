@@ -30,6 +30,13 @@ CROSS JOIN LATERAL (
     FOR UPDATE SKIP LOCKED
 ) d
 
+-- name: lock_one
+SELECT delivery_id FROM deliveries
+WHERE delivery_id = $1 AND state = 'waiting' AND digest_id IS NULL AND due_at <= now() FOR UPDATE SKIP LOCKED
+
+-- name: put_off
+UPDATE deliveries SET due_at = clock_timestamp() + make_interval(secs => $2) WHERE delivery_id = $1 AND state = 'waiting'
+
 -- name: read_facts
 -- Everything that bears on these deliveries, as it is now; where nobody holds locks it is still one snapshot.
 SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, d.kind, d.line, d.step, d.channel,

@@ -135,3 +135,20 @@ async def test_whatever_a_provider_says_is_settled(hub: Hub, project_id: int, wo
         await worker.send()
     assert [r["state"] for r in await rows(hub)].count("claimed") == 0
     assert sum(len(str(r["history"])) for r in await rows(hub)) < 10_000
+
+
+async def test_one_that_cannot_be_decided_on_holds_up_no_other(hub: Hub, project_id: int, worker: Steps) -> None:
+    for user in ("ada", "bob", "cy"):
+        await publish(hub, project_id, recipients=[user], title="t")
+    whose = "person_id = (SELECT person_id FROM people WHERE user_id = 'bob')"
+    await hub.db.execute(f"UPDATE deliveries SET condition = 'never' WHERE {whose}")
+    await worker.run()
+    assert sorted(user for user, _, _ in await sent(hub)) == ["ada", "cy"]
+    assert [row["state"] for row in await rows(hub) if row["user_id"] == "bob"] == ["waiting"]
+
+
+async def test_a_zone_that_this_machine_does_not_know_is_utc(hub: Hub, project_id: int, worker: Steps) -> None:
+    await prefer(hub, project_id, "ada", quiet_hours={"timezone": "Mars/Olympus", "weekly": [ALWAYS]})
+    await publish(hub, project_id, recipients=["ada"], title="t")
+    await worker.run()
+    assert [row["reason"] for row in await rows(hub)] == ["quiet_hours"]
