@@ -24,9 +24,7 @@ from hub.model.reason import Reason
 from hub.model.weekly import Window, quiet_until
 
 UNKNOWN_SECONDS = 10.0  # until unknown presence is asked again; it stays unknown for a minute at most while Redis is up
-RECHECK = timedelta(
-    minutes=1
-)  # until somebody who is here is looked at again at the earliest; presence itself wakes sooner
+RECHECK = timedelta(minutes=1)  # at the earliest, until somebody who is here is looked at again; presence wakes sooner
 PATIENCE = timedelta(hours=24)  # that the last step of a line waits, from its turn on, for somebody to leave
 
 

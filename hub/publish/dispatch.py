@@ -114,7 +114,7 @@ class Dispatcher:
     def plan(self, notification: Notification, head: LockedHead, *, stored: bool, delegate: str | None = None) -> None:
         """Plans the outside lines of one notification for one person. `stored`: with an item; its rev is the head's."""
         rules = self._rules[notification.notification_id]
-        if rules is None:
+        if rules is None or not rules.providers:
             return
         now = self._clock(head)
         # Decided once for everybody who has the same outlook.

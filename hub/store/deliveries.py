@@ -30,9 +30,7 @@ SHARES = (0.70, 0.25, 0.05)
 MAX_DETAIL = 500  # characters: an answer of SMTP (RFC 5321: 512 octets a line), not a page of HTML
 _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 PUT_OFF_SECONDS = 300.0  # until what could not be decided on is tried again: a mended row, or a new release
-KEEP_DAYS = (
-    30  # finished deliveries and their history; contract: nothing says longer, and a timeline that old is not asked
-)
+KEEP_DAYS = 30  # finished deliveries and their history
 
 
 class OrderKey(NamedTuple):
