@@ -195,6 +195,7 @@ async def lock_waiting(conn: Connection, limit: int, *, lanes: int = LANES) -> l
         taken.update(new)
         return list(new.values())
 
+    await conn.execute(_SQL["by_index"])
     await _by_shares(limit, take, lanes)
     return list(taken)
 
@@ -286,6 +287,7 @@ async def claim(db: Database, channel: str, free: int, *, lease_seconds: float, 
             ids.extend(row["delivery_id"] for row in rows)
             return [row["lane"] for row in rows]
 
+        await conn.execute(_SQL["by_index"])
         await _by_shares(free, take)
         return ids
 
