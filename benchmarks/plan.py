@@ -8,9 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The sizes of a run. The defaults take about four minutes on two cores."""
+    """The sizes of a run. The defaults take about seven minutes on two cores."""
 
-    rounds: int = 3  # every measurement once per round, in turn, so that a slow minute of the machine hits all alike
+    rounds: int = 2  # every measurement once per round, in turn, so that a slow minute of the machine hits all alike
     readers: int = 1_000  # connected people, where somebody must be
     rate_per_second: float = 200.0  # of the latency measurement
     latency_seconds: float = 10.0
