@@ -19,6 +19,7 @@ from hub.publish.writer import InboxWriter
 from hub.store.heads import LockedHead
 from hub.store.items import (
     NewItem,
+    Reached,
     Removal,
     find_collapsible,
     find_delivered,
@@ -67,18 +68,21 @@ async def deliver(
         repeated: Whether some may have been reached before (jobs, broadcasts): those are left out.
     """
     await writer.lock([recipient.person_id for recipient in recipients])
-    known = set[tuple[UUID, int]]()
+    known: dict[tuple[UUID, int], Reached] = {}
     if repeated:
         known = await find_delivered(
             writer.conn,
             {recipient.notification.notification_id for recipient in recipients},
             {recipient.person_id for recipient in recipients},
         )
-    held, fresh = list[Recipient](), list[Recipient]()
+    held, fresh = list[tuple[Recipient, Reached]](), list[Recipient]()
     for recipient in recipients:
         if recipient.person_id in writer.heads:
-            reached = (recipient.notification.notification_id, recipient.person_id) in known
-            (held if reached else fresh).append(recipient)
+            reached = known.get((recipient.notification.notification_id, recipient.person_id))
+            if reached is None:
+                fresh.append(recipient)
+            else:
+                held.append((recipient, reached))
     batch = _Batch(writer)
     await batch.prepare(fresh)
     dispatch = writer.dispatcher
@@ -95,10 +99,10 @@ async def deliver(
         if outside is not Outside.NOBODY:
             dispatch.plan(notification, head, stored=stored, delegate=recipient.delegate)
     if outside is Outside.ALL:
-        for recipient in held:
+        for recipient, reached in held:
             notification, head = recipient.notification, writer.heads[recipient.person_id]
-            if head.person.user not in notification.excluded_users:
-                dispatch.plan(notification, head, stored=True, delegate=recipient.delegate)
+            if not reached.planned and head.person.user not in notification.excluded_users:
+                dispatch.plan(notification, head, stored=reached.stored, delegate=recipient.delegate)
     await batch.write()
     return Delivered(len(fresh), batch.written)
 

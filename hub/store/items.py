@@ -75,12 +75,19 @@ async def find_duplicates(conn: Connection, keys: Iterable[tuple[int, str]]) -> 
     return {(row["person_id"], row["dedupe_key"]) for row in rows}
 
 
+class Reached(NamedTuple):
+    """How a notification reached somebody: with an item (or its tombstone), with deliveries outside the app."""
+
+    stored: bool
+    planned: bool
+
+
 async def find_delivered(
     conn: Connection, notifications: Iterable[UUID], people: Iterable[int]
-) -> set[tuple[UUID, int]]:
-    """Which (notification_id, person_id) have an item or its tombstone already."""
+) -> dict[tuple[UUID, int], Reached]:
+    """Which (notification_id, person_id) were reached already, and how."""
     rows = await conn.fetch(_SQL["find_delivered"], list(notifications), list(people))
-    return {(row["notification_id"], row["person_id"]) for row in rows}
+    return {(row["notification_id"], row["person_id"]): Reached(row["stored"], row["planned"]) for row in rows}
 
 
 async def find_collapsible(conn: Connection, keys: Iterable[tuple[int, str]]) -> list[asyncpg.Record]:

@@ -27,7 +27,17 @@ WHERE d.person_id = ANY($1::bigint[]) AND n.request ->> 'dedupe_key' = ANY($2::t
   AND d.dispatched_at > clock_timestamp() - interval '24 hours'
 
 -- name: find_delivered
-SELECT notification_id, person_id FROM inbox_items WHERE notification_id = ANY($1::uuid[]) AND person_id = ANY($2::bigint[])
+-- Who holds the item or its tombstone, and for whom deliveries are planned: by now they may hold a later step of their line,
+-- so that planning again would find no step in its way.
+SELECT notification_id, person_id, bool_or(stored) AS stored, bool_or(planned) AS planned
+FROM (
+    SELECT notification_id, person_id, true AS stored, false AS planned FROM inbox_items
+    WHERE notification_id = ANY($1::uuid[]) AND person_id = ANY($2::bigint[])
+    UNION ALL
+    SELECT notification_id, person_id, false, true FROM deliveries
+    WHERE notification_id = ANY($1::uuid[]) AND person_id = ANY($2::bigint[]) AND line >= 0 AND kind = 'step'
+) f
+GROUP BY notification_id, person_id
 
 -- name: find_collapsible
 -- Older unread items of a collapse key; archived ones were dealt with and stay.
