@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from hub.model.decide import UNASKED, CapState, ItemState, Presence, Send, Situation
 from hub.model.ladder import Line
 from hub.model.policy import Step
 from hub.model.routing import Addressee, Climbed, Order, Rules, climb, situation
 from hub.publish.rulebook import rules_of
-from hub.store.database import Connection
+from hub.store.database import GONE, Connection
 from hub.store.deliveries import delete_orphans, line_of, read_facts
 from hub.store.people import addressee_of
 from hub.store.rules import RulesKey, read_rules
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
+
+log = structlog.get_logger("hub.facts")
 
 PRESENCE_SECONDS = 0.5  # that a batch waits for Redis, with its rows held; then presence is unknown
 
@@ -108,6 +111,19 @@ async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Kn
         )
         for row, key in zip(rows, keys, strict=True)
     ]
+
+
+async def read_readable(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Known]:
+    """As `read_known`, without those that cannot be read: of a newer release, or broken; nobody waits for them."""
+    try:
+        return await read_known(hub, conn, ids)
+    except GONE:
+        raise
+    except Exception:
+        if len(ids) == 1:
+            log.exception("delivery.unreadable", delivery=str(ids[0]))
+            return []
+    return [known for one in ids for known in await read_readable(hub, conn, [one])]
 
 
 async def _presences(hub: Hub, people: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Presence]:

@@ -27,7 +27,7 @@ from hub.publish import capping
 from hub.publish.dispatch import detail_of
 from hub.publish.facts import Known, read_known
 from hub.store import deliveries, digests, notifications
-from hub.store.database import Connection
+from hub.store.database import GONE, Connection
 from hub.store.deliveries import Change, change_of, key_of, note
 from hub.store.digests import DigestKey, NewDigest, OpenDigest
 
@@ -136,16 +136,33 @@ async def _open(conn: Connection, wishes: Sequence[Wish]) -> tuple[dict[DigestKe
 
 
 async def close_due(hub: Hub) -> bool:
-    """Closes one digest whose time has come, or puts it off; whether there was one."""
+    """Closes one digest whose time has come, or puts it off; whether there was one.
+
+    One that fails is put off as well: it would be the first again, and none would ever close behind it.
+    """
+    held: list[UUID] = []
 
     async def work(conn: Connection) -> bool:
         digest = await digests.lock_closing(conn)
-        if digest is None:
-            return False
-        await _close(hub, conn, digest["digest_id"])
-        return True
+        held[:] = () if digest is None else (digest["digest_id"],)
+        for digest_id in held:
+            await _close(hub, conn, digest_id)
+        return bool(held)
 
-    return await hub.db.transaction(work)
+    async def put_off(conn: Connection) -> None:
+        until = await deliveries.clock(conn) + timedelta(seconds=deliveries.PUT_OFF_SECONDS)
+        await digests.put_off(conn, held[0], until)
+
+    try:
+        return await hub.db.transaction(work)
+    except GONE:
+        raise
+    except Exception:
+        if not held:
+            raise
+        log.exception("digest.failed", digest=str(held[0]))
+        await hub.db.transaction(put_off)
+        return True
 
 
 async def _close(hub: Hub, conn: Connection, digest_id: UUID) -> None:

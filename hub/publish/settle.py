@@ -24,7 +24,7 @@ from hub.model.reason import Reason
 from hub.model.times import format_time
 from hub.publish import capping
 from hub.publish.dispatch import detail_of
-from hub.publish.facts import Known, read_known
+from hub.publish.facts import Known, read_readable
 from hub.store import deliveries
 from hub.store.database import Connection
 from hub.store.deliveries import Change, OrderKey, change_of, key_of, note
@@ -53,7 +53,7 @@ async def claim(hub: Hub, channel: str, free: int) -> Claimed:
     if not ids:
         return Claimed(0, [])
     async with hub.db.acquire() as conn:
-        known = await read_known(hub, conn, ids)
+        known = await read_readable(hub, conn, ids)
     going: list[Known] = []
     changes: list[Change] = []
     held: list[Known] = []
@@ -138,7 +138,7 @@ async def recover(hub: Hub, limit: int = 500) -> int:
 
     async def work(conn: Connection) -> int:
         ids = [row["delivery_id"] for row in await deliveries.lost_leases(conn, limit)]
-        known = await read_known(hub, conn, ids)
+        known = await read_readable(hub, conn, ids)
         changes = []
         for k in known:
             spent = k.row["attempts"] >= k.rules.policy.retry.max_attempts
@@ -149,6 +149,7 @@ async def recover(hub: Hub, limit: int = 500) -> int:
             SETTLED.labels(k.row["channel"], event.name.lower()).inc()
         await deliveries.change(conn, changes)
         await deliveries.promote(conn, [key_of(k.row) for k in known])
+        await deliveries.put_off_leases(conn, set(ids) - {k.row["delivery_id"] for k in known})
         return len(ids)
 
     return await hub.db.transaction(work)

@@ -210,6 +210,13 @@ async def put_off(db: Database, delivery_id: UUID) -> None:
     await db.execute(_SQL["put_off"], delivery_id, PUT_OFF_SECONDS)
 
 
+async def put_off_leases(conn: Connection, ids: Iterable[UUID]) -> None:
+    """Looks at these claimed deliveries, which cannot be read, again after PUT_OFF_SECONDS."""
+    wanted = list(ids)
+    if wanted:
+        await conn.execute(_SQL["put_off_leases"], wanted, PUT_OFF_SECONDS)
+
+
 async def _by_shares(free: int, take: Callable[[Sequence[int]], Awaitable[Sequence[int]]], lanes: int = LANES) -> None:
     """Fills `free` slots: each lane its share first, then what is left, the most urgent lane that has more first.
 

@@ -43,6 +43,10 @@ WHERE delivery_id = $1 AND state = 'waiting' AND digest_id IS NULL AND due_at <=
 -- name: put_off
 UPDATE deliveries SET due_at = clock_timestamp() + make_interval(secs => $2) WHERE delivery_id = $1 AND state = 'waiting'
 
+-- name: put_off_leases
+UPDATE deliveries SET lease_until = clock_timestamp() + make_interval(secs => $2)
+WHERE delivery_id = ANY($1::uuid[]) AND state = 'claimed'
+
 -- name: read_facts
 -- Everything that bears on these deliveries, as it is now; where nobody holds locks it is still one snapshot.
 SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, d.kind, d.line, d.step, d.channel,

@@ -152,3 +152,48 @@ async def test_a_zone_that_this_machine_does_not_know_is_utc(hub: Hub, project_i
     await publish(hub, project_id, recipients=["ada"], title="t")
     await worker.run()
     assert [row["reason"] for row in await rows(hub)] == ["quiet_hours"]
+
+
+async def test_a_digest_that_cannot_close_holds_up_no_other(hub: Hub, project_id: int, worker: Steps) -> None:
+    ladder = [{"channel": "in_app"}, {"channel": "email", "if": "unseen"}]
+    await put_category(hub, project_id, "likes", ladder=ladder, digest={"window": "PT5M"})
+    for user in ("bob", "ada"):
+        await publish(hub, project_id, recipients=[user], title="t", category="likes")
+        await worker.run()
+    await spoil(hub, "bob")
+    await worker.later(minutes=6)
+    await worker.run()
+    assert [user for user, _, _ in await sent(hub)] == ["ada"]
+
+
+@pytest.mark.usefixtures("push")
+async def test_one_that_cannot_be_read_when_claimed_costs_no_other_an_attempt(
+    hub: Hub, project_id: int, worker: Steps
+) -> None:
+    for user in ("bob", "ada"):
+        await many(hub, project_id, 1, user)
+    await worker.decide()
+    await spoil(hub, "bob")
+    await worker.send()
+    assert [user for user, _, _ in await sent(hub)] == ["ada"]
+
+
+@pytest.mark.usefixtures("push")
+async def test_one_that_cannot_be_read_holds_up_no_other_whose_worker_died(
+    hub: Hub, project_id: int, worker: Steps
+) -> None:
+    for user in ("bob", "ada"):
+        await many(hub, project_id, 1, user)
+    await worker.decide()
+    await deliveries.claim(hub.db, "web_push", 10, lease_seconds=0.0, per_project=10)
+    await spoil(hub, "bob")
+    assert await worker.recover() == 2
+    assert await worker.recover() == 0
+    await worker.send()
+    assert [user for user, _, _ in await sent(hub)] == ["ada"]
+
+
+async def spoil(hub: Hub, user: str) -> None:
+    """Gives somebody's deliveries a condition that this release does not know."""
+    whose = "person_id = (SELECT person_id FROM people WHERE user_id = $1)"
+    await hub.db.execute(f"UPDATE deliveries SET condition = 'never' WHERE {whose}", user)
