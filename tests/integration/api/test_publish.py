@@ -7,7 +7,11 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.support.api_server import Caller
+
+IN_TWO_DAYS = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")  # later than now in every time zone
 
 
 async def inbox(call: Caller, user: str) -> list[dict[str, Any]]:
@@ -151,8 +155,11 @@ async def test_cancel_withdraws_from_the_inbox(call: Caller) -> None:
     assert len(await inbox(call, "u2")) == 1
 
 
-async def test_a_scheduled_notification_is_cancelled_before_it_is_sent(call: Caller) -> None:
-    body = {"recipients": ["u1"], "title": "later", "delay": "PT1H"}
+@pytest.mark.parametrize("when", [{"delay": "PT1H"}, {"send_at": {"local": IN_TWO_DAYS}}], ids=["delay", "local"])
+async def test_a_scheduled_notification_says_so_and_is_cancelled_before_it_is_sent(
+    call: Caller, when: dict[str, Any]
+) -> None:
+    body = {"recipients": ["u1"], "title": "later", **when}
     accepted = (await call("POST", "/v1/notifications", body)).json
     assert accepted["recipients"] is None
     assert (await call("GET", f"/v1/notifications/{accepted['id']}")).json["status"] == "scheduled"
