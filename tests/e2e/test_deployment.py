@@ -16,7 +16,6 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
-import asyncpg
 import pytest
 import pytest_asyncio
 import yaml  # type: ignore[import-untyped]
@@ -29,8 +28,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 from yarl import URL
 
-from hub.local.servers import Servers
-from tests.conftest import with_database
+from hub.local import Servers, local_servers
 from tests.support.client_model import ClientModel
 from tests.support.deployment import (
     PROXY_CONFIGURATION,
@@ -52,16 +50,18 @@ PATIENCE = 30.0  # seconds until something that must happen counts as not happen
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def hub(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
+async def own_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+    """The module's own: Redis dies here."""
+    async with local_servers(tmp_path_factory.mktemp("servers") / ".hub", durable=False) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def hub(own_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     """One deployment for the module; whoever stops a process starts it again."""
-    name = f"deployment_{uuid4().hex[:8]}"
-    connection = await asyncpg.connect(servers.database_url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
     directory = tmp_path_factory.mktemp("deployment")
-    database_url = with_database(servers.database_url, name)
     more = {"HUB_CONNECTIONS_PER_ADDRESS": str(PER_ADDRESS), "HUB_TRUSTED_PROXIES": "*"}  # trust as in compose
-    async with deployment(directory, database_url, servers.redis_url, **more) as running:
+    async with deployment(directory, own_servers.database_url, own_servers.redis_url, **more) as running:
         yield running
 
 
@@ -443,6 +443,41 @@ async def test_without_gateways_the_proxy_says_so_and_backends_are_still_served(
     async with asyncio.timeout(PATIENCE):
         while await status_of(f"{hub.url}/readyz") != 200:
             await asyncio.sleep(0.05)
+
+
+async def test_without_redis_the_proxy_keeps_everybody_and_every_publish_is_accepted(
+    hub: Deployment, backend: Backend, own_servers: Servers
+) -> None:
+    behind = [name for name in hub.ROLES if name != "worker"]
+    before = {name: await unready_answers(hub, backend, name) for name in behind}
+    await own_servers.kill_valkey()
+    async with asyncio.timeout(PATIENCE):
+        for name in behind:
+            # `fall 2`: whom the proxy takes out is out when it asks for the third time.
+            while await unready_answers(hub, backend, name) < before[name] + 3:
+                await asyncio.sleep(0.05)
+    sent = []
+    for number in range(10):
+        status, accepted = await backend.call(
+            "POST", "/v1/notifications", {"recipients": ["greta"], "title": f"n{number}"}
+        )
+        assert status == 202, accepted
+        sent.append(accepted["id"])
+    authorization = f"Bearer {await backend.token('greta')}"
+    status, page = await backend.call("GET", "/v1/inbox", Authorization=authorization)  # a gateway's
+    assert status == 200, page
+    assert [item["notification_id"] for item in page["items"]] == sent[::-1]
+    await own_servers.start_valkey()
+    await hub.ready(*hub.ROLES)
+
+
+async def unready_answers(hub: Deployment, backend: Backend, name: str) -> int:
+    """How many health checks a process answered with 503."""
+    async with backend.session.get(f"{hub.own_url(name)}/metrics") as answer:
+        counted = re.search(
+            r'^hub_http_requests_total\{.*route="/readyz",status="503"\} (\d+)', await answer.text(), re.MULTILINE
+        )
+    return int(counted[1]) if counted else 0
 
 
 async def test_client_claims_about_itself_are_replaced(hub: Deployment, backend: Backend) -> None:
