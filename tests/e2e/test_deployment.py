@@ -28,19 +28,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 from yarl import URL
 
-from hub.local import Servers, local_servers
+from hub.local.process import free_port
 from tests.support.client_model import ClientModel
-from tests.support.deployment import (
-    PROXY_CONFIGURATION,
-    ROOT,
-    Deployment,
-    Running,
-    deployment,
-    environment,
-    haproxy_command,
-    listener,
-    status_of,
-)
+from tests.support.fleet import Deployment, Process, deployment, status_of
+from tests.support.system import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,18 +41,16 @@ PATIENCE = 30.0  # seconds until something that must happen counts as not happen
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def own_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
-    """The module's own: Redis dies here."""
-    async with local_servers(tmp_path_factory.mktemp("servers") / ".hub", durable=False) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def hub(own_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
-    """One deployment for the module; whoever stops a process starts it again."""
+async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
+    """One deployment for the module; whoever stops a process or a server starts it again."""
     directory = tmp_path_factory.mktemp("deployment")
-    more = {"HUB_CONNECTIONS_PER_ADDRESS": str(PER_ADDRESS), "HUB_TRUSTED_PROXIES": "*"}  # trust as in compose
-    async with deployment(directory, own_servers.database_url, own_servers.redis_url, **more) as running:
+    more = {
+        "HUB_CONNECTIONS_PER_ADDRESS": str(PER_ADDRESS),
+        "HUB_TRUSTED_PROXIES": "*",  # as in compose
+        "HUB_DRAIN_SECONDS": "2",
+    }
+    async with deployment(directory, apis=2, gateways=2, workers=1, **more) as running:
+        await running.add_proxy()
         yield running
 
 
@@ -80,8 +69,8 @@ class Backend:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """One call without retry: status and JSON."""
-        sent = {"Authorization": f"Bearer {self.hub.api_key}", **headers}
-        url = URL(self.hub.url + path, encoded=True)  # %2F stays as it is
+        sent = {"Authorization": f"Bearer {self.hub.key}", **headers}
+        url = URL(self.hub.proxy.url + path, encoded=True)  # %2F stays as it is
         async with self.session.request(method, url, json=body, headers=sent) as answer:
             return answer.status, await answer.json(content_type=None)
 
@@ -179,7 +168,7 @@ class WebSocketReader(Reader):
     async def _connection(self) -> int | None:
         try:
             async with connect(
-                self.hub.url.replace("http", "ws") + "/v1/inbox/ws",
+                self.hub.proxy.url.replace("http", "ws") + "/v1/inbox/ws",
                 subprotocols=[PROTOCOL],
                 compression=None,
             ) as socket:
@@ -200,7 +189,7 @@ class WebSocketReader(Reader):
 class EventSourceReader(Reader):
     async def _connection(self) -> int | None:
         headers = {"Last-Event-ID": self.model.cursor} if self.model.cursor else {}
-        url = f"{self.hub.url}/v1/inbox/events?token={self.token}"
+        url = f"{self.hub.proxy.url}/v1/inbox/events?token={self.token}"
         try:
             async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
                 if answer.status != 200:
@@ -265,7 +254,6 @@ async def test_a_publish_reaches_websocket_and_event_stream_through_the_proxy(
 
 async def logged(hub: Deployment, text: str, within: float = PATIENCE) -> str:
     """The proxy's log, once `text` is in it: a request is logged when it ends."""
-    assert hub.proxy is not None
     async with asyncio.timeout(within):
         while text not in hub.proxy.said():
             await asyncio.sleep(0.05)
@@ -275,8 +263,8 @@ async def logged(hub: Deployment, text: str, within: float = PATIENCE) -> str:
 async def test_connections_are_spread_over_both_gateways(hub: Deployment, backend: Backend) -> None:
     everyone = [WebSocketReader(hub, await backend.token("bob")) for _ in range(8)]
     async with all_reading(everyone):
-        for name in ("gateway-1", "gateway-2"):
-            async with backend.session.get(f"{hub.own_url(name)}/metrics") as answer:
+        for gateway in hub.of("gateway"):
+            async with backend.session.get(f"{gateway.url}/metrics") as answer:
                 assert answer.status == 200
                 counted = re.search(r"^hub_\w*connections\{[^}]*\} (\d+)", await answer.text(), re.MULTILINE)
             assert counted is not None
@@ -284,13 +272,14 @@ async def test_connections_are_spread_over_both_gateways(hub: Deployment, backen
 
 
 async def test_killed_gateway_loses_nobody_and_nothing(hub: Deployment, backend: Backend) -> None:
+    gateway = hub.of("gateway")[0]
     users = [f"killed-{number}" for number in range(5)]
     everyone = dict(zip(users, [await readers(hub, backend, [user]) for user in users], strict=True))
     async with all_reading([reader for clients in everyone.values() for reader in clients]):
         sent: dict[str, list[str]] = {user: [] for user in users}
         for number in range(60):
             if number == 20:
-                hub.running["gateway-1"].kill()
+                gateway.kill()
             user = users[number % len(users)]
             sent[user].append(await backend.publish(user, title=f"n{number}"))
         for user, clients in everyone.items():
@@ -299,8 +288,7 @@ async def test_killed_gateway_loses_nobody_and_nothing(hub: Deployment, backend:
         await same_as_inbox(backend, everyone)
         thrown_out = [reader for clients in everyone.values() for reader in clients if reader.endings]
         assert thrown_out, "nobody was connected to the gateway that was killed"
-        hub.spawn("gateway-1")
-        await hub.ready("gateway-1")
+        await gateway.start()
 
 
 async def test_rolling_restart_of_gateways_tells_clients_to_move_and_loses_nothing(
@@ -322,12 +310,10 @@ async def test_rolling_restart_of_gateways_tells_clients_to_move_and_loses_nothi
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(publish())
-            for name in ("gateway-1", "gateway-2"):
+            for gateway in hub.of("gateway"):
                 await proxy_sees_everybody(hub)
-                hub.running[name].terminate()
-                assert await hub.running[name].ended() == 0, hub.running[name].said()[-2000:]
-                hub.spawn(name)
-                await hub.ready(name)
+                assert await gateway.terminate() == 0, gateway.said()[-2000:]
+                await gateway.start()
             stop.set()
         for user, own in everyone.items():
             for client in own:
@@ -340,7 +326,6 @@ async def test_rolling_restart_of_gateways_tells_clients_to_move_and_loses_nothi
 
 async def proxy_sees_everybody(hub: Deployment) -> None:
     """Waits until the proxy counts on every process: the next one is stopped when the last one serves again."""
-    assert hub.proxy is not None
     async with asyncio.timeout(PATIENCE):
         # The last word about each; who was never down is not spoken of.
         while "DOWN" in dict(re.findall(r"Server (\S+) is (UP|DOWN)", hub.proxy.said())).values():
@@ -348,17 +333,17 @@ async def proxy_sees_everybody(hub: Deployment) -> None:
 
 
 async def test_killed_api_process_costs_a_retry_at_most(hub: Deployment, backend: Backend) -> None:
+    api = hub.of("api")[0]
     reader = WebSocketReader(hub, await backend.token("carol"))
     async with reader.reading():
         sent = []
         for number in range(30):
             if number == 10:
-                hub.running["api-1"].kill()
+                api.kill()
             sent.append(await backend.publish("carol", title=f"n{number}"))
         await reader.holds(*sent)
         assert len(reader.model.items) == len(set(sent)) == 30
-    hub.spawn("api-1")
-    await hub.ready("api-1")
+    await api.start()
 
 
 async def test_encoded_names_stay_one_segment_behind_the_proxy(hub: Deployment, backend: Backend) -> None:
@@ -387,9 +372,9 @@ async def test_ten_megabytes_are_refused_and_the_next_request_is_served(
         for start in range(0, len(body), 1 << 16):
             yield body[start : start + (1 << 16)]
 
-    headers = {"Authorization": f"Bearer {hub.api_key}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {hub.key}", "Content-Type": "application/json"}
     async with backend.session.post(
-        f"{hub.url}/v1/notifications", data=parts() if chunked else io.BytesIO(body), headers=headers
+        f"{hub.proxy.url}/v1/notifications", data=parts() if chunked else io.BytesIO(body), headers=headers
     ) as answer:
         assert answer.status == 413
         assert answer.content_type == "application/problem+json"
@@ -400,61 +385,59 @@ async def test_ten_megabytes_are_refused_and_the_next_request_is_served(
 
 
 async def test_health_is_answered_for_the_whole_and_metrics_only_inside(hub: Deployment, backend: Backend) -> None:
-    assert await status_of(f"{hub.url}/healthz") == 200
-    assert await status_of(f"{hub.url}/readyz") == 200
+    assert await status_of(f"{hub.proxy.url}/healthz") == 200
+    assert await status_of(f"{hub.proxy.url}/readyz") == 200
     for path, code in (("/metrics", "not_found"),):
         status, problem = await backend.call("GET", path)
         assert (status, problem["code"]) == (404, code)
-    for name in hub.ROLES:
+    for process in (*hub.of("api"), *hub.of("gateway"), *hub.of("worker")):
         for path in ("/healthz", "/readyz", "/metrics"):
-            assert await status_of(hub.own_url(name) + path) == 200, (name, path)
+            assert await status_of(process.url + path) == 200, (process.name, path)
 
 
 async def test_the_health_checks_that_compose_runs_find_everybody_well(hub: Deployment) -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    ports = {name: (services[name]["command"][-1], str(port)) for name, port in hub.ports.items()}
-    ports["proxy"] = ("8080", str(URL(hub.url).port))
-    for name, (inside, here) in ports.items():
-        _, program, *arguments = services[name]["healthcheck"]["test"]
+    for process in hub.processes:
+        service = services.get(process.name) or services[process.role]
+        inside = "8080" if process.role == "proxy" else service["command"][-1]
+        _, program, *arguments = service["healthcheck"]["test"]
         program = sys.executable if program == "python" else program
-        for port, healthy in ((here, True), ("1", False)):  # nobody listens on port 1
-            process = await asyncio.create_subprocess_exec(
+        for port, healthy in ((str(process.port), True), ("1", False)):  # nobody listens on port 1
+            check = await asyncio.create_subprocess_exec(
                 program, *(argument.replace(inside, port) for argument in arguments), stderr=asyncio.subprocess.DEVNULL
             )
-            assert (await process.wait() == 0) is healthy, name
+            assert (await check.wait() == 0) is healthy, process.name
 
 
 async def test_without_gateways_the_proxy_says_so_and_backends_are_still_served(
     hub: Deployment, backend: Backend
 ) -> None:
-    gateways = ("gateway-1", "gateway-2")
-    for name in gateways:
-        hub.running[name].kill()
+    for gateway in hub.of("gateway"):
+        gateway.kill()
     async with asyncio.timeout(PATIENCE):
-        while await status_of(f"{hub.url}/readyz") != 503:
+        while await status_of(f"{hub.proxy.url}/readyz") != 503:
             await asyncio.sleep(0.05)
     status, problem = await backend.call("GET", "/v1/inbox")
     assert (status, problem["code"], problem["status"]) == (503, "unavailable", 503)
     assert set(problem) == {"type", "title", "status", "detail", "code", "request_id", "errors"}
     assert await backend.publish("erin")
-    for name in gateways:
-        hub.spawn(name)
-    await hub.ready(*gateways)
+    for gateway in hub.of("gateway"):
+        await gateway.start()
     async with asyncio.timeout(PATIENCE):
-        while await status_of(f"{hub.url}/readyz") != 200:
+        while await status_of(f"{hub.proxy.url}/readyz") != 200:
             await asyncio.sleep(0.05)
 
 
 async def test_without_redis_the_proxy_keeps_everybody_and_every_publish_is_accepted(
-    hub: Deployment, backend: Backend, own_servers: Servers
+    hub: Deployment, backend: Backend
 ) -> None:
-    behind = [name for name in hub.ROLES if name != "worker"]
-    before = {name: await unready_answers(hub, backend, name) for name in behind}
-    await own_servers.kill_valkey()
+    behind = [*hub.of("api"), *hub.of("gateway")]
+    before = [await unready_answers(backend, process) for process in behind]
+    await hub.servers.kill_valkey()
     async with asyncio.timeout(PATIENCE):
-        for name in behind:
+        for process, answers in zip(behind, before, strict=True):
             # `fall 2`: whom the proxy takes out is out when it asks for the third time.
-            while await unready_answers(hub, backend, name) < before[name] + 3:
+            while await unready_answers(backend, process) < answers + 3:
                 await asyncio.sleep(0.05)
     sent = []
     for number in range(10):
@@ -467,13 +450,16 @@ async def test_without_redis_the_proxy_keeps_everybody_and_every_publish_is_acce
     status, page = await backend.call("GET", "/v1/inbox", Authorization=authorization)  # a gateway's
     assert status == 200, page
     assert [item["notification_id"] for item in page["items"]] == sent[::-1]
-    await own_servers.start_valkey()
-    await hub.ready(*hub.ROLES)
+    await hub.servers.start_valkey()
+    async with asyncio.timeout(PATIENCE):
+        for process in behind:
+            while await status_of(f"{process.url}/readyz") != 200:
+                await asyncio.sleep(0.05)
 
 
-async def unready_answers(hub: Deployment, backend: Backend, name: str) -> int:
+async def unready_answers(backend: Backend, process: Process) -> int:
     """How many health checks a process answered with 503."""
-    async with backend.session.get(f"{hub.own_url(name)}/metrics") as answer:
+    async with backend.session.get(f"{process.url}/metrics") as answer:
         counted = re.search(
             r'^hub_http_requests_total\{.*route="/readyz",status="503"\} (\d+)', await answer.text(), re.MULTILINE
         )
@@ -492,7 +478,7 @@ async def test_client_claims_about_itself_are_replaced(hub: Deployment, backend:
     async def opened(address: str, claimed: str) -> ClientConnection:
         return await sockets.enter_async_context(
             connect(
-                hub.url.replace("http", "ws") + "/v1/inbox/ws",
+                hub.proxy.url.replace("http", "ws") + "/v1/inbox/ws",
                 subprotocols=[PROTOCOL],
                 compression=None,
                 local_addr=(address, 0),
@@ -515,40 +501,22 @@ async def test_client_claims_about_itself_are_replaced(hub: Deployment, backend:
 
 async def test_tls_at_the_proxy_carries_websocket_and_http2(hub: Deployment, backend: Backend, tmp_path: Path) -> None:
     certificate = self_signed(tmp_path)
-    with listener() as plain, listener() as secure:
-        port = secure.getsockname()[1]
-        proxy = Running(
-            "proxy-tls",
-            [haproxy_command() or "haproxy", "-db", "-f", str(PROXY_CONFIGURATION)],
-            cwd=tmp_path,
-            env=environment(
-                PROXY_BIND=f"fd@{plain.fileno()}",
-                PROXY_TLS_BIND=f"fd@{secure.fileno()}",
-                PROXY_TLS_CERTIFICATE=str(certificate),
-                PROXY_API_1=f"127.0.0.1:{hub.ports['api-1']}",
-                PROXY_GATEWAY_1=f"127.0.0.1:{hub.ports['gateway-1']}",
-            ),
-            pass_fds=(plain.fileno(), secure.fileno()),
-        )
-        plain_url = f"http://127.0.0.1:{plain.getsockname()[1]}"
-    try:
-        await proxy.ready(f"{plain_url}/readyz")
-        trust = ssl.create_default_context(cafile=certificate)
-        token = await backend.token("frida")
-        async with connect(
-            f"wss://localhost:{port}/v1/inbox/ws",
-            subprotocols=[PROTOCOL],
-            origin=Origin(f"https://localhost:{port}"),
-            ssl=trust,
-        ) as socket:
-            await socket.send(json.dumps({"type": "hello", "token": token}))
-            assert json.loads(await socket.recv())["type"] == "welcome"
-        trust.set_alpn_protocols(["h2"])
-        _, writer = await asyncio.open_connection("localhost", port, ssl=trust)
-        assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
-        writer.close()
-    finally:
-        proxy.kill()
+    port = free_port()
+    await hub.add_proxy("proxy-tls", PROXY_TLS_BIND=f"127.0.0.1:{port}", PROXY_TLS_CERTIFICATE=str(certificate))
+    trust = ssl.create_default_context(cafile=certificate)
+    token = await backend.token("frida")
+    async with connect(
+        f"wss://localhost:{port}/v1/inbox/ws",
+        subprotocols=[PROTOCOL],
+        origin=Origin(f"https://localhost:{port}"),
+        ssl=trust,
+    ) as socket:
+        await socket.send(json.dumps({"type": "hello", "token": token}))
+        assert json.loads(await socket.recv())["type"] == "welcome"
+    trust.set_alpn_protocols(["h2"])
+    _, writer = await asyncio.open_connection("localhost", port, ssl=trust)
+    assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
+    writer.close()
 
 
 def self_signed(directory: Path) -> Path:

@@ -16,7 +16,7 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from tests.support.fleet import free_port
+from hub.local.process import free_port
 from tests.support.hub_dev import HubDev, hub_dev
 from tests.support.system import ROOT
 

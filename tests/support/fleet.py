@@ -1,80 +1,81 @@
-"""Real processes of the hub: started, killed, started again, on ports they keep."""
+"""Real processes of the hub, and HAProxy before them: started, killed, started again, on ports they keep.
+
+Every process is started by its command line and configured by its environment alone, as a container would be.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from hub.local.process import free_port
 from hub.local.servers import Servers, local_servers
-from tests.support.system import clean_environment
+from tests.support.system import ROOT, clean_environment
 
 START_SECONDS = 30.0  # on a machine that does something else beside
+PROXY_CONFIGURATION = ROOT / "deploy" / "haproxy.cfg"
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def haproxy_command() -> str | None:
+    """Debian keeps it in /usr/sbin, which a user's PATH leaves out."""
+    return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
+
+
+async def status_of(url: str) -> int:
+    """The status of a GET, 0 when nobody answers."""
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status
+    except aiohttp.ClientError:
+        return 0
 
 
 class Process:
-    """One `hub ROLE`; its deployment kills it at the end."""
+    """One process on one port, by the name of its service in docker-compose.yml; its deployment kills it at the end."""
 
-    def __init__(self, role: str, environment: Mapping[str, str], directory: Path, port: int | None = None) -> None:
-        self.role = role
-        self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(
+        self, name: str, command: list[str], port: int, environment: Mapping[str, str], directory: Path
+    ) -> None:
+        self.name = name
+        self.role = name.partition("-")[0]
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = directory / f"{name}.log"
+        self._command = command
         self._environment = environment
-        self._directory = directory
         self._popen: subprocess.Popen[bytes] | None = None
-        self.starts = 0
 
-    @property
-    def log(self) -> Path:
-        return self._directory / f"{self.role}-{self.port}.log"
-
-    @property
-    def running(self) -> bool:
-        return self._popen is not None and self._popen.poll() is None
-
-    @property
-    def pid(self) -> int:
-        assert self._popen is not None
-        return self._popen.pid
+    def said(self) -> str:
+        return self.log.read_text("utf-8", errors="replace")
 
     async def start(self) -> None:
         """Returns once it says that it is ready."""
-        self.starts += 1
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "hub.cli", self.role, "--port", str(self.port)],
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self._directory,
-                env={**clean_environment(), **self._environment},
+                cwd=self.log.parent,
+                env=clean_environment(**self._environment),
             )
-        async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
-            while not await self._ready(session):
-                assert self.running, f"{self.role} ended: {self.log.read_text('utf-8')[-2000:]}"
-                await asyncio.sleep(0.05)
-
-    async def _ready(self, session: aiohttp.ClientSession) -> bool:
-        try:
-            async with session.get(f"{self.url}/healthz") as answer:
-                return answer.status == 200
-        except aiohttp.ClientError:
-            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                while self._popen.poll() is None:
+                    if await status_of(f"{self.url}/readyz") == 200:
+                        return
+                    await asyncio.sleep(0.05)
+        raise AssertionError(f"{self.name} is not ready: {self.said()[-2000:]}")
 
     def kill(self) -> None:
         """kill -9, and waits until it is gone."""
@@ -102,8 +103,26 @@ class Deployment:
     def of(self, role: str) -> list[Process]:
         return [process for process in self.processes if process.role == role]
 
+    @property
+    def proxy(self) -> Process:
+        return self.of("proxy")[0]
+
     async def add(self, role: str) -> Process:
-        process = Process(role, self.environment, self.directory)
+        """One more `hub ROLE`."""
+        port = free_port()
+        command = [sys.executable, "-m", "hub.cli", role, "--port", str(port)]
+        return await self._start(f"{role}-{len(self.of(role)) + 1}", command, port, self.environment)
+
+    async def add_proxy(self, name: str = "proxy", **more: str) -> Process:
+        """HAProxy before what runs, with deploy/haproxy.cfg and variables as in docker-compose.yml, and `more`."""
+        program, port = haproxy_command(), free_port()
+        assert program is not None, "apt-get install haproxy"
+        variables = {f"PROXY_{p.name.upper().replace('-', '_')}": f"127.0.0.1:{p.port}" for p in self.processes}
+        variables |= {"PROXY_BIND": f"127.0.0.1:{port}", **more}
+        return await self._start(name, [program, "-db", "-f", str(PROXY_CONFIGURATION)], port, variables)
+
+    async def _start(self, name: str, command: list[str], port: int, environment: Mapping[str, str]) -> Process:
+        process = Process(name, command, port, environment, self.directory)
         self.processes.append(process)
         await process.start()
         return process
@@ -117,7 +136,7 @@ class Deployment:
             *words,
             "--json",
             cwd=self.directory,
-            env={**clean_environment(), **self.environment},
+            env=clean_environment(**self.environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

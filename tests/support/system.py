@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """This environment without the hub's variables."""
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("HUB_")}, **variables}
+    """This environment without the hub's variables and its proxy's."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "PROXY_"))}
+    return own | variables
 
 
 @cache

@@ -11,7 +11,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from hub.config import Settings
-from tests.support.deployment import PROXY_CONFIGURATION, ROOT, environment, haproxy_command
+from tests.support.fleet import PROXY_CONFIGURATION, haproxy_command
+from tests.support.system import ROOT, clean_environment
 
 OURS = ("api-1", "api-2", "gateway-1", "gateway-2", "worker", "migrate", "cli")
 SERVING = ("proxy", "api-1", "api-2", "gateway-1", "gateway-2", "worker", "postgres", "valkey")
@@ -109,7 +110,10 @@ def check_configuration(**addresses: str) -> subprocess.CompletedProcess[str]:
     command = haproxy_command()
     assert command is not None, "apt-get install haproxy"
     return subprocess.run(
-        [command, "-c", "-f", str(PROXY_CONFIGURATION)], env=environment(**addresses), capture_output=True, text=True
+        [command, "-c", "-f", str(PROXY_CONFIGURATION)],
+        env=clean_environment(**addresses),
+        capture_output=True,
+        text=True,
     )
 
 
