@@ -134,7 +134,13 @@ async def _cancel_for(hub: Hub, project_id: int, notification_id: UUID, users: S
 
 
 async def withdraw(writer: InboxWriter, notification_ids: Sequence[UUID], people: Sequence[int]) -> int:
-    """Makes tombstones of what these people hold of these notifications; one revision a person. How many people."""
+    """Makes tombstones of what these people hold of these notifications and cancels what has not left.
+
+    One revision for each person who held something.
+
+    Returns:
+        How many people it was withdrawn from, be it only an e-mail that waited.
+    """
     heads = {head.person.person_id: head for head in await lock_current(writer, people)}
     held: defaultdict[int, list[UUID]] = defaultdict(list)
     for row in await items.items_of_notification(writer.conn, notification_ids, list(heads)):
@@ -147,6 +153,6 @@ async def withdraw(writer: InboxWriter, notification_ids: Sequence[UUID], people
         removals += [items.Removal(person_id, item_id, rev, head.now) for item_id in ids]
         writer.removed(head, [str(item_id) for item_id in ids])
     await items.remove_items(writer.conn, removals)
-    await deliveries.cancel(writer.conn, notification_ids, people)
+    waited = await deliveries.cancel(writer.conn, notification_ids, people)
     await withdraw_shown(writer, held)
-    return len(held)
+    return len(held.keys() | waited)

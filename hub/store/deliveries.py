@@ -313,10 +313,10 @@ async def decide_again(db: Database, people: Iterable[tuple[int, str]]) -> int:
     return int(status.split()[-1])
 
 
-async def cancel(conn: Connection, notifications: Iterable[UUID], people: Iterable[int]) -> int:
-    """Cancels what these people have waiting of these notifications; how many deliveries."""
-    status = await conn.execute(_SQL["cancel"], list(notifications), list(people))
-    return int(status.split()[-1])
+async def cancel(conn: Connection, notifications: Iterable[UUID], people: Iterable[int]) -> set[int]:
+    """Cancels what these people have waiting of these notifications; who had any."""
+    rows = await conn.fetch(_SQL["cancel"], list(notifications), list(people))
+    return {row["person_id"] for row in rows}
 
 
 async def hide_shown(conn: Connection, people: Iterable[int]) -> list[asyncpg.Record]:

@@ -202,6 +202,7 @@ UPDATE deliveries SET state = 'cancelled', reason = 'cancelled', finished_at = c
     history = history || jsonb_build_array(jsonb_build_array(
         (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, channel, 'cancelled', 'cancelled', NULL, 'backend'))
 WHERE notification_id = ANY($1::uuid[]) AND person_id = ANY($2::bigint[]) AND state IN ('waiting', 'queued')
+RETURNING person_id
 
 -- name: hide_shown
 -- Pushes that show and whose item the person has dealt with, told once; a delivery that closes each follows.

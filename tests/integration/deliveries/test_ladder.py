@@ -261,7 +261,7 @@ async def test_cancelling_withdraws_what_waits_and_what_is_due(hub: Hub, project
 
 async def test_cancelling_reaches_who_has_no_item(hub: Hub, project_id: int, worker: Steps) -> None:
     notification = await publish(hub, project_id, recipients=["ada"], title="t", channels=["email"])
-    await cancel_notification(hub, project_id, notification)
+    assert await cancel_notification(hub, project_id, notification) == 1
     assert await states(hub) == [("email", "cancelled", "cancelled")]
 
 
