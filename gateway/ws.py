@@ -145,7 +145,7 @@ class WebSocket(Connection, asyncio.Protocol):
         self.address = self._client_address(request)
         refusal = self.board.open(self)
         if refusal is None and not self._origin_allowed(request):
-            refusal = Close(Code.ORIGIN_REFUSED, "this origin is not among HUB_ALLOWED_ORIGINS")
+            refusal = Close(Code.ORIGIN_REFUSED, "This origin is not among HUB_ALLOWED_ORIGINS.")
         if refusal is not None:
             self.perform(self.session.end(refusal))
 

@@ -265,6 +265,8 @@ export class Connection {
     const after = policy.afterClose(code, reason);
     if (after.freshToken || after.then === "stop") this.#token.forget();
     if (after.then === "stop") {
+      // For who builds the page: to the person, the page can only say that it stopped.
+      console.error(`The hub ended the connection for good (${code}): ${reason}`);
       this.stop({ code, reason });
       return;
     }

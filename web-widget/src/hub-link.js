@@ -131,11 +131,11 @@ export async function closeOfRefusal(response) {
   const after = Number(response.headers.get("Retry-After") ?? NaN);
   const reason = Number.isFinite(after) ? JSON.stringify({ retry_after_seconds: after }) : "";
   if (!response.headers.get("Content-Type")?.startsWith("application/problem+json")) return [ABNORMAL, reason];
-  if (response.status === 403) return [ORIGIN_REFUSED, ""];
-  if (response.status !== 401) return [ABNORMAL, reason];
-  const { code } = await response.json().catch(() => ({}));
+  if (response.status !== 401 && response.status !== 403) return [ABNORMAL, reason];
+  const { code, detail = "" } = await response.json().catch(() => ({}));
+  if (response.status === 403) return [ORIGIN_REFUSED, detail];
   if (code === "token_expired") return [TOKEN_EXPIRED, ""];
-  return [code === "token_revoked" ? REVOKED : TOKEN_REFUSED, ""];
+  return [code === "token_revoked" ? REVOKED : TOKEN_REFUSED, detail];
 }
 
 /**

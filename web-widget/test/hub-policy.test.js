@@ -85,6 +85,8 @@ test("only the hub's own refusals of a stream are final, and an expired token is
   assert.equal(await code(401, '{"code": "token_revoked"}'), 4506);
   assert.equal(await code(401, "not JSON"), 4500);
   assert.equal(await code(403, '{"code": "origin_refused"}'), 4501);
+  const origin = new Response('{"code": "origin_refused", "detail": "Why."}', { status: 403, headers: problem });
+  assert.deepEqual(await closeOfRefusal(origin), [4501, "Why."]);
   assert.equal(await code(403, "<html>", { "Content-Type": "text/html" }), 1006);
   const busy = new Response("{}", { status: 503, headers: { ...problem, "Retry-After": "3" } });
   assert.deepEqual(await closeOfRefusal(busy), [1006, '{"retry_after_seconds":3}']);
