@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.process import cpu_seconds, family_cpu_seconds
+from hub.local.process import free_port
 from hub.local.servers import Servers, local_servers
 
 HOST = "127.0.0.1"
@@ -44,12 +44,6 @@ def hub_command() -> str:
     if not command.exists():
         raise FleetError(f"there is no {command}: run `make install`")
     return str(command)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(slots=True)

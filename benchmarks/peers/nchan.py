@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks.fleet import HOST, free_port
+from benchmarks.fleet import HOST
 from benchmarks.peers.transport import Peer, PeerMissing, load, started
 from benchmarks.plan import Plan
 from benchmarks.process import children
+from hub.local.process import free_port
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 

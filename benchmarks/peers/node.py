@@ -7,9 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benchmarks.fleet import free_port
 from benchmarks.peers.transport import Peer, PeerMissing, load, started
 from benchmarks.plan import Plan
+from hub.local.process import free_port
 
 HERE = Path(__file__).resolve().parent
 SERVER = HERE / "ws_server.cjs"

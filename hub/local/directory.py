@@ -121,8 +121,13 @@ def _load_secrets(path: Path) -> LocalSecrets:
 
 
 def start_afresh(home: Path) -> str:
-    """The way out of damaged data, for the end of a message."""
+    """The way out of damaged data, for the end of a message. Never for what starting again would mend."""
     return f"To start afresh delete {home}; what is in it is then lost."
+
+
+def way_out(home: Path, *, port_taken: bool) -> str:
+    """What to do about a server that does not start."""
+    return "Start the hub again: it takes another port." if port_taken else start_afresh(home)
 
 
 def _damaged(file: Path, how: str) -> LocalError:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hub.exceptions import LocalError
 from hub.local.binaries import PostgresInstall, find_postgres, readable_copy
-from hub.local.directory import start_afresh
+from hub.local.directory import start_afresh, way_out
 from hub.local.process import (
     Account,
     account_for,
@@ -107,9 +107,8 @@ class Postgres:
                 await asyncio.sleep(0.1 * attempt)  # children of a killed postmaster are still leaving
             elif self._port or not _is_about_port(complaint):  # on the first start somebody may be faster with a port
                 break
-        raise LocalError(
-            f"Postgres does not start in {self._data} ({complaint.rstrip('.')}). {start_afresh(self._home)}"
-        )
+        advice = way_out(self._home, port_taken=_is_about_port(complaint))
+        raise LocalError(f"Postgres does not start in {self._data} ({complaint.rstrip('.')}). {advice}")
 
     async def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, everything is written. Returns when it is gone."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hub.exceptions import LocalError
 from hub.local.binaries import find_valkey, readable_copy
-from hub.local.directory import start_afresh
+from hub.local.directory import way_out
 from hub.local.process import (
     Account,
     account_for,
@@ -29,6 +29,7 @@ from hub.local.process import (
 
 _START_SECONDS = 60.0  # reading a large append-only file
 _ATTEMPTS = 5
+_PING_SECONDS = 1.0  # whoever has the port instead may never answer
 
 _OPTIONS: dict[str, str] = {
     "bind": "127.0.0.1",
@@ -96,7 +97,8 @@ class Valkey:
                 return
             if self._port or "bind:" not in complaint:  # on the first start somebody may be faster with a port
                 break
-        raise LocalError(f"Valkey does not start in {self._data} ({complaint.rstrip('.')}). {start_afresh(self._home)}")
+        advice = way_out(self._home, port_taken="bind:" in complaint)
+        raise LocalError(f"Valkey does not start in {self._data} ({complaint.rstrip('.')}). {advice}")
 
     async def stop(self) -> None:
         """Write everything and end. Returns when it is gone."""
@@ -152,9 +154,10 @@ async def _ping(port: int, password: str) -> bool:
     except OSError:
         return False
     try:
-        writer.write(f"AUTH {password}\r\nPING\r\n".encode())
-        return await reader.readline() == b"+OK\r\n" and await reader.readline() == b"+PONG\r\n"
-    except OSError:
+        async with asyncio.timeout(_PING_SECONDS):
+            writer.write(f"AUTH {password}\r\nPING\r\n".encode())
+            return await reader.readline() == b"+OK\r\n" and await reader.readline() == b"+PONG\r\n"
+    except (OSError, TimeoutError, ValueError):  # ValueError: more than a line may hold
         return False
     finally:
         writer.close()

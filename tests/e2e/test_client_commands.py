@@ -13,8 +13,8 @@ import pytest
 from hub.cli import listen as module
 from hub.cli.remote import open_remote
 from hub.exceptions import HubError
-from hub.local.process import free_port
 from tests.support.hub_dev import HubDev, hub_command, hub_dev
+from tests.support.ports import free_port
 from tests.support.system import ROOT, clean_environment
 
 

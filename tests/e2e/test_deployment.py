@@ -28,9 +28,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 from yarl import URL
 
-from hub.local.process import free_port
 from tests.support.client_model import ClientModel
 from tests.support.fleet import Deployment, Process, deployment, status_of
+from tests.support.ports import free_port
 from tests.support.system import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

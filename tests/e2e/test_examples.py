@@ -8,7 +8,6 @@ import json
 import re
 import secrets
 import shlex
-import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
@@ -25,6 +24,7 @@ from hub.local.servers import Servers
 from tests.conftest import with_database
 from tests.e2e.test_widget import CHROMIUM, FLAGS
 from tests.support.hub_dev import hub_command, run_hub
+from tests.support.ports import free_port
 from tests.support.system import ROOT, clean_environment
 
 EXAMPLES = ROOT / "examples"
@@ -76,11 +76,6 @@ class Dev:
         async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{self.url}/v1/inbox") as answer:
             assert answer.status == 200, await answer.text()
             return [item["title"] for item in (await answer.json())["items"]]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -26,6 +26,7 @@ from websockets.asyncio.client import connect
 from hub.local.process import children_of
 from hub.local.servers import Servers
 from tests.support.hub_dev import HubDev, hub_command, hub_dev, run_hub
+from tests.support.ports import free_port
 from tests.support.system import ROOT, alive, as_other_user, clean_environment, until
 
 BACKEND = {"Authorization": "Bearer hk_dev"}
@@ -56,11 +57,6 @@ def project(request: pytest.FixtureRequest, place: Path) -> tuple[Path, tuple[st
 def family(pid: int) -> list[int]:
     """A process and all that it started."""
     return [pid, *(member for child in children_of(pid) for member in family(child))]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def publish(hub: HubDev, title: str) -> int:

@@ -16,8 +16,8 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from hub.local.process import free_port
 from tests.support.hub_dev import HubDev, hub_dev
+from tests.support.ports import free_port
 from tests.support.system import ROOT
 
 # A browser that asks nobody outside, started as root where the tests are.

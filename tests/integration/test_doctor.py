@@ -14,7 +14,6 @@ from redis.asyncio import Redis
 
 from hub.config import DevSettings, Settings, load_settings
 from hub.doctor import Finding, State, examine
-from hub.local.process import free_port
 from hub.model.cursor import Cursor
 from hub.model.times import truncate
 from hub.publish.accept import accept
@@ -25,6 +24,7 @@ from hub.store.inbox import open_inbox, read_changes, read_heads
 from hub.store.keys import create_key
 from hub.store.projects import ensure_project
 from tests.support.deliveries import make_sandbox
+from tests.support.ports import free_port
 
 
 async def diagnose(settings: Settings, *, people: int | None = None, fix: bool = False) -> dict[str, Finding]:

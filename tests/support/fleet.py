@@ -18,8 +18,8 @@ from typing import Any
 
 import aiohttp
 
-from hub.local.process import free_port
 from hub.local.servers import Servers, local_servers
+from tests.support.ports import free_port
 from tests.support.system import ROOT, clean_environment
 
 START_SECONDS = 30.0  # on a machine that does something else beside

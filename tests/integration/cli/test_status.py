@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.cli import _COMMANDS, DONE, FAILED, UNREACHABLE, USAGE, run
-from hub.local.process import free_port
 from hub.local.servers import Servers
+from tests.support.ports import free_port
 
 NOBODY = "u1"
 CALLS = [

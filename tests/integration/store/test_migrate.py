@@ -16,10 +16,10 @@ import asyncpg
 import pytest
 
 from hub.exceptions import MigrationError, Unreachable
-from hub.local.process import free_port
 from hub.local.servers import Servers
 from hub.store import migrate as module
 from hub.store.migrate import Migration, load_migrations, migrate, pending
+from tests.support.ports import free_port
 
 
 @pytest.fixture
