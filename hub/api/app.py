@@ -14,6 +14,7 @@ from hub.api.inboxes import Inboxes
 from hub.api.notifications import Notifications
 from hub.api.outages import translate_outage
 from hub.api.preferences import Preferences
+from hub.api.sandbox import SandboxMessages
 from hub.api.timeline import Timelines
 from hub.api.tokens import Tokens
 from hub.api.topics import Topics
@@ -35,6 +36,7 @@ def api_routes(api: Api) -> list[Route]:
         *Cancelling(api).routes(),
         *Explanations(api).routes(),
         *Deliveries(api).routes(),
+        *SandboxMessages(api).routes(),
         *Timelines(api).routes(),
         *Users(api).routes(),
         *Tokens(api).routes(),

@@ -31,6 +31,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("hub.cli.key", "Create, list and revoke API keys."),
     "send": ("hub.cli.calls", "Send a notification to one person."),
     "listen": ("hub.cli.listen", "Follow one person's inbox as a client does."),
+    "sandbox": ("hub.cli.calls", "Show what would have been sent."),
     "timeline": ("hub.cli.calls", "Show everything that happened to a notification."),
     "explain": ("hub.cli.calls", "Say who would get what, when and why, without sending."),
     "dead": ("hub.cli.calls", "List and replay dead letters."),

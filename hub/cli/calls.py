@@ -145,6 +145,23 @@ def _filter_options(command: Command) -> Command:
     return command
 
 
+@click.command()
+@_filter_options
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+def sandbox(*, limit: int, as_json: bool, **query: str | None) -> None:
+    """Show what would have been sent to web push, e-mail and others, newest first."""
+    path = "/v1/sandbox"
+
+    async def work(remote: Remote) -> list[Any]:
+        return await _pages(remote, path, path, query, limit=limit)
+
+    items = _call(work)
+    rows = [{**item, **{name: item["content"].get(name) for name in ("title", "body")}} for item in items]
+    columns = ["sent_at", "user", "channel", "kind", "title", "body", "notification_id"]
+    show({"items": items}, table(rows, columns), as_json=as_json)
+
+
 @dead.command("list")
 @_filter_options
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)

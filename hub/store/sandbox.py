@@ -35,6 +35,21 @@ async def read_of_person(db: Database, person_id: int) -> list[asyncpg.Record]:
     return await db.fetch(_SQL["read_of_person"], person_id)
 
 
+async def list_messages(
+    db: Database,
+    project_id: int,
+    *,
+    channel: str | None = None,
+    category: str | None = None,
+    user: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+    categories: Sequence[str] | None = None,
+) -> list[asyncpg.Record]:
+    """Messages of this project, newest first; `categories`: only of these, for keys that may see no others."""
+    return await db.fetch(_SQL["list_messages"], project_id, channel, category, user, before, limit, categories)
+
+
 async def purge(db: Database, limit: int) -> int:
     """Deletes what is older than KEEP_DAYS; how many."""
     return int((await db.execute(_SQL["purge"], KEEP_DAYS, limit)).split()[-1])

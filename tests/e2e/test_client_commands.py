@@ -88,6 +88,21 @@ async def test_timeline_and_the_calls_of_later_hubs(running: HubDev) -> None:
         assert (outcome.status, code) in ((0, None), (1, "not_offered")), outcome.err
 
 
+async def test_what_would_have_been_sent_is_shown(running: HubDev) -> None:
+    sent = (
+        await running.run("send", "absent", "Your order", "--body", "It ships.", "--category", "orders", "--json")
+    ).json
+    async with asyncio.timeout(30):
+        while not (shown := await running.run("sandbox", "--user", "absent", "--json")).json["items"]:
+            assert shown.status == 0, shown.err
+            await asyncio.sleep(0.1)
+    (message,) = shown.json["items"]
+    assert (message["notification_id"], message["channel"]) == (sent["id"], "web_push")
+    table = await running.run("sandbox", "--user", "absent", "--channel", "web_push")
+    assert "Your order" in table.out
+    assert "It ships." in table.out
+
+
 async def test_listen_ends_after_the_count_and_without_a_reader(running: HubDev) -> None:
     process = await asyncio.create_subprocess_exec(
         *hub_command("listen", "counted", "--count", "2"),

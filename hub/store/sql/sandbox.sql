@@ -6,6 +6,17 @@ ON CONFLICT (delivery_id) DO UPDATE SET attempts = sandbox_messages.attempts + 1
 -- name: read_of_person
 SELECT delivery_id, channel, message, attempts, created_at FROM sandbox_messages WHERE person_id = $1 ORDER BY position
 
+-- name: list_messages
+-- $2 channel, $3 category, $4 user, $5 positions before, $6 limit, $7 the categories of the key
+SELECT m.position, m.delivery_id, d.notification_id, p.user_id, d.category, m.channel, d.kind, m.message, m.attempts, m.created_at
+FROM sandbox_messages m JOIN deliveries d USING (delivery_id) JOIN people p ON p.person_id = m.person_id
+WHERE m.project_id = $1
+  AND ($2::text IS NULL OR m.channel = $2) AND ($3::text IS NULL OR d.category = $3)
+  AND ($4::text IS NULL OR m.person_id = (SELECT person_id FROM people WHERE project_id = $1 AND user_id = $4))
+  AND ($5::bigint IS NULL OR m.position < $5)
+  AND ($7::text[] IS NULL OR d.category = ANY($7))
+ORDER BY m.position DESC LIMIT $6
+
 -- name: purge
 DELETE FROM sandbox_messages WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM sandbox_messages WHERE created_at < now() - make_interval(days => $1) LIMIT $2))

@@ -10,7 +10,7 @@ from hub.runtime import Hub
 from hub.store.keys import create_key
 from hub.store.projects import create_project
 from tests.support.api_server import Caller
-from tests.support.deliveries import make_sandbox
+from tests.support.deliveries import make_sandbox, steps
 
 USER = "a/b:c ü"
 PATH = "a%2Fb%3Ac%20%C3%BC"
@@ -154,3 +154,33 @@ async def test_a_big_audience_is_explained_in_part(call: Caller) -> None:
     await call("PUT", "/v1/topics/all/subscribers", {"users": users})
     answer = await call("POST", "/v1/notifications/explain", {"recipients": [{"topic": "all"}], "title": "t"})
     assert len({entry["user"] for entry in answer.json["items"]}) == 100
+
+
+@pytest.mark.usefixtures("sandbox")
+async def test_the_sandbox_shows_what_would_have_been_sent(hub: Hub, project_id: int, call: Caller) -> None:
+    first = await publish(call, channels=["email"], body="b")
+    await publish(call, recipients=["bob"], category="news", channels=["email"])
+    async with steps(hub) as worker:
+        await worker.later(hours=1)
+        await worker.run()
+    page = (await call("GET", "/v1/sandbox?limit=1")).json
+    rest = (await call("GET", f"/v1/sandbox?cursor={page['next_cursor']}")).json
+    shown = [*page["items"], *rest["items"]]
+    assert rest["next_cursor"] is None
+    (mine,) = [entry for entry in shown if entry["user"] == USER]
+    assert (mine["notification_id"], mine["channel"], mine["category"]) == (first, "email", "general")
+    assert (mine["kind"], mine["attempts"], mine["gathered"]) == ("step", 1, None)
+    assert (mine["content"]["title"], mine["content"]["body"]) == ("t", "b")
+    for query, users in (
+        (f"user={PATH}", [USER]),
+        ("channel=web_push", []),
+        ("category=news", ["bob"]),
+        ("category=orders", []),
+    ):
+        assert [entry["user"] for entry in (await call("GET", f"/v1/sandbox?{query}")).json["items"]] == users, query
+
+    _, news = await create_key(hub.db, project_id, scopes=["notifications:read"], categories=["news"])
+    assert [e["user"] for e in (await call.with_key(news)("GET", "/v1/sandbox")).json["items"]] == ["bob"]
+    other = await create_project(hub.db, "elsewhere")
+    _, stranger = await create_key(hub.db, other.project_id, scopes=["admin"])
+    assert (await call.with_key(stranger)("GET", "/v1/sandbox")).json["items"] == []
