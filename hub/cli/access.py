@@ -31,7 +31,10 @@ def read_access() -> tuple[str, str]:
     except ValueError:
         valid = False
     if not valid:
-        raise ConfigError("HUB_URL is not the address of a hub. Example: HUB_URL=https://hub.example.com")
+        scheme = "" if "://" in url else "http:// or https:// is missing in it. "
+        raise ConfigError(
+            f"HUB_URL={url.rpartition('@')[2]!r} is no address. {scheme}Example: HUB_URL=https://hub.example.com"
+        )
     key = values.get("HUB_API_KEY")
     if not key:
         if not is_loopback(url):

@@ -66,7 +66,8 @@ def parse_query(
                 values[name] = known[name].read(text)
             except ValueError as error:
                 reason = error.message() if isinstance(error, PydanticCustomError) else str(error)
-                errors.append(FieldError(path, "invalid_value", reason))
+                given = f", not {text!r}" if len(text) <= 60 and name != "cursor" else ""
+                errors.append(FieldError(path, "invalid_value", reason + given))
     if errors:
         raise Invalid("; ".join(f"{e.path}: {e.message}" for e in errors[:5]), errors=tuple(errors))
     return values

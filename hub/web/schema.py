@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -31,6 +32,17 @@ _CODES = {
 }
 
 
+_JSON_WORDS = {
+    "a valid dictionary": "an object",
+    "a valid list": "a list",
+    "a valid tuple": "a list",
+    "a valid integer": "a whole number",
+    "a valid boolean": "true or false",
+    "a valid string": "a string",
+    "a valid number": "a number",
+}
+_PYTHONIC = re.compile("|".join(_JSON_WORDS))
+_SHOWN_CHARACTERS = 60
 _SHOULD = re.compile(r"^(?:Input|String|List|Dictionary|Value) should")
 
 
@@ -60,7 +72,7 @@ class Schema(Generic[T]):
 
 def translate(error: ValidationError, prefix: str = "") -> Invalid:
     """Pydantic's findings as one refusal."""
-    found = error.errors(include_url=False, include_input=False)
+    found = error.errors(include_url=False)
     errors = tuple(_field_error(entry, prefix) for entry in found[:MAX_ERRORS])
     first = errors[0]
     where = f"{first.path}: " if first.path else ""
@@ -86,8 +98,18 @@ def _field_error(entry: ErrorDetails, prefix: str) -> FieldError:
         message = "is required"
     else:
         message = _SHOULD.sub("must", entry["msg"]).replace(" after validation", "")
-        message = message.replace("a valid dictionary", "an object")
+        message = _PYTHONIC.sub(lambda word: _JSON_WORDS[word[0]], message) + _given(kind, entry["input"], message)
     return FieldError(prefix + path if path else prefix.rstrip("."), code, message)
+
+
+def _given(kind: str, value: Any, message: str) -> str:
+    """What the caller gave, where that is short: `, not 'high'`. Only the caller sees it; it is never logged."""
+    if kind == "string_too_long":
+        return f", not {len(value)}"
+    if value is None or isinstance(value, bool):
+        return f", not {msgspec.json.encode(value).decode()}"
+    shown = repr(value) if isinstance(value, str | int | float) else ""
+    return f", not {shown}" if 0 < len(shown) <= _SHOWN_CHARACTERS and shown not in message else ""
 
 
 def _is_tag(step: int | str) -> bool:
