@@ -35,8 +35,13 @@ class Appointment(msgspec.Struct, frozen=True):
     at: time
 
 
-def quiet_until(windows: Sequence[Window], zone: str, now: datetime) -> datetime | None:
-    """When the quiet that holds at `now` ends, over windows that follow on each other; None when it is not quiet."""
+@lru_cache(maxsize=1_024)
+def quiet_until(windows: tuple[Window, ...], zone: str, now: datetime) -> datetime | None:
+    """When the quiet that holds at `now` ends, over windows that follow on each other; None when it is not quiet.
+
+    Remembered, because a batch asks it at one `now` for every delivery of a person, and fifty windows that follow on
+    each other cost 2 ms.
+    """
     until = None
     moment = now
     for _ in range(MAX_CHAIN):
@@ -92,6 +97,7 @@ def _latest(day: date, at: time, zone: str) -> datetime:
     return _instant(day, at, zone, 1)
 
 
+@lru_cache(maxsize=4_096)  # windows that follow on each other look at the same days again
 def _instant(day: date, at: time, zone: str, fold: int) -> datetime:
     info = zone_of(zone)
     wall = datetime.combine(day, at)
