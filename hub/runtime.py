@@ -23,6 +23,7 @@ from hub.publish.announcing import AnnounceQueue
 from hub.publish.publisher import Publisher
 from hub.publish.rulebook import Rulebook
 from hub.store.database import Database
+from hub.store.migrate import pending
 
 log = structlog.get_logger("hub")
 
@@ -73,7 +74,7 @@ async def open_hub(settings: Settings, *, role: str) -> AsyncIterator[Hub]:
 
     Raises:
         Unreachable: Postgres does not answer (Redis may be away: the hub heals when it comes).
-        HubError: the database has no schema yet.
+        HubError: the database has no schema yet, or an older one than this release needs.
     """
     db = await Database.connect(
         settings.database_url.get_secret_value(), size=settings.pool_size, application=f"hub-{role}"
@@ -96,10 +97,16 @@ async def open_hub(settings: Settings, *, role: str) -> AsyncIterator[Hub]:
 async def _installation(db: Database) -> str:
     try:
         row = await db.fetchrow("SELECT name FROM installation")
+        async with db.acquire() as conn:
+            missing = await pending(conn)
     except asyncpg.UndefinedTableError:
         row = None
     except (asyncpg.PostgresError, OSError) as error:
         raise Unreachable(f"Postgres does not answer: {error}") from error
     if row is None:
         raise HubError("The database has no schema. Run: hub migrate")
+    if missing:
+        raise HubError(
+            f"The database's schema is older than this release (it lacks {', '.join(missing)}). Run: hub migrate"
+        )
     return str(row["name"])
