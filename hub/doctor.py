@@ -145,6 +145,7 @@ async def _check_redis(settings: Settings) -> AsyncIterator[Finding]:
         await redis.publish("hub:doctor", b"")
         yield Finding("redis", State.OK, f"Answers in {took:.0f} ms.")
         yield await _check_redis_memory(redis)
+        yield await _check_redis_clock(redis)
     except (RedisError, OSError) as error:
         detail = (
             f"Redis does not answer: {type(error).__name__}: {error}. Nothing is lost, but everything arrives late."
@@ -152,6 +153,13 @@ async def _check_redis(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("redis", State.UNREACHABLE, detail, "Start Redis, or correct HUB_REDIS_URL.")
     finally:
         await redis.aclose()
+
+
+async def _check_redis_clock(redis: Redis) -> Finding:
+    before = time.time()
+    seconds, microseconds = await redis.time()
+    skew = (before + time.time()) / 2 - (seconds + microseconds / 1_000_000)
+    return _clock("redis_clock", skew, "Redis", "the grace of who left, and caps, end by Redis's clock")
 
 
 async def _check_redis_memory(redis: Redis) -> Finding:
@@ -203,11 +211,15 @@ async def _check_clock(db: Database) -> Finding:
         found = (datetime.now(UTC) - row[0]).total_seconds() - way
         skew = found if skew is None or abs(found) < abs(skew) else skew
     assert skew is not None
-    detail = f"This machine is {abs(skew):.2f} s {'ahead of' if skew > 0 else 'behind'} the database."
+    return _clock("clock", skew, "the database", "tokens are refused, and times are wrong")
+
+
+def _clock(check: str, skew: float, server: str, harm: str) -> Finding:
+    detail = f"This machine is {abs(skew):.2f} s {'ahead of' if skew > 0 else 'behind'} {server}"
     if abs(skew) < _CLOCK_WARN_SECONDS:
-        return Finding("clock", State.OK, detail)
+        return Finding(check, State.OK, f"{detail}.")
     state = State.WARN if abs(skew) < _CLOCK_FAIL_SECONDS else State.FAIL
-    return Finding("clock", state, detail, "Run a time service (chrony, systemd-timesyncd) on both.")
+    return Finding(check, state, f"{detail}: {harm}.", "Run a time service (chrony, systemd-timesyncd) on both.")
 
 
 async def _check_schema(db: Database) -> Finding:
