@@ -1,6 +1,9 @@
 -- name: write
+-- Not for who was deleted meanwhile: nobody would delete it with them.
 INSERT INTO sandbox_messages (delivery_id, project_id, person_id, channel, message)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::jsonb[])
+SELECT m.* FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::jsonb[])
+    AS m (delivery_id, project_id, person_id, channel, message)
+JOIN people p USING (person_id) FOR KEY SHARE OF p
 ON CONFLICT (delivery_id) DO UPDATE SET attempts = sandbox_messages.attempts + 1
 
 -- name: read_of_person
