@@ -309,8 +309,13 @@ async def lost_leases(conn: Connection, limit: int) -> list[asyncpg.Record]:
 async def decide_again(db: Database, people: Iterable[tuple[int, str]]) -> int:
     """Lets what waits for these (project, user) to leave be decided again at once; how many deliveries."""
     pairs = list(people)
-    status = await db.execute(_SQL["decide_again"], [p for p, _ in pairs], [u for _, u in pairs])
-    return int(status.split()[-1])
+
+    async def work(conn: Connection) -> int:
+        await conn.execute(_SQL["by_index"])
+        status = await conn.execute(_SQL["decide_again"], [p for p, _ in pairs], [u for _, u in pairs])
+        return int(status.split()[-1])
+
+    return await db.transaction(work)
 
 
 async def cancel(conn: Connection, notifications: Iterable[UUID], people: Iterable[int]) -> set[int]:

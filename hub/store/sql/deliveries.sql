@@ -188,13 +188,22 @@ WHERE state = 'claimed' AND lease_until < now() LIMIT $1
 FOR UPDATE SKIP LOCKED
 
 -- name: decide_again
--- What waits for these people to leave: $1 projects, $2 users.
-UPDATE deliveries d SET due_at = clock_timestamp()
-FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
-JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
-WHERE d.person_id = p.person_id AND d.person_id > 0 AND d.state = 'waiting' AND d.digest_id IS NULL
-  AND d.condition IN ('offline', 'away')
-  AND d.due_at > clock_timestamp()
+-- What waits for these people to leave: $1 projects, $2 users. An array, and each person looked up by themselves: a plan made
+-- on stale statistics would compare all of them with all that waits (5 s).
+UPDATE deliveries SET due_at = clock_timestamp()
+WHERE state = 'waiting' AND delivery_id = ANY (ARRAY(
+    SELECT d.delivery_id
+    FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
+    CROSS JOIN LATERAL (
+        SELECT person_id FROM people WHERE project_id = w.project_id AND user_id = w.user_id OFFSET 0
+    ) p
+    CROSS JOIN LATERAL (
+        SELECT delivery_id FROM deliveries
+        WHERE person_id = p.person_id AND person_id > 0 AND state = 'waiting' AND digest_id IS NULL
+          AND condition IN ('offline', 'away') AND due_at > clock_timestamp()
+        OFFSET 0
+    ) d
+))
 
 -- name: cancel
 -- Of these notifications, for these people: what has not been claimed. What is due or claimed finds out right before sending.
