@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hub.caps")
 
+LOOK_AGAIN = timedelta(seconds=1)
 OVER_ALL = ""  # the scope of a project's cap
 
 
@@ -55,7 +56,12 @@ async def reserve(hub: Hub, conn: Connection, known: Sequence[Known]) -> list[Ca
     except (RedisError, OSError, TimeoutError) as error:
         log.warning("caps.unknown", deliveries=len(asks), error=repr(error))
         return None
-    return [None if full is None else cap_state(k.rules, *full) for k, full in zip(known, found, strict=True)]
+    return [None if full is None else _state(k, *full) for k, full in zip(known, found, strict=True)]
+
+
+def _state(known: Known, scope: str, free_at: datetime) -> CapState:
+    """Never free before the next look: Redis's clock may be behind the database's, and then it would be the past."""
+    return cap_state(known.rules, scope, max(free_at, known.now + LOOK_AGAIN))
 
 
 async def release(hub: Hub, known: Sequence[Known]) -> None:

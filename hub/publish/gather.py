@@ -39,6 +39,7 @@ log = structlog.get_logger("hub.digests")
 
 OVERFLOW = "\x1foverflow"  # the key of what a cap folds; no rule's key begins with a control character
 ACTOR = "worker"
+INTERRUPTED_SECONDS = 15.0  # until a digest is tried again whose transaction was cut: the others have their turn
 
 
 class Wish(msgspec.Struct):
@@ -149,20 +150,26 @@ async def close_due(hub: Hub) -> bool:
             await _close(hub, conn, digest_id)
         return bool(held)
 
-    async def put_off(conn: Connection) -> None:
-        until = await deliveries.clock(conn) + timedelta(seconds=deliveries.PUT_OFF_SECONDS)
-        await digests.put_off(conn, held[0], until)
+    async def put_off(seconds: float) -> bool:
+        async def later(conn: Connection) -> None:
+            await digests.put_off(conn, held[0], await deliveries.clock(conn) + timedelta(seconds=seconds))
+
+        await hub.db.transaction(later)
+        return True
 
     try:
         return await hub.db.transaction(work)
-    except GONE:
-        raise
+    except GONE as error:
+        if not held:
+            raise
+        # Postgres went away, and then this fails as well; or it ended a transaction that took too long.
+        log.warning("digest.interrupted", digest=str(held[0]), error=repr(error))
+        return await put_off(INTERRUPTED_SECONDS)
     except Exception:
         if not held:
             raise
         log.exception("digest.failed", digest=str(held[0]))
-        await hub.db.transaction(put_off)
-        return True
+        return await put_off(deliveries.PUT_OFF_SECONDS)
 
 
 async def _close(hub: Hub, conn: Connection, digest_id: UUID) -> None:
@@ -185,7 +192,7 @@ async def _close(hub: Hub, conn: Connection, digest_id: UUID) -> None:
             return
         full = found[0]
         if full is not None and full.overflow == "digest":
-            await digests.put_off(conn, digest_id, max(full.free_at, carrier.now))
+            await digests.put_off(conn, digest_id, full.free_at)
             return
         if full is not None:
             changes += [_skipped(m, Skip(Reason.CAPPED, full.layer)) for m in speaking]

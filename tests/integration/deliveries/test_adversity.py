@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +13,7 @@ from hub.model.mark import Action
 from hub.model.outcome import Failed, Rejected, Sent, Throttled
 from hub.publish.cancel import cancel_notification
 from hub.runtime import Hub
-from hub.store import deliveries, people, topics
+from hub.store import deliveries, digests, people, sandbox, topics
 from hub.store.database import Connection
 from tests.integration.deliveries.test_ladder import act, prefer
 from tests.integration.deliveries.test_queue import PUSH, many, use
@@ -197,3 +198,32 @@ async def spoil(hub: Hub, user: str) -> None:
     """Gives somebody's deliveries a condition that this release does not know."""
     whose = "person_id = (SELECT person_id FROM people WHERE user_id = $1)"
     await hub.db.execute(f"UPDATE deliveries SET condition = 'never' WHERE {whose}", user)
+
+
+async def test_a_digest_whose_transaction_is_cut_holds_up_no_other(
+    hub: Hub, project_id: int, worker: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ladder = [{"channel": "in_app"}, {"channel": "email", "if": "unseen"}]
+    await put_category(hub, project_id, "likes", ladder=ladder, digest={"window": "PT5M"})
+    for user in ("bob", "ada"):
+        await publish(hub, project_id, recipients=[user], title="t", category="likes")
+        await worker.run()
+    (bobs,) = [row["digest_id"] for row in await rows(hub) if row["user_id"] == "bob"]
+    lock_members = digests.lock_members
+
+    async def cut(conn: Connection, digest_id: Any) -> Any:
+        if digest_id == bobs:
+            await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return await lock_members(conn, digest_id)
+
+    monkeypatch.setattr(digests, "lock_members", cut)
+    await worker.later(minutes=6)
+    async with asyncio.timeout(20):
+        await worker.run()
+    assert [user for user, _, _ in await sent(hub)] == ["ada"]
+
+
+async def test_nobody_writes_what_was_sent_to_who_is_gone(hub: Hub, project_id: int) -> None:
+    message = sandbox.SandboxMessage(uuid4(), project_id, 999, "email", {"title": "t"})
+    await sandbox.write(hub.db, [message])
+    assert await hub.db.fetch("SELECT 1 FROM sandbox_messages") == []

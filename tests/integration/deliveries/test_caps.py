@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from hub.bus import caps
+from hub.bus.caps import CapAsk
 from hub.runtime import Hub
 from tests.integration.deliveries.test_digests import gathered
 from tests.support.deliveries import Steps, put_category, rows, sent
@@ -109,3 +115,19 @@ async def test_workers_that_race_keep_the_cap(hub: Hub, project_id: int, worker:
     await asyncio.gather(*(worker.decide_some(5) for _ in range(6)))
     await worker.run()
     assert len(await sent(hub)) == 2
+
+
+async def test_a_redis_whose_clock_is_behind_makes_nobody_look_all_the_time(
+    hub: Hub, project_id: int, worker: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_redis: Any, _installation: str, asks: Sequence[CapAsk], _count: Any) -> list[Any]:
+        return [("news", datetime.now(UTC) - timedelta(minutes=2)) for _ in asks]
+
+    await capped(hub, project_id, overflow="digest")
+    monkeypatch.setattr(caps, "reserve", full)
+    await news(hub, project_id, 1)
+    await worker.decide()
+    await worker.later(minutes=1)
+    assert await worker.close() == 1
+    assert await worker.close() == 0
+    assert [row["state"] for row in await rows(hub)] == ["waiting"]
