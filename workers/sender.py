@@ -19,6 +19,7 @@ from hub.publish.facts import Known
 from hub.publish.settle import claim, report
 from hub.runtime import Hub
 from hub.store import notifications
+from hub.store.database import GONE
 from workers.channels.base import Channel, Message
 
 log = structlog.get_logger("hub.sender")
@@ -50,12 +51,27 @@ class Sender:
             return False  # a report wakes the loop
         taken, going = await claim(self._hub, self._channel, free)
         if going:
-            messages = await self._messages(going)
-            for known, message in zip(going, messages, strict=True):
-                task = asyncio.create_task(self._send(known, message))
-                self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
+            await self._start(going)
         return taken > 0
+
+    async def _start(self, going: list[Known]) -> None:
+        """Sends these; one whose message cannot be made fails alone."""
+        try:
+            messages = await self._messages(going)
+        except GONE:
+            raise
+        except Exception as error:
+            if len(going) > 1:
+                for known in going:
+                    await self._start([known])
+            else:
+                log.exception("message.broken", delivery=str(going[0].row["delivery_id"]))
+                self._end(going[0], Failed(f"the message cannot be made: {type(error).__name__}"))
+            return
+        for known, message in zip(going, messages, strict=True):
+            task = asyncio.create_task(self._send(known, message))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
 
     async def _messages(self, going: list[Known]) -> list[Message]:
         async with self._hub.db.acquire() as conn:
@@ -94,6 +110,9 @@ class Sender:
             log.exception("channel.broken", channel=self._channel, delivery=str(message.delivery_id))
             outcome = Failed(f"the channel failed: {type(error).__name__}")
         SEND_LATENCY.labels(self._channel).observe(loop.time() - started)
+        self._end(known, outcome)
+
+    def _end(self, known: Known, outcome: Outcome) -> None:
         self._done.append((known, outcome))
         if self._reporting is None or self._reporting.done():
             self._reporting = asyncio.create_task(self._report(), name=f"report-{self._channel}")
@@ -103,12 +122,25 @@ class Sender:
             batch, self._done = self._done, []
             try:
                 await report(self._hub, batch)
-            except Exception as error:
+            except GONE as error:
                 log.warning("report.will_retry", channel=self._channel, deliveries=len(batch), error=repr(error))
                 self._done = [*batch, *self._done]
                 await asyncio.sleep(REPORT_RETRY_SECONDS)
-            else:
-                self._on_free()
+                continue
+            except Exception:
+                log.exception("report.batch_failed", channel=self._channel, deliveries=len(batch))
+                await self._report_alone(batch)
+            self._on_free()
+
+    async def _report_alone(self, batch: list[tuple[Known, Outcome]]) -> None:
+        """Reports one by one, because one of them fails; that one is left to its lease."""
+        for one in batch:
+            try:
+                await report(self._hub, [one])
+            except GONE:
+                self._done.append(one)
+            except Exception:
+                log.exception("report.failed", delivery=str(one[0].row["delivery_id"]))
 
     async def settled(self) -> int:
         """Returns when what is under way now has been reported; how many messages."""

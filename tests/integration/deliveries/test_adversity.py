@@ -227,3 +227,26 @@ async def test_nobody_writes_what_was_sent_to_who_is_gone(hub: Hub, project_id: 
     message = sandbox.SandboxMessage(uuid4(), project_id, 999, "email", {"title": "t"})
     await sandbox.write(hub.db, [message])
     assert await hub.db.fetch("SELECT 1 FROM sandbox_messages") == []
+
+
+@pytest.mark.usefixtures("push")
+async def test_a_message_that_cannot_be_made_fails_alone(hub: Hub, project_id: int, worker: Steps) -> None:
+    broken = await publish(hub, project_id, recipients=["bob"], title="t", category="push")
+    await many(hub, project_id, 1)
+    await worker.decide()
+    await hub.db.execute("UPDATE notifications SET request = '{}' WHERE notification_id = $1", broken)
+    await worker.send()
+    assert [user for user, _, _ in await sent(hub)] == ["ada"]
+    assert [(row["state"], row["reason"]) for row in await rows(hub, broken)] == [("due", "retry")]
+
+
+@pytest.mark.usefixtures("push")
+async def test_an_outcome_that_cannot_be_stored_holds_up_no_other(hub: Hub, project_id: int, worker: Steps) -> None:
+    for user in ("bob", "ada", "cy"):
+        await many(hub, project_id, 1, user)
+    await worker.decide()
+    number: Any = 4711  # a provider's id, as its JSON has it
+    use(worker, hub, Sent(number))
+    async with asyncio.timeout(3):
+        await worker.send()
+    assert sorted(row["state"] for row in await rows(hub)) == ["claimed", "sent", "sent"]
