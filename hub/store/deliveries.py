@@ -260,12 +260,12 @@ async def clock(conn: Connection) -> datetime:
 async def promote(conn: Connection, keys: Iterable[OrderKey]) -> None:
     """Makes the next of each key due, where nothing is at its first attempt. Call last in a transaction."""
     wanted = sorted(set(keys))
-    if not wanted:
-        return
-    await conn.execute(_SQL["lock_order"], sorted(key.lock for key in wanted))
-    await conn.execute(
-        _SQL["promote"], [k.person_id for k in wanted], [k.channel for k in wanted], [k.lane for k in wanted]
-    )
+    if wanted:
+        await conn.execute(_SQL["lock_order"], sorted(key.lock for key in wanted))
+    while wanted:
+        columns = [k.person_id for k in wanted], [k.channel for k in wanted], [k.lane for k in wanted]
+        rows = await conn.fetch(_SQL["promote"], *columns)
+        wanted = [key_of(row) for row in rows if row["attempts"]]  # one that was tried before holds up nothing
 
 
 async def promote_stranded(db: Database, limit: int = 500) -> int:

@@ -126,6 +126,7 @@ WHERE d.state = 'queued' AND d.delivery_id = ANY (ARRAY(
     ) a ON true
     WHERE a.delivery_id IS NULL AND (w.position IS NULL OR w.due_at > now() OR w.position >= q.position)
 ))
+RETURNING d.person_id, d.channel, d.lane, d.attempts
 
 -- name: stranded
 -- Where something is queued behind nothing: only after a cancellation met a promotion. Walks keys, not rows.

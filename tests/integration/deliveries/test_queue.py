@@ -14,6 +14,7 @@ from hub.model.outcome import Failed, Outcome, Rejected, Sent, Throttled
 from hub.publish.settle import claim
 from hub.runtime import Hub
 from hub.store import deliveries
+from tests.integration.deliveries.test_ladder import prefer
 from tests.support.deliveries import Steps, here, put_category, rows, sent, states
 from tests.support.publishing import publish
 from workers.channels.base import Message
@@ -275,3 +276,21 @@ async def test_what_waits_again_sets_free_what_is_behind_it(hub: Hub, project_id
         provider = use(worker, hub)
         await worker.run()
         assert [message.content["title"] for message in provider.messages] == ["0"]
+
+
+@pytest.mark.usefixtures("push")
+async def test_a_retry_that_waited_again_holds_up_nothing(hub: Hub, project_id: int, worker: Steps) -> None:
+    await many(hub, project_id, 1)
+    use(worker, hub, Failed("503"))
+    await worker.run()
+    await worker.later(minutes=1)
+    always = {"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "00:00"}
+    await prefer(hub, project_id, "ada", quiet_hours={"weekly": [always]})
+    await worker.run()
+    assert await states(hub) == [("web_push", "waiting", "quiet_hours")]
+    await prefer(hub, project_id, "ada")
+    await many(hub, project_id, 2)
+    await worker.decide()
+    assert [row["state"] for row in await rows(hub)] == ["due", "due", "queued"]
+    await worker.run()
+    assert [row["state"] for row in await rows(hub)] == ["sent", "sent", "sent"]
