@@ -104,9 +104,12 @@ async def join(conn: Connection, wishes: Sequence[Wish]) -> list[OpenDigest | No
             answers.append(None)
             continue
         digest.members += 1
-        digest.closes_at = wish.closing(digest.opened_at) if wish.rule is not None else digest.closes_at
-        if digest.members >= MAX_MEMBERS:
+        if digest.members == MAX_MEMBERS:
             digest.closes_at = wish.known.now
+        elif digest.members < MAX_MEMBERS and wish.rule is not None:
+            closing = wish.closing(digest.opened_at)
+            if closing > wish.known.now:  # else it was put off: all of it would be read again for each that joins
+                digest.closes_at = closing
         answers.append(digest)
     await digests.join(conn, list(found.values()))
     return answers

@@ -207,3 +207,26 @@ async def test_critical_joins_no_digest(hub: Hub, project_id: int, worker: Steps
     await like(hub, project_id, 1, priority="critical")
     await worker.run()
     assert await sent(hub) == [("ada", "email", "1.0")]
+
+
+@pytest.mark.parametrize("most", [2, 10_000])
+async def test_a_digest_that_was_put_off_is_not_read_again_for_each_that_joins(
+    hub: Hub, project_id: int, worker: Steps, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(gather, "MAX_MEMBERS", most)
+    cap = {"limit": 1, "per": "PT1H", "overflow": "digest"}
+    await put_category(hub, project_id, "likes", ladder=EMAIL, digest={"window": "PT5M"}, cap=cap)
+    await like(hub, project_id, 1)
+    await worker.run()
+    await worker.later(minutes=5)
+    await worker.run()
+    assert len(await sent(hub)) == 1
+    await like(hub, project_id, 2)
+    await worker.run()
+    await worker.later(minutes=5)
+    await worker.run()
+    await like(hub, project_id, 1)
+    await worker.decide()
+    assert await worker.close() == 0
+    digests = await hub.db.fetch("SELECT members, closes_at > now() AS later FROM digests WHERE closed_at IS NULL")
+    assert [tuple(row) for row in digests] == [(3, True)]
