@@ -57,6 +57,7 @@ class Worker:
             Loop("schedule", self._schedule, POLL_SECONDS),
             Loop("schedule_critical", self._schedule_critical, POLL_SECONDS),
         ]
+        self._walked = deliveries.FIRST_KEY
         self._sandbox = Sandbox(hub.db)
         self._senders: list[Sender] = []
         self.sending: list[Loop] = []
@@ -153,7 +154,7 @@ class Worker:
 
     async def _leases(self) -> bool:
         lost = await recover(self._hub)
-        freed = await deliveries.promote_stranded(self._hub.db)
+        freed, self._walked = await deliveries.promote_stranded(self._hub.db, self._walked)
         if lost or freed:
             self._wake_senders()
         return lost > 0

@@ -46,6 +46,9 @@ class OrderKey(NamedTuple):
         return -1 - ((self.person_id << 6) | (OUTSIDE_CHANNELS.index(self.channel) << 2) | self.lane)
 
 
+FIRST_KEY = OrderKey(0, "", 0)  # before all keys
+
+
 Note: TypeAlias = tuple[int, str, str, str | None, str | None, str]
 """One entry of a history: unix ms, channel, event, reason, detail, actor."""
 
@@ -268,13 +271,17 @@ async def promote(conn: Connection, keys: Iterable[OrderKey]) -> None:
         wanted = [key_of(row) for row in rows if row["attempts"]]  # one that was tried before holds up nothing
 
 
-async def promote_stranded(db: Database, limit: int = 500) -> int:
-    """Sets free what is queued behind nothing; how many keys."""
+async def promote_stranded(db: Database, after: OrderKey = FIRST_KEY, limit: int = 5_000) -> tuple[int, OrderKey]:
+    """Sets free what is queued behind nothing, of the next `limit` keys; how many, and after which key to go on.
 
-    async def work(conn: Connection) -> int:
-        keys = [OrderKey(*row) for row in await conn.fetch(_SQL["stranded"], limit)]
-        await promote(conn, keys)
-        return len(keys)
+    Some 20 ms: a backlog of all people is walked over bit by bit, not in one go by every worker every few seconds.
+    """
+
+    async def work(conn: Connection) -> tuple[int, OrderKey]:
+        rows = await conn.fetch(_SQL["stranded"], *after, limit)
+        stranded = [key_of(row) for row in rows if row["stranded"]]
+        await promote(conn, stranded)
+        return len(stranded), key_of(rows[-1]) if len(rows) == limit else FIRST_KEY
 
     return await db.transaction(work)
 

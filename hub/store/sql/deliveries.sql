@@ -129,9 +129,12 @@ WHERE d.state = 'queued' AND d.delivery_id = ANY (ARRAY(
 RETURNING d.person_id, d.channel, d.lane, d.attempts
 
 -- name: stranded
--- Where something is queued behind nothing: only after a cancellation met a promotion. Walks keys, not rows.
+-- Where something is queued behind nothing: only after a cancellation met a promotion. Walks keys, not rows; the $4 after
+-- $1, $2, $3, each with whether it is such.
 WITH RECURSIVE keys AS (
-    (SELECT person_id, channel, lane FROM deliveries WHERE state = 'queued' ORDER BY person_id, channel, lane LIMIT 1)
+    (SELECT person_id, channel, lane FROM deliveries
+     WHERE state = 'queued' AND (person_id, channel, lane) > ($1::bigint, $2::text, $3::smallint)
+     ORDER BY person_id, channel, lane LIMIT 1)
     UNION ALL
     SELECT n.person_id, n.channel, n.lane FROM keys k
     CROSS JOIN LATERAL (
@@ -140,15 +143,14 @@ WITH RECURSIVE keys AS (
         ORDER BY person_id, channel, lane LIMIT 1
     ) n
 )
-SELECT k.person_id, k.channel, k.lane FROM keys k
+SELECT k.person_id, k.channel, k.lane, a.delivery_id IS NULL AS stranded FROM (SELECT * FROM keys LIMIT $4) k
 LEFT JOIN LATERAL (
     SELECT delivery_id FROM deliveries
     WHERE person_id = k.person_id AND channel = k.channel AND lane = k.lane
       AND ((state = 'due' AND attempts = 0) OR (state = 'claimed' AND attempts = 1))
     LIMIT 1
 ) a ON true
-WHERE a.delivery_id IS NULL
-LIMIT $1
+ORDER BY k.person_id, k.channel, k.lane
 
 -- name: busy_projects
 -- Projects that have as many claimed as one may have. Each is counted in its own part of an index, which no plan misses.

@@ -214,9 +214,21 @@ async def test_what_is_queued_behind_nothing_is_set_free(hub: Hub, project_id: i
     await many(hub, project_id, 3)
     await worker.decide()
     await hub.db.execute("UPDATE deliveries SET state = 'cancelled' WHERE state = 'due'")
-    assert await deliveries.promote_stranded(hub.db) == 1
+    assert (await deliveries.promote_stranded(hub.db))[0] == 1
     assert sorted(row["state"] for row in await rows(hub)) == ["cancelled", "due", "queued"]
-    assert await deliveries.promote_stranded(hub.db) == 0
+    assert (await deliveries.promote_stranded(hub.db))[0] == 0
+
+
+@pytest.mark.usefixtures("push")
+async def test_what_is_queued_behind_nothing_is_looked_for_bit_by_bit(hub: Hub, project_id: int, worker: Steps) -> None:
+    for user in ("ada", "bob", "cy"):
+        await many(hub, project_id, 2, user)
+    await worker.decide()
+    await hub.db.execute("UPDATE deliveries SET state = 'cancelled' WHERE state = 'due'")
+    freed, after = await deliveries.promote_stranded(hub.db, limit=2)
+    assert (freed, after > deliveries.FIRST_KEY) == (2, True)
+    assert await deliveries.promote_stranded(hub.db, after, limit=2) == (1, deliveries.FIRST_KEY)
+    assert sorted(row["state"] for row in await rows(hub)) == ["cancelled"] * 3 + ["due"] * 3
 
 
 @pytest.fixture
