@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hub.runtime import Hub
+from hub.store.deliveries import list_deliveries
 from hub.store.keys import create_key
 from hub.store.projects import create_project
 from tests.support.api_server import Caller
@@ -184,3 +185,32 @@ async def test_the_sandbox_shows_what_would_have_been_sent(hub: Hub, project_id:
     other = await create_project(hub.db, "elsewhere")
     _, stranger = await create_key(hub.db, other.project_id, scopes=["admin"])
     assert (await call.with_key(stranger)("GET", "/v1/sandbox")).json["items"] == []
+
+
+async def test_a_list_reads_no_other_projects_deliveries(call: Caller, hub: Hub) -> None:
+    await publish(call)
+    small = await create_project(hub.db, "small")
+    columns = await hub.db.fetch(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'deliveries' "
+        "AND column_name NOT IN ('delivery_id', 'notification_id')"
+    )
+    same = ", ".join(column["column_name"] for column in columns)
+    await hub.db.execute(
+        f"INSERT INTO deliveries (delivery_id, notification_id, {same}) "
+        f"SELECT gen_random_uuid(), gen_random_uuid(), {same} FROM deliveries, generate_series(1, 10000)"
+    )
+    await hub.db.execute("VACUUM ANALYZE deliveries")
+    before = await rows_read(hub)
+    assert await list_deliveries(hub.db, small.project_id) == []
+    assert await rows_read(hub) - before < 100
+
+
+async def rows_read(hub: Hub) -> int:
+    """How many rows of deliveries have been read so far."""
+    for _ in range(2):  # what a statement read is told when it has ended
+        await hub.db.execute("SELECT pg_stat_force_next_flush()")
+    row = await hub.db.fetchrow(
+        "SELECT seq_tup_read + idx_tup_fetch AS read FROM pg_stat_user_tables WHERE relname = 'deliveries'"
+    )
+    assert row is not None
+    return int(row["read"])
