@@ -35,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/":
             self._answer(200, "text/html", PAGE.read_text("utf-8").replace("http://127.0.0.1:8000", HUB_URL))
+        elif self.path == "/favicon.ico":
+            self._answer(204, "text/plain", "")
         else:
             self._answer(404, "text/plain", "not found")
 
@@ -45,7 +47,10 @@ class Handler(BaseHTTPRequestHandler):
         elif user is None:
             self._answer(401, "text/plain", "nobody is signed in")
         else:
-            self._answer(200, "text/plain", fetch_token(user))
+            try:
+                self._answer(200, "text/plain", fetch_token(user))
+            except OSError as error:  # the widget tries again
+                self._answer(502, "text/plain", f"the hub gave no token: {error}")
 
     def _signed_in(self) -> str | None:
         """Your session, instead: never take the user from what the browser says about itself."""
@@ -63,5 +68,9 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    except OSError as error:
+        sys.exit(f"Port {port} is not to be had ({error.strerror}). Name another: python examples/backend.py 5001")
     print(f"http://127.0.0.1:{port}", flush=True)
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    server.serve_forever()

@@ -211,7 +211,7 @@ class InboxRoutes:
 
     async def stream_inbox(self, request: Request) -> WebAnswer:
         if not self._board.origins.allows(request.header(b"origin"), request.header(b"host")):
-            raise Forbidden("This origin is not among HUB_ALLOWED_ORIGINS.", code="origin_refused")
+            raise Forbidden(self._board.origins.refusal(request.header(b"origin")), code="origin_refused")
         cursor = request.header(b"last-event-id") or request.query["since"]
         granted = grant(token_of(request))
         return partial(sse.serve, self._board, granted, cursor or None, request.query["state"])

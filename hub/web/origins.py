@@ -11,6 +11,7 @@ _ALLOWED_HEADERS = b"authorization, content-type, idempotency-key, last-event-id
 _EXPOSED_HEADERS = (
     b"idempotency-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id"
 )
+_SHOWN_CHARACTERS = 80  # the reason of a WebSocket's close holds 123 bytes
 _PREFLIGHT_SECONDS = b"600"  # Chromium caps at 2 h, Firefox at 24 h; ten minutes lets a changed list take effect soon
 
 
@@ -46,6 +47,11 @@ class Origins:
         if origin is None:
             return True
         return self.any or origin in self.allowed or origin in self._own or _same_host(origin, host)
+
+    def refusal(self, origin: str | None) -> str:
+        """What to tell a page that may not call: names its origin, where it is one."""
+        known = None if origin is None or len(origin) > _SHOWN_CHARACTERS else origin_of(origin)
+        return f"{known or 'This origin'} is not among HUB_ALLOWED_ORIGINS."
 
     def cors_headers(self, origin: str | None, host: str | None) -> Headers:
         """What lets a page of another origin read the answer; nothing for a foreign one."""

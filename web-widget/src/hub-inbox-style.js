@@ -143,8 +143,14 @@ h2 {
   font-size: 15px;
   font-weight: 650;
   letter-spacing: -0.01em;
+  min-width: 0;
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
 }
 .count {
+  flex: none;
+  white-space: nowrap;
   padding: 1px 8px;
   border-radius: 10px;
   font-size: 12px;
@@ -154,6 +160,8 @@ h2 {
   font-variant-numeric: tabular-nums;
 }
 .all {
+  flex: none;
+  white-space: nowrap;
   margin-inline-start: auto;
   padding: 5px 8px;
   border-radius: 7px;

@@ -19,6 +19,7 @@ export const ENGLISH = {
   unreachableHint: "Trying again in a moment.",
   stopped: "Disconnected",
   stoppedHint: "Sign in again to see your notifications.",
+  refusedHint: "This page may not show notifications.",
   retry: "Try again",
   older: "Show older",
   loadingOlder: "Loading…",

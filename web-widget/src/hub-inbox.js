@@ -19,6 +19,7 @@
 
 import { HubClient } from "./hub-client.js";
 import { h, icon } from "./hub-dom.js";
+import { ORIGIN_REFUSED } from "./hub-link.js";
 import { Row } from "./hub-inbox-row.js";
 import { styleSheet } from "./hub-inbox-style.js";
 import { ENGLISH } from "./hub-inbox-text.js";
@@ -351,7 +352,8 @@ export class HubInbox extends Base {
     if (kind === "empty") return [state(CAUGHT_UP, messages.empty, messages.emptyHint)];
     if (kind === "unreachable") return [state(BROKEN, messages.unreachable, messages.unreachableHint)];
     if (kind === "stopped") {
-      const content = state(BROKEN, messages.stopped, messages.stoppedHint);
+      const refused = this.#client?.snapshot.stopped?.code === ORIGIN_REFUSED;
+      const content = state(BROKEN, messages.stopped, refused ? messages.refusedHint : messages.stoppedHint);
       content.append(h("button", { type: "button", click: () => this.#client?.start() }, messages.retry));
       return [content];
     }

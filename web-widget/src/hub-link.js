@@ -28,7 +28,7 @@
 export const ABNORMAL = 1006;
 export const TOKEN_EXPIRED = 4100;
 const TOKEN_REFUSED = 4500;
-const ORIGIN_REFUSED = 4501;
+export const ORIGIN_REFUSED = 4501;
 const REVOKED = 4506;
 
 /**
