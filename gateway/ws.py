@@ -145,9 +145,8 @@ class WebSocket(Connection, asyncio.Protocol):
         self.address = self._client_address(request)
         refusal = self.board.open(self)
         if refusal is None and not self._origin_allowed(request):
-            refusal = Close(
-                Code.ORIGIN_REFUSED, self.board.origins.refusal(next(iter(request.headers.get_all("Origin")), None))
-            )
+            origin = next(iter(request.headers.get_all("Origin")), None)
+            refusal = Close(Code.ORIGIN_REFUSED, self.board.origins.refusal(origin))
         if refusal is not None:
             self.perform(self.session.end(refusal))
 

@@ -19,10 +19,10 @@
 
 import { HubClient } from "./hub-client.js";
 import { h, icon } from "./hub-dom.js";
-import { ORIGIN_REFUSED } from "./hub-link.js";
 import { Row } from "./hub-inbox-row.js";
 import { styleSheet } from "./hub-inbox-style.js";
 import { ENGLISH } from "./hub-inbox-text.js";
+import { ORIGIN_REFUSED } from "./hub-link.js";
 
 export { HubClient };
 
