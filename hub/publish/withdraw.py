@@ -1,7 +1,7 @@
-"""Closing what shows: a push whose item the person has dealt with elsewhere is withdrawn, by a delivery of its own.
+"""Closing what shows: a push whose item was dealt with elsewhere, or cancelled, is withdrawn, by a delivery of its own.
 
 Everything else that a person's reading makes pointless is found out when it is due; only what already shows must be
-told at once. The withdrawal is a row in the same queue, critical, written in the transaction of the mark.
+told at once. The withdrawal is a row in the same queue, critical, written in the transaction of the mark, or of the cancellation.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from uuid_utils.compat import uuid7
 from hub.model.delivery import State
 from hub.model.notification import LANES
 from hub.model.policy import Condition
+from hub.model.reason import Reason
 from hub.publish.writer import InboxWriter
 from hub.store import deliveries
 from hub.store.deliveries import NewDelivery, Shared, encode_notes, note
 
-ACTOR = "person"
-
 
 async def withdraw_shown(writer: InboxWriter, people: Iterable[int]) -> None:
-    """Plans the closing of what shows to these people and is dealt with; the heads are locked."""
+    """Plans the closing of what shows to these people and is dealt with or cancelled; the heads are locked."""
     for row in await deliveries.hide_shown(writer.conn, people):
-        notes = [note(row["now"], row["channel"], "withdrawing", row["why"], actor=ACTOR)]
+        actor = "backend" if row["why"] == Reason.CANCELLED else "person"
+        notes = [note(row["now"], row["channel"], "withdrawing", row["why"], actor=actor)]
         shared = Shared(
             notification_id=row["notification_id"],
             project_id=row["project_id"],

@@ -332,7 +332,7 @@ async def cancel(conn: Connection, notifications: Iterable[UUID], people: Iterab
 
 
 async def hide_shown(conn: Connection, people: Iterable[int]) -> list[asyncpg.Record]:
-    """Pushes of these people that show although the item was dealt with; each is told once."""
+    """Pushes of these people that show although the item was dealt with, or cancelled; each is told once."""
     return await conn.fetch(_SQL["hide_shown"], list(people))
 
 

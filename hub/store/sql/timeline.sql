@@ -31,7 +31,8 @@ WITH asked AS (
         (i.clicked_at, 3, 'person', 'clicked'),
         (i.archived_at, 4, 'person', 'archived'),
         (i.pinned_at, 5, 'person', 'pinned'),
-        (i.removed_at, 6, NULL,
+        (i.removed_at, 6,
+         CASE WHEN i.removed_at >= n.cancelled_at OR p.user_id = ANY(n.excluded_users) THEN 'backend' END,
          CASE WHEN i.removed_at >= n.cancelled_at OR p.user_id = ANY(n.excluded_users) THEN 'cancelled'
               WHEN i.removed_at >= i.expires_at THEN 'expired'
               WHEN i.collapse_key IS NOT NULL AND EXISTS (
