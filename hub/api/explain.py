@@ -29,10 +29,16 @@ ExplainedDocument = TypedDict(
         "user": str,
         "channel": str,
         "decision": Literal["send", "wait", "skip"],
-        "at": Annotated[str | None, Field(description="When it goes, or is decided again; null when skipped.")],
-        "if": str,
+        "at": Annotated[
+            str | None,
+            Field(
+                description="When it goes, or is next decided on; what holds it then is told then. Null when skipped."
+            ),
+        ],
+        "if": Annotated[str | None, Field(description="Null where the category's ladder leaves the channel out.")],
         "reason": str,
         "layer": Annotated[str | None, Field(description="Who decided: person, tenant, project, category …")],
+        "detail": Annotated[str | None, Field(description="A word for people: `to bob`, the delegate.")],
     },
 )
 
@@ -51,6 +57,7 @@ def document(entry: Explained) -> dict[str, Any]:
         "if": entry.condition,
         "reason": entry.reason,
         "layer": entry.layer,
+        "detail": entry.detail,
     }
 
 
@@ -71,7 +78,8 @@ class Explanations:
                 "notifications",
                 {200: Reply("What would become of it, by person and channel.", Schema(Explanation))},
                 "Takes the body of a publish and sends nothing. Decided by the same code on the same data, as things "
-                f"are now. Of long lists, topics and everyone the first {MAX_PEOPLE} people are explained.",
+                f"are now. Of long lists, topics and everyone the first {MAX_PEOPLE} people are explained, and their "
+                "delegates.",
                 guard=self._api.guard,
                 scopes=("notifications:read",),
                 body=PUBLISH,

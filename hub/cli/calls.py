@@ -99,7 +99,7 @@ def explain(user: str, *, as_json: bool, **given: Any) -> None:
         return await _ask(remote, path, "POST", path, body=_publish_body(user, given))
 
     answer = _call(work)
-    columns = ["user", "channel", "decision", "at", "if", "reason", "layer"]
+    columns = ["user", "channel", "decision", "at", "if", "reason", "layer", "detail"]
     show(answer, table(answer["items"], columns), as_json=as_json)
 
 

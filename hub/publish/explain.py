@@ -25,7 +25,7 @@ from hub.model.decide import (
 from hub.model.digest import closes_at
 from hub.model.ladder import has_in_app
 from hub.model.notification import Notification, local_instant
-from hub.model.policy import IN_APP, Condition, Step, free_at
+from hub.model.policy import IN_APP, Step, free_at
 from hub.model.preferences import Layer
 from hub.model.reason import Reason
 from hub.model.routing import Addressee, Order, Rules, climb, in_app_skip, layers_of, situation
@@ -45,19 +45,25 @@ from hub.store.rules import RulesKey, read_rules
 if TYPE_CHECKING:
     from hub.runtime import Hub
 
-MAX_PEOPLE = 100  # that one call explains: of a list, a topic or everyone the first ones
+MAX_PEOPLE = 100  # that one call explains: of a list, a topic or everyone the first ones, beside their delegates
+_LAYERS = {
+    Reason.NO_PROVIDER: Layer.HUB.value,
+    Reason.CHANNEL_NOT_REQUESTED: Layer.NOTIFICATION.value,
+    Reason.NOT_IN_LADDER: Layer.CATEGORY.value,
+}
 
 
 class Explained(NamedTuple):
-    """What becomes of one channel for one person; `at` is None for what is skipped."""
+    """What becomes of one channel for one person; `at` is None for what is skipped, `condition` outside the ladder."""
 
     user: str
     channel: str
     decision: str
     at: datetime | None
-    condition: str
+    condition: str | None
     reason: str
     layer: str | None
+    detail: str | None = None
 
 
 class _Person(msgspec.Struct):
@@ -97,7 +103,22 @@ async def _audience(conn: Connection, notification: Notification) -> list[str]:
 
 
 async def _people(hub: Hub, conn: Connection, notification: Notification, rules: Rules, now: datetime) -> list[_Person]:
-    users = await _audience(conn, notification)
+    """Its people, and behind them the colleagues whom they named; a colleague's own colleague is not asked."""
+    people = await _read(hub, conn, notification, rules, await _audience(conn, notification), now)
+    asked = {person.user for person in people}
+    starts: dict[str, datetime] = {}
+    for person in people:
+        if person.delegate is not None and person.delegate not in asked:
+            starts.setdefault(person.delegate, person.starts)
+    colleagues = await _read(hub, conn, notification, rules, list(starts), now) if starts else []
+    for colleague in colleagues:
+        colleague.starts, colleague.delegate = starts[colleague.user], None
+    return [*people, *colleagues]
+
+
+async def _read(
+    hub: Hub, conn: Connection, notification: Notification, rules: Rules, users: Sequence[str], now: datetime
+) -> list[_Person]:
     rows = await explain.read_people(conn, notification.project_id, users)
     presences = await hub.presences([(notification.project_id, user) for user in users])
     dedupe_key = notification.request.get("dedupe_key")
@@ -179,17 +200,17 @@ def _explain(notification: Notification, rules: Rules, person: _Person, now: dat
     entries: list[Explained] = []
 
     def tell(step: Step, decision: Decision) -> None:
-        entries.append(_entry(person, step, decision))
+        entries.append(_entry(person, step, decision, now))
 
     channels = notification.request.get("channels")
     for channel, reason in skipped_for_all(rules, channels).items():
-        layer = Layer.HUB if reason == Reason.NO_PROVIDER else Layer.NOTIFICATION
-        tell(Step(channel, condition=_condition(rules, channel)), Skip(Reason(reason), layer))
+        layer = _LAYERS[Reason(reason)]
+        entries.append(Explained(person.user, channel, "skip", None, _condition(rules, channel), reason, layer))
     stored = False
     if has_in_app(rules.policy, channels):
-        decision = _in_app(rules, person, now)
+        decision = _in_app(rules, person)
         stored = not isinstance(decision, Skip)
-        entries.insert(0, _entry(person, Step(IN_APP), decision))
+        entries.insert(0, _entry(person, Step(IN_APP), decision, now))
     if person.duplicate:
         return entries[:1] if stored or entries else entries
     order = order_of(notification, person.starts, delegated=person.delegate is not None)
@@ -206,17 +227,17 @@ def _explain(notification: Notification, rules: Rules, person: _Person, now: dat
     return entries
 
 
-def _condition(rules: Rules, channel: str) -> Condition:
-    return next((step.condition for step in rules.policy.ladder if step.channel == channel), Condition.ALWAYS)
+def _condition(rules: Rules, channel: str) -> str | None:
+    return next((step.condition.value for step in rules.policy.ladder if step.channel == channel), None)
 
 
-def _in_app(rules: Rules, person: _Person, now: datetime) -> Decision:
+def _in_app(rules: Rules, person: _Person) -> Decision:
     if person.duplicate:
         return Skip(Reason.DUPLICATE, Layer.NOTIFICATION)
     skip = in_app_skip(rules, person.known)
     if skip is not None:
         return skip
-    return Send() if person.starts <= now else Wait(person.starts, Reason.SCHEDULED, Layer.NOTIFICATION)
+    return Send()
 
 
 def _looking(order: Order, rules: Rules, person: _Person, *, stored: bool) -> Any:
@@ -261,14 +282,18 @@ def _full(rules: Rules, person: _Person) -> CapState | None:
     return None
 
 
-def _entry(person: _Person, step: Step, decision: Decision) -> Explained:
-    word, at = "wait", None
+def _entry(person: _Person, step: Step, decision: Decision, now: datetime) -> Explained:
+    if isinstance(decision, Send) and person.starts > now:
+        decision = Wait(person.starts, Reason.SCHEDULED, Layer.NOTIFICATION)
+    word, at, detail = "wait", None, None
     match decision:
         case Send():
             word, at = "send", person.starts
+        case Skip(Reason.DELEGATED):
+            word, detail = "skip", f"to {person.delegate}"
         case Skip():
             word = "skip"
         case Wait(until) | Gather(until):
             at = until
     layer = None if decision.layer is None else decision.layer.value
-    return Explained(person.user, step.channel, word, at, step.condition.value, decision.why.value, layer)
+    return Explained(person.user, step.channel, word, at, step.condition.value, decision.why.value, layer, detail)

@@ -96,6 +96,7 @@ async def test_an_explanation_says_who_when_why_and_who_decided(call: Caller) ->
         "if": "always",
         "reason": "ready",
         "layer": None,
+        "detail": None,
     }
     assert items["email"] == {
         "user": USER,
@@ -105,6 +106,7 @@ async def test_an_explanation_says_who_when_why_and_who_decided(call: Caller) ->
         "if": "unseen",
         "reason": "channel_off",
         "layer": "person",
+        "detail": None,
     }
     assert items["web_push"]["decision"] == "wait"
     assert items["web_push"]["reason"] == "presence_unknown"

@@ -89,10 +89,12 @@ async def test_what_is_explained_happens(hub: Hub, project_id: int, worker: Step
                 assert problem is None, (problem, body, entries, await told(hub, project_id, notification))
 
 
-async def _compare(hub: Hub, project_id: int, notification: Any, entries: list[Explained]) -> str | None:
-    """The first difference between what was explained and what stands."""
+async def _compare(
+    hub: Hub, project_id: int, notification: Any, entries: list[Explained], user: str | None = None
+) -> str | None:
+    """The first difference between what was explained and what stands; of one person among several."""
     events = {(channel, event, reason) for channel, event, reason in await told(hub, project_id, notification)}
-    held = {row["channel"]: row for row in await rows(hub, notification)}
+    held = {row["channel"]: row for row in await rows(hub, notification) if user in (None, row["user_id"])}
     climbing = any(row["state"] == "waiting" for row in held.values())
     for entry in entries:
         row = held.get(entry.channel)
@@ -140,9 +142,53 @@ async def test_a_scheduled_notification_is_explained_for_its_time(hub: Hub, proj
     send_at = datetime.now(UTC) + timedelta(days=1)
     entries = await explained(hub, project_id, recipients=["ada"], title="t", send_at=send_at)
     at = {entry.channel: (entry.decision, entry.at) for entry in entries}
-    assert at["in_app"][0] == "wait"
+    why = {entry.channel: (entry.decision, entry.reason, entry.layer) for entry in entries}
+    assert why["in_app"] == why["web_push"] == ("wait", "scheduled", "notification")
+    assert at["web_push"][1] is not None
+    assert abs(at["web_push"][1] - send_at) < timedelta(seconds=1)
     assert at["email"][1] is not None
     assert abs(at["email"][1] - send_at - timedelta(minutes=10)) < timedelta(seconds=1)
+
+
+async def test_a_channel_outside_the_ladder_is_the_categorys(hub: Hub, project_id: int, worker: Steps) -> None:
+    await put_category(hub, project_id, "c", ladder=[{"channel": "in_app"}, {"channel": "email", "if": "unseen"}])
+    entries = await explained(hub, project_id, recipients=["ada"], title="t", category="c", channels=["web_push"])
+    assert [(e.channel, e.decision, e.condition, e.reason, e.layer) for e in entries] == [
+        ("in_app", "skip", "always", "channel_not_requested", "notification"),
+        ("email", "skip", "unseen", "channel_not_requested", "notification"),
+        ("web_push", "skip", None, "not_in_ladder", "category"),
+    ]
+
+
+async def test_a_delegate_is_named_and_explained(hub: Hub, project_id: int, worker: Steps) -> None:
+    await prefer(hub, project_id, "ada", delegate="bob")
+    await prefer(hub, project_id, "bob", delegate="cleo", channels={"web_push": False})
+    body: dict[str, Any] = {"recipients": ["ada"], "title": "t"}
+    entries = await explained(hub, project_id, **body)
+    assert [(e.user, e.channel, e.decision, e.reason, e.detail) for e in entries] == [
+        ("ada", "in_app", "send", "ready", None),
+        ("ada", "web_push", "skip", "delegated", "to bob"),
+        ("ada", "email", "skip", "delegated", "to bob"),
+        ("bob", "in_app", "send", "ready", None),
+        ("bob", "web_push", "skip", "channel_off", None),
+        ("bob", "email", "wait", "delay", None),
+    ]
+    notification = await publish(hub, project_id, **body)
+    await worker.run()
+    for user in ("ada", "bob"):
+        problem = await _compare(hub, project_id, notification, [e for e in entries if e.user == user], user)
+        assert problem is None, problem
+    assert {row["user_id"] for row in await rows(hub, notification)} == {"ada", "bob"}
+
+
+async def test_a_delegate_who_is_a_recipient_anyway_is_explained_once(hub: Hub, project_id: int, worker: Steps) -> None:
+    await prefer(hub, project_id, "ada", delegate="bob")
+    entries = await explained(hub, project_id, recipients=["ada", "bob"], title="t")
+    assert [(e.user, e.channel) for e in entries if e.user == "bob"] == [
+        ("bob", "in_app"),
+        ("bob", "web_push"),
+        ("bob", "email"),
+    ]
 
 
 async def test_a_duplicate_is_explained(hub: Hub, project_id: int, worker: Steps) -> None:
