@@ -22,6 +22,7 @@ class Reason(StrEnum):
     # Waits
     SCHEDULED = "scheduled", "The notification is dispatched at its `send_at`."
     DELAY = "delay", "The step's `after` has not passed yet."
+    DISPATCHED = "dispatched", "It was just dispatched, and is about to be decided on."
     ASKING = "asking_presence", "It was just dispatched; whether the person is here is about to be asked."
     PRESENT = "present", "The person is here, so the app is where it should be seen."
     GRACE = "grace", "The person left, or turned away, a moment ago and may be back at once."

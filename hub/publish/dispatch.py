@@ -34,6 +34,7 @@ from hub.model.routing import (
     reach,
     situation,
 )
+from hub.model.times import format_time
 from hub.publish.rulebook import Rulebook, rules_of
 from hub.store.database import Connection
 from hub.store.deliveries import NewDelivery, Note, Shared, encode_notes, encode_steps, note
@@ -219,7 +220,7 @@ def plan_line(
         return Plan(number, len(line) - 1, step, "[]", state, skip.why, now, encode_notes(notes))
     held, decision = line[climbed.place], climbed.decision
     due_at, why = _waits(decision, now)
-    notes.append(note(now, held.channel, "waiting", why, actor=actor))
+    notes.append(waiting_note(now, held.channel, why, due_at, actor))
     following = encode_steps(line[climbed.place + 1 :])
     return Plan(number, climbed.place, held, following, State.WAITING, why, due_at, encode_notes(notes))
 
@@ -236,7 +237,18 @@ def _waits(decision: Decision, now: datetime) -> tuple[datetime, Reason]:
     """Until when it is stored as waiting: what could go is decided by a worker right after the commit."""
     if isinstance(decision, Wait):
         return decision.until, decision.why
-    return now, Reason.READY
+    return now, Reason.DISPATCHED
+
+
+_LOOKS = frozenset(
+    {Reason.DISPATCHED, Reason.ASKING, Reason.PRESENT, Reason.PRESENCE_UNKNOWN, Reason.CAP_UNKNOWN}
+)  # that end when something happens: their time is only that of the next look
+
+
+def waiting_note(now: datetime, channel: str, why: Reason, until: datetime, actor: str) -> Note:
+    """What a history says about a step that waits."""
+    detail = None if why in _LOOKS else f"until {format_time(until)}"
+    return note(now, channel, "waiting", why, detail, actor=actor)
 
 
 def detail_of(skip: Skip, delegate: str | None = None) -> str | None:

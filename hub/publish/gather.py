@@ -24,7 +24,7 @@ from hub.model.policy import Digest
 from hub.model.reason import Reason
 from hub.model.routing import Climbed, layers_of
 from hub.publish import capping
-from hub.publish.dispatch import detail_of
+from hub.publish.dispatch import detail_of, waiting_note
 from hub.publish.facts import Known, read_known
 from hub.store import deliveries, digests, notifications
 from hub.store.database import GONE, Connection
@@ -221,7 +221,7 @@ def _skipped(member: Known, skip: Skip) -> Change:
 
 
 def _alone(member: Known, wait: Wait | Gather) -> Change:
-    notes = [note(member.now, member.row["channel"], "waiting", wait.why, actor=ACTOR)]
+    notes = [waiting_note(member.now, member.row["channel"], wait.why, wait.until, ACTOR)]
     state = move(State.WAITING, Event.HELD)
     return change_of(member.row, state, wait.why, notes, due_at=wait.until, digest_id=None)
 

@@ -29,9 +29,8 @@ from hub.model.delivery import Event, State, move, skipped_as
 from hub.model.policy import Step
 from hub.model.reason import Reason
 from hub.model.routing import Climbed
-from hub.model.times import format_time
 from hub.publish import capping
-from hub.publish.dispatch import fields_of, plan_line, skip_notes
+from hub.publish.dispatch import fields_of, plan_line, skip_notes, waiting_note
 from hub.publish.facts import Known, read_known
 from hub.publish.gather import OVERFLOW, Wish, join, wishes_of
 from hub.store import deliveries
@@ -184,14 +183,14 @@ def _change(case: _Case) -> Change:
                 row, state, Reason.READY, notes, following="[]", ready=True, counted=counted, **_step(case)
             )
         case Gather(until, why):
-            notes.append(note(now, held.channel, "waiting", why, f"until {format_time(until)}", actor=ACTOR))
+            notes.append(waiting_note(now, held.channel, why, until, ACTOR))
             state = move(State.WAITING, Event.HELD)
             return change_of(
                 row, state, why, notes, due_at=until, following="[]", digest_id=case.digest_id, **_step(case)
             )
         case Wait(until, why):
             if climbed.place or why != row["reason"]:  # looking again is no event
-                notes.append(note(now, held.channel, "waiting", why, f"until {format_time(until)}", actor=ACTOR))
+                notes.append(waiting_note(now, held.channel, why, until, ACTOR))
             following = encode_steps(known.line[(climbed.place or 0) + 1 :]) if climbed.place else None
             return change_of(
                 row, move(State.WAITING, Event.HELD), why, notes, due_at=until, following=following, **_step(case)

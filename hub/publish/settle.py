@@ -21,9 +21,8 @@ from hub.model.decide import Send, Skip, Wait
 from hub.model.delivery import Event, State, move, skipped_as
 from hub.model.outcome import Outcome, Verdict, settle
 from hub.model.reason import Reason
-from hub.model.times import format_time
 from hub.publish import capping
-from hub.publish.dispatch import detail_of
+from hub.publish.dispatch import detail_of, waiting_note
 from hub.publish.facts import Known, read_readable
 from hub.store import deliveries
 from hub.store.database import Connection
@@ -82,7 +81,7 @@ def _held(known: Known, decision: Any) -> Change:
         notes = [note(now, row["channel"], event.name.lower(), decision.why, detail_of(decision), actor=ACTOR)]
         return change_of(row, move(State.CLAIMED, event), decision.why, notes, attempts=attempts)
     assert isinstance(decision, Wait), "nothing is gathered after it was claimed"
-    notes = [note(now, row["channel"], "waiting", decision.why, f"until {format_time(decision.until)}", actor=ACTOR)]
+    notes = [waiting_note(now, row["channel"], decision.why, decision.until, ACTOR)]
     state = move(State.CLAIMED, Event.HELD)
     # Out of the digest that it stands for: that one is closed, and nobody would look for it there.
     return change_of(row, state, decision.why, notes, attempts=attempts, due_at=decision.until, digest_id=None)

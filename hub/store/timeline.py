@@ -19,7 +19,8 @@ class Event(NamedTuple):
 
     Attributes:
         user: '' where it is about the whole notification; `channel` likewise.
-        place: Orders what happened at one time; with the fields before and `event` it names the entry.
+        place: Orders what happened to a user at one time, by the ladder; with the fields before and `event` it names
+            the entry.
         actor: Who did it: backend, dispatch, worker, person.
     """
 

@@ -1,11 +1,16 @@
 -- name: read_timeline
 -- What the stored facts say happened, oldest first. $2 notification; $3 … $7: at, user, channel, place and event of the last
--- entry of the page before; $8 limit. The notification's own entries have the user ''. `place` orders what has one time.
+-- entry of the page before; $8 limit. The notification's own entries have the user ''. `place` orders what a user has at one time,
+-- which is told in ms: the item, then the ladder's lines and steps, and of each what came first.
 WITH asked AS (
     SELECT * FROM notifications WHERE project_id = $1 AND notification_id = $2
 ), entries AS (
     SELECT n.created_at AS at, '' AS user_id, '' AS channel, 0::bigint AS place, 'accepted' AS event, NULL::text AS reason,
-           NULL::text AS detail, 'backend' AS actor
+           CASE WHEN n.send_at > n.created_at
+                THEN 'send_at ' || to_char(n.send_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+                WHEN n.send_local IS NOT NULL
+                THEN 'send_at ' || to_char(n.send_local, 'YYYY-MM-DD"T"HH24:MI:SS') || ' local' END AS detail,
+           'backend' AS actor
     FROM asked n
     UNION ALL
     SELECT n.created_at, '', s.key, 1, 'skipped', s.value, NULL, 'dispatch'
@@ -13,8 +18,12 @@ WITH asked AS (
     UNION ALL
     SELECT n.cancelled_at, '', '', 2, 'cancelled', NULL, NULL, 'backend' FROM asked n WHERE n.cancelled_at IS NOT NULL
     UNION ALL
-    SELECT to_timestamp((h.entry ->> 0)::bigint / 1000.0), p.user_id, h.entry ->> 1, 10 + h.place, h.entry ->> 2, h.entry ->> 3,
-           h.entry ->> 4, h.entry ->> 5
+    SELECT to_timestamp((h.entry ->> 0)::bigint / 1000.0), p.user_id, h.entry ->> 1,
+           ((d.line + 1) * 100 + d.step) * 10000 + CASE d.kind WHEN 'withdrawal' THEN 5000 ELSE 10 END + h.place,
+           h.entry ->> 2, h.entry ->> 3,
+           CASE WHEN d.kind = 'withdrawal' AND h.entry ->> 2 <> 'withdrawing'
+                THEN concat_ws(', ', 'withdrawal', h.entry ->> 4) ELSE h.entry ->> 4 END,
+           h.entry ->> 5
     FROM asked n
     JOIN deliveries d ON d.notification_id = n.notification_id
     JOIN people p ON p.person_id = d.person_id
@@ -55,6 +64,7 @@ WITH asked AS (
       AND NOT EXISTS (
           SELECT 1 FROM inbox_items i WHERE i.notification_id = n.notification_id AND i.person_id = p.person_id)
 )
-SELECT DISTINCT at, user_id, channel, place, event, reason, detail, actor FROM entries
-WHERE $3::timestamptz IS NULL OR (at, user_id, channel, place, event) > ($3, $4::text, $5::text, $6::bigint, $7::text)
-ORDER BY at, user_id, channel, place, event LIMIT $8
+SELECT DISTINCT at, user_id, channel, place, event, reason, detail, actor
+FROM (SELECT date_trunc('milliseconds', at) AS at, user_id, channel, place, event, reason, detail, actor FROM entries) e
+WHERE $3::timestamptz IS NULL OR (at, user_id, place, channel, event) > ($3, $4::text, $6::bigint, $5::text, $7::text)
+ORDER BY at, user_id, place, channel, event LIMIT $8

@@ -52,7 +52,7 @@ async def test_a_window_gathers_by_key_and_counts_exactly(hub: Hub, project_id: 
     assert sorted(await gathered(hub)) == [(2, 2), (4, 4)]
     assert sorted(row["state"] for row in await rows(hub)) == ["sent"] * 2 + ["skipped"] * 4
     assert [event[1:] for event in await told(hub, project_id, ids[1]) if event[0] == "email"] == [
-        ("waiting", "ready"),
+        ("waiting", "dispatched"),
         ("waiting", "digest"),
         ("skipped", "replaced_by_digest"),
     ]
