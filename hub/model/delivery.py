@@ -17,6 +17,7 @@ state, and a retry of a push never holds up the e-mail behind it.
     EXPIRED    its `expires_at` passed before it could go
 
 Every change of state is in TRANSITIONS, and every one is recorded in the row's `history`: when, what, why, by whom.
+Once that is long, only the last of waits that follow one another is kept.
 """
 
 from __future__ import annotations

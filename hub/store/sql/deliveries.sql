@@ -68,6 +68,7 @@ ORDER BY d.due_at, d.position, d.line, d.delivery_id
 
 -- name: change
 -- Moves deliveries on; each only from the state and attempt in which it was read: a lease that was lost changes nothing.
+-- Past 50 entries a wait takes the place of the wait before it: for somebody who comes and goes all day they were 6,000.
 UPDATE deliveries d SET
     state = w.state, reason = w.reason, due_at = COALESCE(w.due_at, d.due_at), attempts = w.attempts,
     step = w.step, channel = w.channel, condition = w.condition, after_seconds = w.after_seconds,
@@ -79,7 +80,8 @@ UPDATE deliveries d SET
     finished_at = CASE WHEN w.finished THEN clock_timestamp() END,
     shown = w.state = 'sent' AND w.channel = 'web_push' AND d.kind = 'step' AND d.gathered IS NULL,
     lease_until = NULL,
-    history = d.history || w.history::jsonb
+    history = CASE WHEN w.state = 'waiting' AND w.history <> '[]' AND jsonb_array_length(d.history) >= 50
+                        AND d.history #>> '{-1,2}' = 'waiting' THEN d.history - -1 ELSE d.history END || w.history::jsonb
 FROM unnest(
     $1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::timestamptz[], $7::smallint[], $8::smallint[],
     $9::text[], $10::text[], $11::int[], $12::text[], $13::uuid[], $14::text[], $15::boolean[], $16::boolean[],

@@ -393,3 +393,18 @@ async def test_a_waived_delay_overtakes_one_that_runs(hub: Hub, project_id: int,
     await publish(hub, project_id, recipients=["ada"], title="t", category="c")
     await worker.run()
     assert await sent(hub) == [("ada", "web_push", "t")]
+
+
+async def test_a_history_of_somebody_who_comes_and_goes_all_day_has_an_end(
+    hub: Hub, project_id: int, worker: Steps
+) -> None:
+    await put_category(hub, project_id, "away", ladder=[{"channel": "in_app"}, {"channel": "web_push", "if": "away"}])
+    async with here(hub, project_id, "ada") as ada:
+        await publish(hub, project_id, recipients=["ada"], title="t", category="away")
+        for number in range(70):
+            await ada.turn("idle" if number % 2 else "active")
+            await hub.db.execute("UPDATE deliveries SET due_at = now()")
+            await worker.decide()
+    (row,) = await rows(hub)
+    assert len(row["history"]) == 50
+    assert row["history"][-1][3] == row["reason"] == "grace"
