@@ -69,7 +69,7 @@ class Dispatcher:
         self._rulebook = rulebook
         self._rules: dict[UUID, Rules | None] = {}
         self._plans: dict[tuple[UUID, bool, str | None, Outlook], list[Plan]] = {}
-        self._rows: dict[tuple[UUID, Plan], Shared] = {}
+        self._rows: dict[tuple[UUID, Plan, bool], Shared] = {}
         self._now: datetime | None = None
         self.rows: list[NewDelivery] = []
         self.due = False
@@ -109,7 +109,7 @@ class Dispatcher:
         now = self._clock(head)
         notes = [note(now, IN_APP, "skipped", skip.why, detail_of(skip), actor=ACTOR)]
         plan = Plan(-1, 0, Step(IN_APP), "[]", State.SKIPPED, skip.why, now, encode_notes(notes))
-        self._add(notification, head, plan)
+        self._add(notification, head, plan, stored=False)
         return False
 
     def plan(self, notification: Notification, head: LockedHead, *, stored: bool, delegate: str | None = None) -> None:
@@ -125,7 +125,7 @@ class Dispatcher:
             plans = _plans(notification, rules, head.addressee, now, stored=stored, delegate=delegate)
             self._plans[key] = plans
         for plan in plans:
-            self._add(notification, head, plan)
+            self._add(notification, head, plan, stored=stored)
 
     def _clock(self, head: LockedHead) -> datetime:
         """One time of dispatch for everybody in this transaction."""
@@ -133,10 +133,10 @@ class Dispatcher:
             self._now = head.now
         return self._now
 
-    def _add(self, notification: Notification, head: LockedHead, plan: Plan) -> None:
+    def _add(self, notification: Notification, head: LockedHead, plan: Plan, *, stored: bool) -> None:
         now = self._clock(head)
         self.due = self.due or (not plan.finished and plan.due_at <= now)
-        key = (notification.notification_id, plan)
+        key = (notification.notification_id, plan, stored)
         shared = self._rows.get(key)
         if shared is None:
             shared = self._rows[key] = Shared(
@@ -145,6 +145,7 @@ class Dispatcher:
                 category=notification.category,
                 lane=LANES[notification.priority],
                 dispatched_at=now,
+                dedupe_key=None if stored else notification.request.get("dedupe_key"),
                 **fields_of(plan, now),
             )
         self.rows.append(NewDelivery(uuid7(), head.person.person_id, head.rev, shared))

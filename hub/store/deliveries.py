@@ -87,6 +87,7 @@ class Shared(msgspec.Struct, eq=False):
     due_at: datetime
     finished_at: datetime | None
     history: str
+    dedupe_key: str | None = None
 
 
 class NewDelivery(NamedTuple):

@@ -4,18 +4,18 @@
 -- Rows as (delivery, person, position, which of the shared parts); what many have in common comes once, not in each row.
 INSERT INTO deliveries (
     delivery_id, person_id, notification_id, project_id, category, kind, line, step, channel, condition, after_seconds,
-    following, lane, position, state, reason, dispatched_at, due_at, finished_at, history
+    following, lane, position, state, reason, dispatched_at, due_at, finished_at, history, dedupe_key
 )
 SELECT r.delivery_id, r.person_id, s.notification_id, s.project_id, s.category, s.kind, s.line, s.step, s.channel,
        s.condition, s.after_seconds, s.following::jsonb, s.lane, r.position, s.state, s.reason, s.dispatched_at, s.due_at,
-       s.finished_at, s.history::jsonb
+       s.finished_at, s.history::jsonb, s.dedupe_key
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) AS r (delivery_id, person_id, position, place)
 JOIN unnest(
     $5::uuid[], $6::int[], $7::text[], $8::text[], $9::smallint[], $10::smallint[], $11::text[], $12::text[], $13::int[],
     $14::text[], $15::smallint[], $16::text[], $17::text[], $18::timestamptz[], $19::timestamptz[], $20::timestamptz[],
-    $21::text[]
+    $21::text[], $22::text[]
 ) WITH ORDINALITY AS s (notification_id, project_id, category, kind, line, step, channel, condition, after_seconds,
-                        following, lane, state, reason, dispatched_at, due_at, finished_at, history, place)
+                        following, lane, state, reason, dispatched_at, due_at, finished_at, history, dedupe_key, place)
     ON s.place = r.place
 ON CONFLICT (notification_id, person_id, line, step, kind) DO NOTHING
 

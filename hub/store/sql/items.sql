@@ -21,10 +21,10 @@ FROM unnest($1::bigint[], $2::text[]) AS w (person_id, dedupe_key)
 JOIN inbox_items i ON i.person_id = w.person_id AND i.dedupe_key = w.dedupe_key
 WHERE i.created_at > clock_timestamp() - interval '24 hours'
 UNION
-SELECT d.person_id, n.request ->> 'dedupe_key'
-FROM deliveries d JOIN notifications n ON n.notification_id = d.notification_id
-WHERE d.person_id = ANY($1::bigint[]) AND n.request ->> 'dedupe_key' = ANY($2::text[])
-  AND d.dispatched_at > clock_timestamp() - interval '24 hours'
+SELECT d.person_id, d.dedupe_key
+FROM unnest($1::bigint[], $2::text[]) AS w (person_id, dedupe_key)
+JOIN deliveries d ON d.person_id = w.person_id AND d.dedupe_key = w.dedupe_key
+WHERE d.dispatched_at > clock_timestamp() - interval '24 hours'
 
 -- name: find_delivered
 -- Who holds the item or its tombstone, and for whom deliveries are planned: by now they may hold a later step of their line,

@@ -349,6 +349,18 @@ async def test_a_duplicate_outside_the_app_is_sent_once(hub: Hub, project_id: in
     assert await sent(hub) == [("ada", "web_push", "t")]
 
 
+async def test_a_duplicate_is_one_to_those_with_and_without_an_item(hub: Hub, project_id: int, worker: Steps) -> None:
+    await prefer(hub, project_id, "ada", channels={"in_app": False})
+    for title in ("1", "2"):
+        await publish(hub, project_id, recipients=["bob", "ada"], title=title, dedupe_key="d")
+    await worker.run()
+    assert sorted(await sent(hub)) == [("ada", "web_push", "1"), ("bob", "web_push", "1")]
+    keys = await hub.db.fetch(
+        "SELECT DISTINCT user_id FROM deliveries JOIN people USING (person_id) WHERE dedupe_key = 'd'"
+    )
+    assert [row["user_id"] for row in keys] == ["ada"], "whoever has an item is found by it"
+
+
 async def test_a_person_who_is_deleted_is_not_written_to(hub: Hub, project_id: int, worker: Steps) -> None:
     await publish(hub, project_id, recipients=["ada"], title="t")
     await hub.db.transaction(lambda conn: people.delete_person(conn, project_id, "ada"))
