@@ -33,6 +33,7 @@ from hub.publish import capping
 from hub.publish.dispatch import fields_of, plan_line, skip_notes, waiting_note
 from hub.publish.facts import Known, read_known
 from hub.publish.gather import OVERFLOW, Wish, join, wishes_of
+from hub.publish.withdraw import withdraw_settled
 from hub.store import deliveries
 from hub.store.database import GONE, Connection
 from hub.store.deliveries import Change, NewDelivery, OrderKey, Shared, change_of, encode_steps, key_of, note
@@ -128,6 +129,7 @@ async def _decide(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> None:
     await _cap(hub, conn, [case for case in cases if case.goes and not case.known.exempt])
     changes = [_change(case) for case in cases]
     await deliveries.change(conn, changes)
+    await withdraw_settled(conn, changes)
     await deliveries.insert(conn, [rest for case in cases if (rest := _rest(case)) is not None])
     # Also where nothing goes: what another worker has queued behind one of these may be the first now.
     await deliveries.promote(conn, {key for case in cases for key in case.keys})

@@ -24,6 +24,7 @@ from hub.model.reason import Reason
 from hub.publish import capping
 from hub.publish.dispatch import detail_of, waiting_note
 from hub.publish.facts import Known, read_readable
+from hub.publish.withdraw import withdraw_settled
 from hub.store import deliveries
 from hub.store.database import Connection
 from hub.store.deliveries import Change, OrderKey, change_of, key_of, note
@@ -95,7 +96,11 @@ async def report(hub: Hub, outcomes: Sequence[tuple[Known, Outcome]]) -> None:
         now = await deliveries.clock(conn)
         verdicts[:] = [_verdict(known, outcome, now) for known, outcome in outcomes]
         pairs = list(zip((known for known, _ in outcomes), verdicts, strict=True))
-        await _apply(conn, [_settled(known, verdict, now) for known, verdict in pairs])
+        changes = [_settled(known, verdict, now) for known, verdict in pairs]
+        await _apply(conn, changes)
+        # One that was to go whatever its person had done in the app is not taken back for that.
+        under_way = [c for c, (known, _) in zip(changes, pairs, strict=True) if not known.row["dealt_with"]]
+        await withdraw_settled(conn, under_way)
         await deliveries.promote(conn, [key_of(known.row) for known, _ in pairs if known.row["attempts"] == 1])
 
     await hub.db.transaction(work)
@@ -127,6 +132,7 @@ async def _apply(conn: Connection, changes: Sequence[Change]) -> None:
 async def _write(hub: Hub, changes: Sequence[Change], keys: Sequence[OrderKey]) -> None:
     async def work(conn: Connection) -> None:
         await _apply(conn, changes)
+        await withdraw_settled(conn, changes)
         await deliveries.promote(conn, keys)
 
     await hub.db.transaction(work)
@@ -147,6 +153,7 @@ async def recover(hub: Hub, limit: int = 500) -> int:
             changes.append(change_of(k.row, state, why, notes, due_at=k.now))
             SETTLED.labels(k.row["channel"], event.name.lower()).inc()
         await deliveries.change(conn, changes)
+        await withdraw_settled(conn, changes)
         await deliveries.promote(conn, [key_of(k.row) for k in known])
         await deliveries.put_off_leases(conn, set(ids) - {k.row["delivery_id"] for k in known})
         return len(ids)

@@ -337,6 +337,11 @@ async def hide_shown(conn: Connection, people: Iterable[int]) -> list[asyncpg.Re
     return await conn.fetch(_SQL["hide_shown"], list(people))
 
 
+async def hide_settled(conn: Connection, ids: Iterable[UUID]) -> list[asyncpg.Record]:
+    """Those of these deliveries that show although the item was dealt with; each is told once."""
+    return await conn.fetch(_SQL["hide_settled"], list(ids))
+
+
 async def delete_of_person(conn: Connection, person_id: int) -> None:
     """Removes everything that was to be sent, or was sent, to a person; their head is gone, so that no more is planned.
 

@@ -56,7 +56,8 @@ SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, 
        n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.expires_at, n.sandbox,
        n.cancelled_at IS NOT NULL OR p.user_id = ANY(n.excluded_users) AS cancelled,
        i.item_id IS NOT NULL AS stored, i.seen_at, i.read_at, i.removed_at,
-       i.archived_at IS NOT NULL OR i.snoozed_until IS NOT NULL AS shelved, h.delivered_rev >= i.seq AS acknowledged,
+       i.archived_at IS NOT NULL OR i.snoozed_until IS NOT NULL AS shelved,
+       COALESCE(i.seen_at, i.removed_at, i.archived_at) IS NOT NULL AS dealt_with, h.delivered_rev >= i.seq AS acknowledged,
        clock_timestamp() AS now
 FROM deliveries d
 JOIN people p ON p.person_id = d.person_id
@@ -69,6 +70,7 @@ ORDER BY d.due_at, d.position, d.line, d.delivery_id
 -- name: change
 -- Moves deliveries on; each only from the state and attempt in which it was read: a lease that was lost changes nothing.
 -- Past 50 entries a wait takes the place of the wait before it: for somebody who comes and goes all day they were 6,000.
+-- A push that ends otherwise after an attempt of which nothing was heard may show all the same.
 UPDATE deliveries d SET
     state = w.state, reason = w.reason, due_at = COALESCE(w.due_at, d.due_at), attempts = w.attempts,
     step = w.step, channel = w.channel, condition = w.condition, after_seconds = w.after_seconds,
@@ -78,7 +80,9 @@ UPDATE deliveries d SET
     counted_at = CASE WHEN w.counted THEN COALESCE(d.counted_at, clock_timestamp())
                       WHEN w.state IN ('waiting', 'skipped', 'cancelled', 'expired') THEN NULL ELSE d.counted_at END,
     finished_at = CASE WHEN w.finished THEN clock_timestamp() END,
-    shown = w.state = 'sent' AND w.channel = 'web_push' AND d.kind = 'step' AND d.gathered IS NULL,
+    shown = w.channel = 'web_push' AND d.kind = 'step' AND d.gathered IS NULL
+        AND (w.state = 'sent' OR (w.attempts > 0 AND w.state IN ('skipped', 'cancelled', 'expired'))
+             OR (w.state = 'dead' AND w.reason = 'attempts_spent')),
     lease_until = NULL,
     history = CASE WHEN w.state = 'waiting' AND w.history <> '[]' AND jsonb_array_length(d.history) >= 50
                         AND d.history #>> '{-1,2}' = 'waiting' THEN d.history - -1 ELSE d.history END || w.history::jsonb
@@ -226,6 +230,19 @@ FROM inbox_items i
 JOIN people p ON p.person_id = i.person_id
 LEFT JOIN notifications n ON n.notification_id = i.notification_id
 WHERE d.person_id = ANY($1::bigint[]) AND d.shown AND i.notification_id = d.notification_id AND i.person_id = d.person_id
+  AND (i.seen_at IS NOT NULL OR i.removed_at IS NOT NULL OR i.archived_at IS NOT NULL)
+RETURNING d.person_id, d.notification_id, d.project_id, d.category, d.line, d.step, d.channel, d.position,
+    CASE WHEN i.removed_at >= n.cancelled_at OR (i.removed_at IS NOT NULL AND p.user_id = ANY(n.excluded_users)) THEN 'cancelled'
+         WHEN i.read_at IS NOT NULL THEN 'read' WHEN i.seen_at IS NOT NULL THEN 'seen'
+         WHEN i.removed_at IS NOT NULL THEN 'removed' ELSE 'archived' END AS why, clock_timestamp() AS now
+
+-- name: hide_settled
+-- The same of these deliveries, which this transaction has settled: what was dealt with while they were under way.
+UPDATE deliveries d SET shown = false
+FROM inbox_items i
+JOIN people p ON p.person_id = i.person_id
+LEFT JOIN notifications n ON n.notification_id = i.notification_id
+WHERE d.delivery_id = ANY($1::uuid[]) AND d.shown AND i.notification_id = d.notification_id AND i.person_id = d.person_id
   AND (i.seen_at IS NOT NULL OR i.removed_at IS NOT NULL OR i.archived_at IS NOT NULL)
 RETURNING d.person_id, d.notification_id, d.project_id, d.category, d.line, d.step, d.channel, d.position,
     CASE WHEN i.removed_at >= n.cancelled_at OR (i.removed_at IS NOT NULL AND p.user_id = ANY(n.excluded_users)) THEN 'cancelled'

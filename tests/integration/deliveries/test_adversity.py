@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,15 +11,18 @@ from uuid import uuid4
 import pytest
 
 from hub.model.mark import Action
-from hub.model.outcome import Failed, Rejected, Sent, Throttled
+from hub.model.outcome import Failed, Outcome, Rejected, Sent, Throttled
 from hub.publish.cancel import cancel_notification
+from hub.publish.settle import claim
 from hub.runtime import Hub
 from hub.store import deliveries, digests, people, sandbox, topics
 from hub.store.database import Connection
 from tests.integration.deliveries.test_ladder import act, prefer
-from tests.integration.deliveries.test_queue import PUSH, many, use
+from tests.integration.deliveries.test_queue import PUSH, Scripted, many, use
 from tests.support.deliveries import Steps, put_category, rows, sent
 from tests.support.publishing import publish
+from workers.channels.base import Message
+from workers.sender import Sender
 
 ALWAYS = {"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "00:00"}
 
@@ -45,6 +49,67 @@ async def test_a_pause_does_not_keep_a_push_on_the_screen(hub: Hub, project_id: 
     await act(hub, project_id, "ada", Action.READ)
     await worker.run()
     assert [(r["kind"], r["state"]) for r in await rows(hub)] == [("step", "sent"), ("withdrawal", "sent")]
+
+
+class Meanwhile(Scripted):
+    """A provider that takes long enough for something to happen."""
+
+    def __init__(self, happens: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.happens = happens
+
+    async def send(self, message: Message) -> Outcome:
+        if message.kind == "step":
+            await self.happens()
+        return await super().send(message)
+
+
+@pytest.mark.usefixtures("push")
+@pytest.mark.parametrize("action", [Action.READ, Action.SEEN, Action.ARCHIVE, Action.DELETE])
+async def test_what_is_dealt_with_while_its_push_is_sent_is_closed(
+    hub: Hub, project_id: int, worker: Steps, action: Action
+) -> None:
+    await many(hub, project_id, 1)
+    provider = Meanwhile(lambda: act(hub, project_id, "ada", action))
+    worker.senders = [Sender(hub, "web_push", {True: provider}, lambda: None)]
+    await worker.run()
+    assert [message.kind for message in provider.messages] == ["step", "withdrawal"]
+    assert [(r["kind"], r["state"], r["shown"]) for r in await rows(hub)] == [
+        ("step", "sent", False),
+        ("withdrawal", "sent", False),
+    ]
+
+
+@pytest.mark.usefixtures("push")
+async def test_a_push_that_goes_although_it_was_read_stays(hub: Hub, project_id: int, worker: Steps) -> None:
+    await many(hub, project_id, 1)
+    await act(hub, project_id, "ada", Action.READ)
+    await worker.run()
+    assert [(r["kind"], r["state"]) for r in await rows(hub)] == [("step", "sent")]
+
+
+@pytest.mark.parametrize("when", ["read before it is tried again", "read after it was given up"])
+async def test_what_a_dead_worker_may_have_sent_is_closed(hub: Hub, project_id: int, worker: Steps, when: str) -> None:
+    spent = when == "read after it was given up"
+    ladder = [{"channel": "in_app"}, {"channel": "web_push", "if": "unseen"}]
+    await put_category(
+        hub, project_id, "push", ladder=ladder, retry={"max_attempts": 1 if spent else 3, "max_age": "PT1H"}
+    )
+    await many(hub, project_id, 1)
+    await worker.decide()
+    assert len((await claim(hub, "web_push", 10)).going) == 1  # sends it, and dies
+    if not spent:
+        await act(hub, project_id, "ada", Action.READ)
+    await worker.later(minutes=1)
+    await worker.recover()
+    await worker.run()
+    if spent:
+        await act(hub, project_id, "ada", Action.READ)
+    await worker.run()
+    assert [(r["kind"], r["state"]) for r in await rows(hub)] == [
+        ("step", "dead" if spent else "skipped"),
+        ("withdrawal", "sent"),
+    ]
 
 
 async def test_a_digest_that_is_held_at_the_last_moment_leaves_later(hub: Hub, project_id: int, worker: Steps) -> None:
