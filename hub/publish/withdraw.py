@@ -1,8 +1,8 @@
 """Closing what shows: a push whose item was dealt with elsewhere, or cancelled, is withdrawn, by a delivery of its own.
 
 Everything else that a person's reading makes pointless is found out when it is due; only what already shows must be
-told at once. The withdrawal is a row in the same queue, critical, written in the transaction of the mark or cancellation;
-or, where the push was under way just then, in the one that settles the push.
+told at once. The withdrawal is a row in the same queue, critical, written in the transaction of the mark or of the
+cancellation, or, where the push was under way just then, in the one that settles it.
 """
 
 from __future__ import annotations
