@@ -189,6 +189,7 @@ class Worker:
         finished = await retention.purge_jobs(self._hub.db, PURGE_ROWS)
         deleted = await retention.purge_deleted_people(self._hub.db, PURGE_ROWS)
         sent = await deliveries.purge(self._hub.db, PURGE_ROWS)
+        gone = await deliveries.purge_of_gone_projects(self._hub.db)
         tried = await sandbox.purge(self._hub.db, PURGE_ROWS)
         closed = await digests.purge(self._hub.db, PURGE_ROWS)
-        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed) or people > 0
+        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed) or people > 0 or gone > 0

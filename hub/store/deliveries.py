@@ -379,3 +379,8 @@ async def purge(db: Database, limit: int) -> int:
     """Deletes deliveries that ended and are older than KEEP_DAYS; how many."""
     oldest = int((datetime.now(UTC) - timedelta(days=KEEP_DAYS)).timestamp() * 1000)
     return int((await db.execute(_SQL["purge"], UUID(int=oldest << 80), limit)).split()[-1])
+
+
+async def purge_of_gone_projects(db: Database, people: int = 100) -> int:
+    """Deletes what is due in projects that were deleted, with all of up to `people` people; how many deliveries."""
+    return int((await db.execute(_SQL["purge_of_gone_projects"], people)).split()[-1])

@@ -259,6 +259,28 @@ DELETE FROM deliveries WHERE person_id = $1
 DELETE FROM deliveries d
 WHERE delivery_id = ANY($1::uuid[]) AND NOT EXISTS (SELECT 1 FROM people p WHERE p.person_id = d.person_id)
 
+-- name: purge_of_gone_projects
+-- What is due there is claimed by nobody, and what is queued behind it never comes; everything else is found when its time
+-- comes. Walks keys, not rows; who is found goes with everything about them.
+WITH RECURSIVE keys AS (
+    (SELECT channel, lane, project_id FROM deliveries WHERE state = 'due' ORDER BY channel, lane, project_id LIMIT 1)
+    UNION ALL
+    SELECT n.channel, n.lane, n.project_id FROM keys k
+    CROSS JOIN LATERAL (
+        SELECT channel, lane, project_id FROM deliveries
+        WHERE state = 'due' AND (channel, lane, project_id) > (k.channel, k.lane, k.project_id)
+        ORDER BY channel, lane, project_id LIMIT 1
+    ) n
+)
+DELETE FROM deliveries WHERE person_id = ANY (ARRAY(
+    SELECT d.person_id FROM keys k
+    CROSS JOIN LATERAL (
+        SELECT person_id FROM deliveries
+        WHERE channel = k.channel AND lane = k.lane AND project_id = k.project_id AND state = 'due' LIMIT $1
+    ) d
+    WHERE NOT EXISTS (SELECT 1 FROM projects j WHERE j.project_id = k.project_id)
+    LIMIT $1))
+
 -- name: purge
 -- Finished ones by age: UUIDv7 begins with its time, so that the oldest are the first of the key.
 DELETE FROM deliveries WHERE delivery_id = ANY (ARRAY(

@@ -17,9 +17,10 @@ from hub.publish.settle import claim
 from hub.runtime import Hub
 from hub.store import deliveries, digests, people, sandbox, topics
 from hub.store.database import Connection
+from hub.store.projects import ensure_project
 from tests.integration.deliveries.test_ladder import act, prefer
 from tests.integration.deliveries.test_queue import PUSH, Scripted, many, use
-from tests.support.deliveries import Steps, put_category, rows, sent
+from tests.support.deliveries import Steps, make_sandbox, put_category, rows, sent
 from tests.support.publishing import publish
 from workers.channels.base import Message
 from workers.sender import Sender
@@ -144,6 +145,30 @@ async def test_what_is_left_of_somebody_who_is_gone_holds_up_nothing(hub: Hub, p
     await worker.run()
     assert len(await sent(hub)) == 2
     assert len(await rows(hub)) == 2
+
+
+async def test_a_deleted_project_leaves_no_queue(hub: Hub, project_id: int, worker: Steps) -> None:
+    ladder = [{"channel": "in_app"}, {"channel": "web_push"}, {"channel": "email", "after": "PT1H"}]
+    await put_category(hub, project_id, "push", ladder=ladder)
+    await put_category(hub, project_id, "likes", ladder=PUSH, digest={"window": "PT5M"})
+    for user in ("ada", "bob"):
+        await many(hub, project_id, 3, user)
+        await publish(hub, project_id, recipients=[user], title="t", category="likes")
+    other = await ensure_project(hub.db, "other")
+    await make_sandbox(hub, other.project_id)
+    await put_category(hub, other.project_id, "push", ladder=PUSH)
+    await many(hub, other.project_id, 2, "cy")
+    await worker.decide()
+    assert {row["state"] for row in await rows(hub)} == {"waiting", "queued", "due"}
+    await hub.db.execute("DELETE FROM projects WHERE project_id = $1", project_id)
+    assert await deliveries.purge_of_gone_projects(hub.db, 1) > 0
+    while await deliveries.purge_of_gone_projects(hub.db, 1):
+        pass
+    await worker.later(hours=2)
+    await worker.run()
+    found = await hub.db.fetch("SELECT project_id, state FROM deliveries")
+    assert [tuple(row) for row in found] == [(other.project_id, "sent")] * 2
+    assert await hub.db.fetch("SELECT 1 FROM digests WHERE closed_at IS NULL") == []
 
 
 async def test_deleting_somebody_takes_what_is_being_planned(

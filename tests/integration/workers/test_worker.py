@@ -77,10 +77,18 @@ async def test_a_worker_does_what_is_due_without_being_asked(hub: Hub, project_i
         "SELECT gen_random_uuid(), jsonb_build_array(jsonb_build_array(person_id, rev)), now() - interval '1 minute' "
         "FROM inbox_heads"
     )
+    await hub.db.execute(
+        "INSERT INTO deliveries (delivery_id, person_id, notification_id, project_id, category, line, step, channel, "
+        "condition, after_seconds, following, lane, position, state, dispatched_at, due_at, history) "
+        "VALUES (gen_random_uuid(), 0, gen_random_uuid(), 0, 'of a gone project', 0, 0, 'web_push', 'always', 0, '[]', "
+        "1, 1, 'due', now(), now(), '[]')"
+    )
     async with working(hub), asyncio.timeout(10):
         while [item["title"] for item in await inbox(hub, project_id, "u")] != ["stays"]:
             await asyncio.sleep(0.02)
         while await hub.db.fetch("SELECT FROM outbox WHERE created_at < now() - interval '10 seconds'"):
+            await asyncio.sleep(0.02)
+        while await hub.db.fetch("SELECT FROM deliveries WHERE project_id = 0"):
             await asyncio.sleep(0.02)
 
 
