@@ -49,17 +49,17 @@ class Claimed(NamedTuple):
 async def claim(hub: Hub, channel: str, free: int) -> Claimed:
     """Takes up to `free` due deliveries of a channel. Cancelling or dying leaves them to their lease."""
     lease = hub.settings.delivery_lease_seconds
-    ids = await deliveries.claim(hub.db, channel, free, lease_seconds=lease, per_project=PER_PROJECT)
-    if not ids:
+    claimed = await deliveries.claim(hub.db, channel, free, lease_seconds=lease, per_project=PER_PROJECT)
+    if not claimed:
         return Claimed(0, [])
     async with hub.db.acquire() as conn:
-        known = await read_readable(hub, conn, ids)
+        known = await read_readable(hub, conn, list(claimed))
     going: list[Known] = []
     changes: list[Change] = []
     held: list[Known] = []
     for k in known:
-        if k.row["state"] != State.CLAIMED:  # cannot be ours any more: the lease is shorter than the read took
-            continue
+        if k.row["state"] != State.CLAIMED or k.row["attempts"] != claimed[k.row["delivery_id"]]:
+            continue  # not ours any more: the lease was shorter than the read took, or this process stood still
         climbed = k.climb()
         decision = climbed.skipped[-1][1] if climbed.decision is None else climbed.decision
         if isinstance(decision, Send):
@@ -70,7 +70,7 @@ async def claim(hub: Hub, channel: str, free: int) -> Claimed:
     if changes:
         await _write(hub, changes, [key_of(k.row) for k in held])
         await capping.release(hub, [k for k in held if not k.exempt])
-    return Claimed(len(ids), going)
+    return Claimed(len(claimed), going)
 
 
 def _held(known: Known, decision: Any) -> Change:

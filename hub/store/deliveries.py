@@ -287,24 +287,24 @@ async def promote_stranded(db: Database, after: OrderKey = FIRST_KEY, limit: int
     return await db.transaction(work)
 
 
-async def claim(db: Database, channel: str, free: int, *, lease_seconds: float, per_project: int) -> list[UUID]:
-    """Takes up to `free` due deliveries of a channel for this worker, by the lanes' shares; attempts are counted now.
+async def claim(db: Database, channel: str, free: int, *, lease_seconds: float, per_project: int) -> dict[UUID, int]:
+    """Takes up to `free` due deliveries of a channel for this worker, by the lanes' shares; each with its attempt.
 
     Durable when it returns: a worker that dies has made an attempt, and its deliveries are due again after the lease.
     """
 
-    async def work(conn: Connection) -> list[UUID]:
+    async def work(conn: Connection) -> dict[UUID, int]:
         busy = [row["project_id"] for row in await conn.fetch(_SQL["busy_projects"], per_project)]
-        ids: list[UUID] = []
+        claimed: dict[UUID, int] = {}
 
         async def take(shares: Sequence[int]) -> list[int]:
             rows = await conn.fetch(_SQL["claim"], channel, *shares, busy, lease_seconds)
-            ids.extend(row["delivery_id"] for row in rows)
+            claimed.update((row["delivery_id"], row["attempts"]) for row in rows)
             return [row["lane"] for row in rows]
 
         await conn.execute(_SQL["by_index"])
         await _by_shares(free, take)
-        return ids
+        return claimed
 
     return await db.transaction(work)
 

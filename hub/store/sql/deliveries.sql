@@ -189,7 +189,7 @@ WHERE d.delivery_id = ANY (ARRAY(
         ORDER BY d.due_at, d.delivery_id LIMIT l.share
     ) o
 ))
-RETURNING d.delivery_id, d.lane
+RETURNING d.delivery_id, d.lane, d.attempts
 
 -- name: lost_leases
 SELECT delivery_id, person_id, channel, lane, attempts FROM deliveries

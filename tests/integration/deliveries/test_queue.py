@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 from hub.model.outcome import Failed, Outcome, Rejected, Sent, Throttled
-from hub.publish.settle import claim
+from hub.publish.facts import read_readable
+from hub.publish.settle import Claimed, claim
 from hub.runtime import Hub
 from hub.store import deliveries
 from tests.integration.deliveries.test_ladder import prefer
@@ -163,6 +164,26 @@ async def test_a_report_after_the_lease_changes_nothing(hub: Hub, project_id: in
     await late.close()
     assert [message.attempt for message in again.messages] == [2]
     assert await states(hub) == [("web_push", "sent", None)]
+
+
+@pytest.mark.usefixtures("push")
+async def test_a_worker_that_stood_still_after_its_claim_sends_nothing_of_anothers(
+    hub: Hub, project_id: int, worker: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await many(hub, project_id, 1)
+    await worker.decide()
+    claims: list[Claimed] = []
+
+    async def late(*args: Any) -> Any:
+        monkeypatch.undo()
+        await worker.later(minutes=1)
+        await worker.recover()
+        claims.append(await claim(hub, "web_push", 10))
+        return await read_readable(*args)
+
+    monkeypatch.setattr("hub.publish.settle.read_readable", late)
+    claims.append(await claim(hub, "web_push", 10))
+    assert [[known.row["attempts"] for known in claimed.going] for claimed in claims] == [[2], []]
 
 
 @pytest.mark.usefixtures("push")
