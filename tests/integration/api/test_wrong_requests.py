@@ -366,7 +366,7 @@ async def _raw(call: Caller, request_text: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(request_text)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await reader.read(64 * 1024)
     finally:
         writer.close()

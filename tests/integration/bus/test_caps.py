@@ -79,7 +79,7 @@ async def test_a_window_slides(caps: Caps) -> None:
     assert await caps.ask(bound) is None
     full = await caps.ask(bound)
     assert full is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (again := await caps.ask(bound)) is not None:
             assert datetime.now(UTC) < again.free_at + timedelta(milliseconds=100)
             await asyncio.sleep(0.01)

@@ -222,7 +222,7 @@ async def test_whatever_a_provider_says_is_settled(hub: Hub, project_id: int, wo
     await many(hub, project_id, 1, "bob")
     await worker.decide()
     use(worker, hub, outcome)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         await worker.send()
     assert [r["state"] for r in await rows(hub)].count("claimed") == 0
     assert sum(len(str(r["history"])) for r in await rows(hub)) < 10_000
@@ -337,6 +337,6 @@ async def test_an_outcome_that_cannot_be_stored_holds_up_no_other(hub: Hub, proj
     await worker.decide()
     number: Any = 4711  # a provider's id, as its JSON has it
     use(worker, hub, Sent(number))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         await worker.send()
     assert sorted(row["state"] for row in await rows(hub)) == ["claimed", "sent", "sent"]

@@ -194,7 +194,7 @@ async def test_deleting_takes_person_and_head_in_the_order_of_publishing(hub: Hu
     async with hub.db.acquire() as conn, conn.transaction():
         await update_people(conn, {person_id: {"name": "Ada"}})
         deleting = asyncio.create_task(hub.db.transaction(lambda other: delete_person(other, project_id, "u")))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 await asyncio.sleep(0.01)
         assert list(await lock_heads(conn, [person_id])) == [person_id]

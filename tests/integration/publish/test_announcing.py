@@ -26,7 +26,7 @@ async def listening(hub: Hub, project_id: int, user: str) -> AsyncIterator[Any]:
         await pubsub.subscribe(announce.channel(hub.installation, project_id, user))
 
         async def following() -> announce.Announcement:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while True:
                     message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
                     if message is not None:
@@ -138,7 +138,7 @@ async def test_a_redis_that_hangs_holds_up_no_publish(
         await hanging.wait()
 
     monkeypatch.setattr(hub.announcer, "publish", hang)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         for number in range(6):
             await publish(hub, project_id, recipients=[{"topic": "t"}], title=str(number))
             await publish(hub, project_id, recipients=["u"], title=str(number))
