@@ -210,8 +210,9 @@ class InboxRoutes:
     # Streams
 
     async def stream_inbox(self, request: Request) -> WebAnswer:
-        if not self._board.origins.allows(request.header(b"origin"), request.header(b"host")):
-            raise Forbidden(self._board.origins.refusal(request.header(b"origin")), code="origin_refused")
+        origin, origins = request.header(b"origin"), self._board.origins
+        if not origins.allows(origin, request.header(b"host")):
+            raise Forbidden(origins.refusal(origin), code="origin_refused")
         cursor = request.header(b"last-event-id") or request.query["since"]
         granted = grant(token_of(request))
         return partial(sse.serve, self._board, granted, cursor or None, request.query["state"])

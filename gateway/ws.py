@@ -144,9 +144,8 @@ class WebSocket(Connection, asyncio.Protocol):
         self._phase = Phase.OPEN
         self.address = self._client_address(request)
         refusal = self.board.open(self)
-        if refusal is None and not self._origin_allowed(request):
-            origin = next(iter(request.headers.get_all("Origin")), None)
-            refusal = Close(Code.ORIGIN_REFUSED, self.board.origins.refusal(origin))
+        if refusal is None:
+            refusal = self._refused_origin(request)
         if refusal is not None:
             self.perform(self.session.end(refusal))
 
@@ -159,11 +158,13 @@ class WebSocket(Connection, asyncio.Protocol):
         self._transport.write(response.serialize())
         self._transport.close()
 
-    def _origin_allowed(self, request: Request) -> bool:
+    def _refused_origin(self, request: Request) -> Close | None:
         origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
-        if len(origins) > 1:
-            return False
-        return self.board.origins.allows(origins[0] if origins else None, hosts[0] if hosts else None)
+        origin = origins[0] if len(origins) == 1 else None
+        rule = self.board.origins
+        if len(origins) <= 1 and rule.allows(origin, hosts[0] if hosts else None):
+            return None
+        return Close(Code.ORIGIN_REFUSED, rule.refusal(origin))
 
     def _client_address(self, request: Request) -> str:
         """Whose connections are counted together; "" for a trusted proxy that does not say."""

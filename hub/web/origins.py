@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -11,7 +12,8 @@ _ALLOWED_HEADERS = b"authorization, content-type, idempotency-key, last-event-id
 _EXPOSED_HEADERS = (
     b"idempotency-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id"
 )
-_SHOWN_CHARACTERS = 80  # the reason of a WebSocket's close holds 123 bytes
+_SHOWN_BYTES = 86  # of a refused origin: with the sentence around it, it fits into a close reason of 123 bytes
+_SANE = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+", re.IGNORECASE)
 _PREFLIGHT_SECONDS = b"600"  # Chromium caps at 2 h, Firefox at 24 h; ten minutes lets a changed list take effect soon
 
 
@@ -48,10 +50,13 @@ class Origins:
             return True
         return self.any or origin in self.allowed or origin in self._own or _same_host(origin, host)
 
-    def refusal(self, origin: str | None) -> str:
-        """What to tell a page that may not call: names its origin, where it is one."""
-        known = None if origin is None or len(origin) > _SHOWN_CHARACTERS else origin_of(origin)
-        return f"{known or 'This origin'} is not among HUB_ALLOWED_ORIGINS."
+    @staticmethod
+    def refusal(origin: str | None) -> str:
+        """Why `origin` is refused, for who builds the page. It comes from outside: one of another form is not echoed."""
+        if origin is None or _SANE.fullmatch(origin) is None:
+            return "This origin is not among HUB_ALLOWED_ORIGINS."
+        shown = origin if len(origin) <= _SHOWN_BYTES else origin[:_SHOWN_BYTES] + "…"
+        return f"{shown} is not among HUB_ALLOWED_ORIGINS."
 
     def cors_headers(self, origin: str | None, host: str | None) -> Headers:
         """What lets a page of another origin read the answer; nothing for a foreign one."""

@@ -19,7 +19,7 @@ export const ENGLISH = {
   unreachableHint: "Trying again in a moment.",
   stopped: "Disconnected",
   stoppedHint: "Sign in again to see your notifications.",
-  refusedHint: "This page may not show notifications.",
+  refusedHint: "This page cannot show your notifications.",
   retry: "Try again",
   older: "Show older",
   loadingOlder: "Loading…",

@@ -351,9 +351,9 @@ export class HubInbox extends Base {
       h("div", { class: "state" }, icon(...paths), h("strong", {}, title), h("span", {}, hint));
     if (kind === "empty") return [state(CAUGHT_UP, messages.empty, messages.emptyHint)];
     if (kind === "unreachable") return [state(BROKEN, messages.unreachable, messages.unreachableHint)];
-    if (kind === "stopped") {
-      const refused = this.#client?.snapshot.stopped?.code === ORIGIN_REFUSED;
-      const content = state(BROKEN, messages.stopped, refused ? messages.refusedHint : messages.stoppedHint);
+    if (kind === "stopped" || kind === "refused") {
+      const hint = kind === "refused" ? messages.refusedHint : messages.stoppedHint;
+      const content = state(BROKEN, messages.stopped, hint);
       content.append(h("button", { type: "button", click: () => this.#client?.start() }, messages.retry));
       return [content];
     }
@@ -493,10 +493,11 @@ export class HubInbox extends Base {
 
 /**
  * @param {Snapshot | null} snapshot
- * @returns {"loading" | "empty" | "unreachable" | "stopped" | "list"}
+ * @returns {"loading" | "empty" | "unreachable" | "stopped" | "refused" | "list"}
  */
 function placeholderOf(snapshot) {
-  if (snapshot?.stopped) return "stopped";
+  // Signing in again mends a token, not an origin.
+  if (snapshot?.stopped) return snapshot.stopped.code === ORIGIN_REFUSED ? "refused" : "stopped";
   if (!snapshot?.ready) return snapshot?.status === "waiting" ? "unreachable" : "loading";
   return snapshot.items.length ? "list" : "empty";
 }

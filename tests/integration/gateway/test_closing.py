@@ -270,8 +270,6 @@ async def test_origins(settings: Settings, hub: Hub, project_id: int, gateway: R
             await ada.hello(text)
         async with client(second.ws_url, origin="https://other.test") as ada:
             assert await ada.closed() == (4501, "https://other.test is not among HUB_ALLOWED_ORIGINS.")
-        async with client(second.ws_url, origin="https://" + "o" * 200) as ada:
-            assert await ada.closed() == (4501, "This origin is not among HUB_ALLOWED_ORIGINS.")
 
 
 async def test_a_slow_reader_is_closed_and_nobody_else_waits_for_it(settings: Settings, project_id: int) -> None:

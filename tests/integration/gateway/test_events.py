@@ -115,6 +115,7 @@ async def test_methods_and_origins(settings: Settings, project_id: int) -> None:
             assert (status, headers["Allow"]) == (405, "GET, OPTIONS")
             status, problem, _ = await calls.call("GET", "/v1/inbox/events", headers={"Origin": "https://evil.test"})
             assert (status, problem["code"]) == (403, "origin_refused")
+            assert problem["detail"] == "https://evil.test is not among HUB_ALLOWED_ORIGINS."
         async with events(gateway, text, {"Origin": "https://app.test"}) as stream:
             assert stream.response.headers["Access-Control-Allow-Origin"] == "https://app.test"
             await stream.receive()

@@ -59,3 +59,26 @@ def test_only_allowed_pages_may_read_answers() -> None:
     assert b"access-control-allow-origin" in names
     assert origins.cors_headers("https://evil.com", "api") == [(b"vary", b"origin")]
     assert origins.cors_headers(None, "api") == []
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:5471", "https://xn--bcher-kva.example", "http://[::1]:80", "app://x"]
+)
+def test_a_refusal_names_the_origin(origin: str) -> None:
+    assert Origins.refusal(origin) == f"{origin} is not among HUB_ALLOWED_ORIGINS."
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "", "null", "http://a b", "http://a\n", 'http://"', "http://ü", "Log in at x://"]
+)
+def test_a_refusal_echoes_no_text_of_somebodys_own(origin: str | None) -> None:
+    assert Origins.refusal(origin) == "This origin is not among HUB_ALLOWED_ORIGINS."
+
+
+@pytest.mark.parametrize("length", range(80, 95))
+def test_a_refusal_fits_into_a_close_reason(length: int) -> None:
+    text = Origins.refusal("https://".ljust(length, "a"))
+    assert len(text.encode()) <= 123
+    assert text.endswith(
+        "a is not among HUB_ALLOWED_ORIGINS." if length <= 86 else "a… is not among HUB_ALLOWED_ORIGINS."
+    )
