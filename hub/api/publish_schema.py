@@ -149,7 +149,7 @@ SendAt: TypeAlias = Annotated[
     Discriminator(
         lambda value: "<moment>" if isinstance(value, str) else "<local>" if isinstance(value, dict) else None,
         custom_error_type="invalid_type",
-        custom_error_message="must be a time such as 2026-11-21T09:00:00Z, or an object with `local`",
+        custom_error_message="must be a time, YYYY-MM-DDThh:mm:ssZ, or an object with `local`",
     ),
 ]
 

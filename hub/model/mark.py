@@ -197,7 +197,7 @@ def _until(value: object, action: Action | None, now: datetime, errors: list[Fie
             errors.append(FieldError("until", "not_allowed", "goes with the action snooze only"))
         return None
     if not isinstance(value, str) or len(value) > 40:
-        errors.append(FieldError("until", "required", "snooze needs an RFC 3339 time such as 2026-11-21T09:00:00Z"))
+        errors.append(FieldError("until", "required", "snooze needs an RFC 3339 time: YYYY-MM-DDThh:mm:ssZ"))
         return None
     try:
         moment = datetime.fromisoformat(value)
@@ -205,7 +205,7 @@ def _until(value: object, action: Action | None, now: datetime, errors: list[Fie
             raise ValueError
         moment = truncate(moment.astimezone(UTC))
     except (ValueError, OverflowError):
-        errors.append(FieldError("until", "invalid_value", "must be an RFC 3339 time such as 2026-11-21T09:00:00Z"))
+        errors.append(FieldError("until", "invalid_value", "must be an RFC 3339 time: YYYY-MM-DDThh:mm:ssZ"))
         return None
     if not now < moment <= now + MAX_SNOOZE:
         errors.append(FieldError("until", "out_of_range", f"must be in the future and within {MAX_SNOOZE.days} days"))

@@ -61,7 +61,7 @@ def parse_moment(value: object) -> datetime:
     """An RFC 3339 time, in UTC and whole milliseconds. A leap second is the second after."""
     match = _MOMENT.fullmatch(_string(value))
     if match is None:
-        raise _error("invalid_time", "must be an RFC 3339 time with its offset, such as 2026-11-21T09:00:00Z")
+        raise _error("invalid_time", "must be an RFC 3339 time with its offset: YYYY-MM-DDThh:mm:ssZ")
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     try:
         leap = int(second) == 60
@@ -92,7 +92,7 @@ def _moment_text(value: object) -> str:
 def _local(value: object) -> datetime:
     text = _string(value)
     if _LOCAL.fullmatch(text) is None:
-        raise _error("invalid_time", "must be a local time without offset, such as 2026-11-21T09:00")
+        raise _error("invalid_time", "must be a local time without offset: YYYY-MM-DDThh:mm")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
