@@ -328,6 +328,34 @@ async def test_a_page_of_another_origin_under_a_strict_policy(browser: Browser, 
         await opened.is_clean()
 
 
+async def test_a_page_whose_origin_is_refused_does_not_ask_to_sign_in(browser: Browser, place: Place) -> None:
+    port = free_port()
+    origin = f"http://127.0.0.1:{port}"
+    async with shop(place.url, port), tab(browser, origin) as opened:
+        await opened.page.get_by_role("button", name="Notifications").click()
+        await expect(opened.page.get_by_text("This page cannot show your notifications.")).to_be_visible()
+        await expect(opened.page.get_by_text("Sign in")).to_have_count(0)
+        assert any(f"{origin} is not among HUB_ALLOWED_ORIGINS." in text for text in opened.complaints)
+
+
+async def test_the_header_of_a_narrow_panel_keeps_to_one_line(browser: Browser, place: Place) -> None:
+    await place.publish(recipients=["ira"], title="One")
+    async with tab(browser, f"{place.url}/?people=ira") as demo:
+        await is_live(demo.screen("ira"))
+        await demo.page.evaluate(
+            "document.querySelector('hub-inbox').attributeStyleMap.set('--hub-panel-width', '280px')"
+        )
+        heights = await demo.page.evaluate(
+            "['h2', '.count', '.all'].map((one) =>"
+            " document.querySelector('hub-inbox').shadowRoot.querySelector(one).offsetHeight)"
+        )
+        assert max(heights) < 32, heights
+        assert await demo.page.evaluate(
+            "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)"
+            "(document.querySelector('hub-inbox').shadowRoot.querySelector('header'))"
+        )
+
+
 async def test_the_inbox_by_keyboard_by_axe_and_with_hostile_content(browser: Browser, place: Place) -> None:
     hostile = '<img src=x onerror="document.title = 1">'
     for number in range(52):

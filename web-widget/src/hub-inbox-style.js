@@ -139,6 +139,10 @@ header {
   border-block-end: 1px solid var(--_line);
 }
 h2 {
+  min-width: 0;
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
   margin: 0;
   font-size: 15px;
   font-weight: 650;
