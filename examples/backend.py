@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +37,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/":
             self._answer(200, "text/html", PAGE.read_text("utf-8").replace("http://127.0.0.1:8000", HUB_URL))
         elif self.path == "/favicon.ico":
-            self._answer(204, "text/plain", "")
+            self.send_response(204)
+            self.end_headers()
         else:
             self._answer(404, "text/plain", "not found")
 
@@ -49,8 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             try:
                 self._answer(200, "text/plain", fetch_token(user))
-            except OSError as error:  # the widget tries again
-                self._answer(502, "text/plain", f"the hub gave no token: {error}")
+            except urllib.error.HTTPError as refused:
+                self._answer(502, "text/plain", f"The hub refused a token: {refused.read().decode()}")
+            except OSError:
+                self._answer(502, "text/plain", f"The hub at {HUB_URL} does not answer.")
 
     def _signed_in(self) -> str | None:
         """Your session, instead: never take the user from what the browser says about itself."""
@@ -67,10 +71,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    port = sys.argv[1] if len(sys.argv) > 1 else "5000"
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    except OSError as error:
-        sys.exit(f"Port {port} is not to be had ({error.strerror}). Name another: python examples/backend.py 5001")
+        server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
+    except (OSError, ValueError, OverflowError):
+        raise SystemExit(
+            f"Port {port} is taken, or none to listen on. Another: python examples/backend.py 5001"
+        ) from None
     print(f"http://127.0.0.1:{port}", flush=True)
     server.serve_forever()

@@ -180,26 +180,63 @@ async def test_a_token_that_sign_token_py_signs_opens_the_inbox(dev: Dev, tmp_pa
     assert await dev.inbox(token.strip()) == ["For Linus"]
 
 
+@contextlib.asynccontextmanager
+async def backend(dev: Dev, port: int, **variables: str) -> AsyncIterator[str]:
+    """`examples/backend.py`, and its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(EXAMPLES / "backend.py"),
+        str(port),
+        env={**dev.environment, **variables},
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        yield await line(process.stdout)
+    finally:
+        process.kill()
+        await process.communicate()
+
+
 async def test_the_page_of_backend_py_shows_the_inbox(dev: Dev) -> None:
     await dev.example("publish.py", "ada", "Seen in the page")
-    backend = await asyncio.create_subprocess_exec(
-        sys.executable, str(EXAMPLES / "backend.py"), str(dev.page_port), env=dev.environment, stdout=PIPE, stderr=PIPE
-    )
-    assert backend.stdout is not None
-    try:
-        address = await line(backend.stdout)
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = await browser.new_page()
-            await page.goto(address)
-            await page.get_by_role("button", name="Notifications").click()
-            await expect(page.get_by_role("listitem").first).to_contain_text("Seen in the page")
-            await dev.example("publish.py", "ada", "And live")
-            await expect(page.get_by_role("listitem").first).to_contain_text("And live")
-            await browser.close()
-    finally:
-        backend.kill()
-        await backend.communicate()
+    async with backend(dev, dev.page_port) as address, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = await browser.new_page(color_scheme="dark")
+        await page.goto(address)
+        bell = page.get_by_role("button", name="Notifications")
+        await bell.click()
+        await expect(page.get_by_role("listitem").first).to_contain_text("Seen in the page")
+        await dev.example("publish.py", "ada", "And live")
+        await expect(page.get_by_role("listitem").first).to_contain_text("And live")
+        canvas = await page.evaluate("getComputedStyle(document.documentElement).color")
+        assert canvas == "rgb(255, 255, 255)", "the page behind the light bell is dark, too"
+        assert await bell.evaluate("(one) => getComputedStyle(one).color") == "rgb(236, 238, 242)"
+        await browser.close()
+
+
+async def test_backend_py_says_what_is_wrong_in_a_sentence(dev: Dev) -> None:
+    port = free_port()
+    async with backend(dev, port, HUB_URL=f"http://127.0.0.1:{free_port()}") as address:
+        async with aiohttp.ClientSession(address) as session:
+            async with session.get("/favicon.ico") as answer:
+                assert answer.status == 204
+            async with session.post("/hub-token") as answer:
+                assert answer.status == 502
+                assert (await answer.text()).endswith(" does not answer.")
+        for wrong in (str(port), "70000", "five"):
+            second = await asyncio.create_subprocess_exec(
+                sys.executable, str(EXAMPLES / "backend.py"), wrong, env=dev.environment, stderr=PIPE
+            )
+            async with asyncio.timeout(SECONDS):
+                _, err = await second.communicate()
+            assert (second.returncode, err.decode().count("\n")) == (1, 1)
+            assert err.decode().startswith(f"Port {wrong} is taken")
+    async with backend(dev, port, HUB_API_KEY="hk_wrong") as address, aiohttp.ClientSession(address) as session:
+        async with session.post("/hub-token") as answer:
+            assert answer.status == 502
+            assert (await answer.text()).startswith("The hub refused a token: ")
 
 
 @pytest.mark.parametrize("page", PAGES)
