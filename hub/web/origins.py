@@ -52,7 +52,7 @@ class Origins:
 
     @staticmethod
     def refusal(origin: str | None) -> str:
-        """Why `origin` is refused, for who builds the page. It comes from outside: one of another form is not echoed."""
+        """Why `origin` is refused, for who builds the page. It is from outside: one of another form is not echoed."""
         if origin is None or _SANE.fullmatch(origin) is None:
             return "This origin is not among HUB_ALLOWED_ORIGINS."
         shown = origin if len(origin) <= _SHOWN_BYTES else origin[:_SHOWN_BYTES] + "…"

@@ -233,10 +233,13 @@ async def test_backend_py_says_what_is_wrong_in_a_sentence(dev: Dev) -> None:
                 _, err = await second.communicate()
             assert (second.returncode, err.decode().count("\n")) == (1, 1)
             assert err.decode().startswith(f"Port {wrong} is taken")
-    async with backend(dev, port, HUB_API_KEY="hk_wrong") as address, aiohttp.ClientSession(address) as session:
-        async with session.post("/hub-token") as answer:
-            assert answer.status == 502
-            assert (await answer.text()).startswith("The hub refused a token: ")
+    async with (
+        backend(dev, port, HUB_API_KEY="hk_wrong") as address,
+        aiohttp.ClientSession(address) as session,
+        session.post("/hub-token") as answer,
+    ):
+        assert answer.status == 502
+        assert (await answer.text()).startswith("The hub refused a token: ")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -147,10 +147,6 @@ h2 {
   font-size: 15px;
   font-weight: 650;
   letter-spacing: -0.01em;
-  min-width: 0;
-  overflow: hidden;
-  text-overflow: ellipsis;
-  white-space: nowrap;
 }
 .count {
   flex: none;
