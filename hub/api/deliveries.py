@@ -64,13 +64,23 @@ def document(row: Any) -> dict[str, Any]:
     }
 
 
-_QUERY = (
-    Parameter("state", one_of(*STATES), {"type": "string", "enum": list(STATES)}, "Only in this state."),
+FILTERS = (
     Parameter("channel", one_of(*CHANNELS), {"type": "string", "enum": list(CHANNELS)}, "Only on this channel."),
     name_parameter("category", "Only this category."),
     name_parameter("user", "Only to this user."),
     *PAGE,
 )
+_STATE = Parameter("state", one_of(*STATES), {"type": "string", "enum": list(STATES)}, "Only in this state.")
+
+
+def filters_of(request: Request) -> dict[str, Any]:
+    """What FILTERS ask for and the key may see, as the store's lists take it; one row more than the page holds."""
+    query, key = request.query, credential_of(request)
+    return {
+        **{name: query[name] for name in ("channel", "category", "user")},
+        "limit": query["limit"] + 1,
+        "categories": None if key.categories is None else sorted(key.categories),
+    }
 
 
 class Deliveries:
@@ -92,22 +102,17 @@ class Deliveries:
                 "What leaves the app, has left it, or did not. Each is told in full by its notification's timeline.",
                 guard=self._api.guard,
                 scopes=("notifications:read",),
-                query=_QUERY,
+                query=(_STATE, *FILTERS),
             )
         ]
 
     async def list_deliveries(self, request: Request) -> Response:
-        query, key = request.query, credential_of(request)
-        limit = query["limit"]
+        query = request.query
         rows = await deliveries.list_deliveries(
             self._hub.db,
-            key.project_id,
+            credential_of(request).project_id,
             state=query["state"],
-            channel=query["channel"],
-            category=query["category"],
-            user=query["user"],
             before=cursor_value(query["cursor"], UUID),
-            limit=limit + 1,
-            categories=None if key.categories is None else sorted(key.categories),
+            **filters_of(request),
         )
-        return page_response(rows, limit, document, lambda row: str(row["delivery_id"]))
+        return page_response(rows, query["limit"], document, lambda row: str(row["delivery_id"]))

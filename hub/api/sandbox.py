@@ -8,12 +8,11 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from hub.api.context import Api
+from hub.api.deliveries import FILTERS, filters_of
 from hub.api.guard import credential_of
-from hub.model.policy import CHANNELS
 from hub.model.times import format_time
 from hub.store import sandbox
 from hub.web.pages import cursor_value, page_response
-from hub.web.query import PAGE, Parameter, name_parameter, one_of
 from hub.web.request import Request
 from hub.web.response import Response
 from hub.web.routing import Reply, Route
@@ -57,14 +56,6 @@ def document(row: Any) -> dict[str, Any]:
     }
 
 
-_QUERY = (
-    Parameter("channel", one_of(*CHANNELS), {"type": "string", "enum": list(CHANNELS)}, "Only on this channel."),
-    name_parameter("category", "Only this category."),
-    name_parameter("user", "Only to this user."),
-    *PAGE,
-)
-
-
 class SandboxMessages:
     """Routes of `/v1/sandbox`."""
 
@@ -84,21 +75,16 @@ class SandboxMessages:
                 "Messages of test projects, and of notifications with `sandbox`. Kept for 7 days.",
                 guard=self._api.guard,
                 scopes=("notifications:read",),
-                query=_QUERY,
+                query=FILTERS,
             )
         ]
 
     async def list_messages(self, request: Request) -> Response:
-        query, key = request.query, credential_of(request)
-        limit = query["limit"]
+        query = request.query
         rows = await sandbox.list_messages(
             self._hub.db,
-            key.project_id,
-            channel=query["channel"],
-            category=query["category"],
-            user=query["user"],
+            credential_of(request).project_id,
             before=cursor_value(query["cursor"], int),
-            limit=limit + 1,
-            categories=None if key.categories is None else sorted(key.categories),
+            **filters_of(request),
         )
-        return page_response(rows, limit, document, lambda row: row["position"])
+        return page_response(rows, query["limit"], document, lambda row: row["position"])

@@ -58,7 +58,7 @@ def _publish_options(command: Command) -> Command:
         click.option("--dedupe-key", help="The same key to the same person within 24 h is dropped."),
         click.option("--thread-key", help="Groups items."),
         click.option("--collapse-key", help="Replaces the older unread item of the same key."),
-        click.option("--send-at", help="RFC 3339 time, as 2026-11-21T09:00:00Z."),
+        click.option("--send-at", help="RFC 3339 time: YYYY-MM-DDThh:mm:ssZ."),
         click.option("--delay", help="ISO 8601 duration, as PT5M."),
         click.option("--expires-at", help="RFC 3339 time."),
         click.option("--cancellation-key", help="To withdraw it by."),
@@ -120,6 +120,16 @@ def timeline(notification_id: str, *, as_json: bool) -> None:
     )
 
 
+def _listed(path: str, query: dict[str, str | None], limit: int) -> list[Any]:
+    """Up to `limit` entries of a list."""
+
+    async def work(remote: Remote) -> list[Any]:
+        return await _pages(remote, path, path, query, limit=limit)
+
+    items: list[Any] = _call(work)
+    return items
+
+
 async def _pages(
     remote: Remote, template: str, path: str, query: dict[str, str | None], *, limit: int | None
 ) -> list[Any]:
@@ -151,12 +161,7 @@ def _filter_options(command: Command) -> Command:
 @json_option
 def sandbox(*, limit: int, as_json: bool, **query: str | None) -> None:
     """Show what would have been sent to web push, e-mail and others, newest first."""
-    path = "/v1/sandbox"
-
-    async def work(remote: Remote) -> list[Any]:
-        return await _pages(remote, path, path, query, limit=limit)
-
-    items = _call(work)
+    items = _listed("/v1/sandbox", query, limit)
     rows = [{**item, **{name: item["content"].get(name) for name in ("title", "body")}} for item in items]
     columns = ["sent_at", "user", "channel", "kind", "title", "body", "notification_id"]
     show({"items": items}, table(rows, columns), as_json=as_json)
@@ -168,12 +173,7 @@ def sandbox(*, limit: int, as_json: bool, **query: str | None) -> None:
 @json_option
 def dead_list(*, limit: int, as_json: bool, **query: str | None) -> None:
     """List dead letters."""
-    path = "/v1/deliveries"
-
-    async def work(remote: Remote) -> list[Any]:
-        return await _pages(remote, path, path, {"state": "dead", **query}, limit=limit)
-
-    items = _call(work)
+    items = _listed("/v1/deliveries", {"state": "dead", **query}, limit)
     columns = ["id", "user", "channel", "category", "attempts", "reason"]
     show({"items": items}, table(items, columns), as_json=as_json)
 

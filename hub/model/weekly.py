@@ -40,7 +40,7 @@ def quiet_until(windows: tuple[Window, ...], zone: str, now: datetime) -> dateti
     """When the quiet that holds at `now` ends, over windows that follow on each other; None when it is not quiet.
 
     Remembered, because a batch asks it at one `now` for every delivery of a person, and fifty windows that follow on
-    each other cost 2 ms.
+    each other cost 1.3 ms.
     """
     until = None
     moment = now

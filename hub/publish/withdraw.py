@@ -26,7 +26,7 @@ PUSH = "web_push"  # what shows, and can be closed
 
 async def withdraw_shown(writer: InboxWriter, people: Iterable[int]) -> None:
     """Plans the closing of what shows to these people and is dealt with or cancelled; the heads are locked."""
-    for row in await deliveries.hide_shown(writer.conn, people):
+    for row in await deliveries.hide_shown(writer.conn, people=people):
         writer.dispatcher.rows.append(_closing(row))
         writer.dispatcher.due = True
 
@@ -39,7 +39,7 @@ async def withdraw_settled(conn: Connection, changes: Sequence[Change]) -> None:
     """
     ended = [change.delivery_id for change in changes if change.finished and change.attempts and change.channel == PUSH]
     if ended:
-        await deliveries.insert(conn, [_closing(row) for row in await deliveries.hide_settled(conn, ended)])
+        await deliveries.insert(conn, [_closing(row) for row in await deliveries.hide_shown(conn, ids=ended)])
 
 
 def _closing(row: Any) -> NewDelivery:

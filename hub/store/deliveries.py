@@ -332,14 +332,9 @@ async def cancel(conn: Connection, notifications: Iterable[UUID], people: Iterab
     return {row["person_id"] for row in rows}
 
 
-async def hide_shown(conn: Connection, people: Iterable[int]) -> list[asyncpg.Record]:
-    """Pushes of these people that show although the item was dealt with, or cancelled; each is told once."""
-    return await conn.fetch(_SQL["hide_shown"], list(people))
-
-
-async def hide_settled(conn: Connection, ids: Iterable[UUID]) -> list[asyncpg.Record]:
-    """Those of these deliveries that show although the item was dealt with; each is told once."""
-    return await conn.fetch(_SQL["hide_settled"], list(ids))
+async def hide_shown(conn: Connection, *, people: Iterable[int] = (), ids: Iterable[UUID] = ()) -> list[asyncpg.Record]:
+    """Pushes, of these people and among these, that show although the item was dealt with, or cancelled; told once."""
+    return await conn.fetch(_SQL["hide_shown"], list(people), list(ids))
 
 
 async def delete_of_person(conn: Connection, person_id: int) -> None:

@@ -30,11 +30,6 @@ async def write(db: Database, messages: Sequence[SandboxMessage]) -> None:
     await db.execute(_SQL["write"], *[list(column) for column in zip(*messages, strict=True)])
 
 
-async def read_of_person(db: Database, person_id: int) -> list[asyncpg.Record]:
-    """What would have been sent to a person, in the order in which it came."""
-    return await db.fetch(_SQL["read_of_person"], person_id)
-
-
 async def list_messages(
     db: Database,
     project_id: int,

@@ -12,6 +12,22 @@ from hub.web.response import PROBLEM, Response
 
 MAX_ERRORS = 50  # wrong fields told at once; a caller mends those first, and an answer stays small
 MAX_DETAIL = 2_000  # characters
+_SHOWN_CHARACTERS = 60  # of a wrong value, in the sentence about it
+
+
+def given(value: Any, message: str) -> str:
+    """The end of a sentence that says what a value must be: `, not 'high'`; nothing where it is long, or said already.
+
+    Only the caller sees it; it is never logged.
+    """
+    if not message.startswith("must"):
+        return ""
+    if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:
+        return f", not {len(value)}" if message.endswith("characters") else ""
+    if value is None or isinstance(value, bool):
+        return f", not {msgspec.json.encode(value).decode()}"
+    shown = repr(value) if isinstance(value, str | int | float) else ""
+    return f", not {shown}" if shown and shown not in message else ""
 
 
 def problem(refused: Refused, request_id: str, headers: Headers | None = None) -> Response:

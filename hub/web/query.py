@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from hub.exceptions import FieldError, Invalid, Malformed
 from hub.web.fields import parse_moment
 from hub.web.paths import NAME, decode_percent
+from hub.web.problems import given
 
 MAX_PARAMETERS = 32
 LIMIT_DEFAULT, LIMIT_MAX = 50, 100  # contract, "Lists"
@@ -66,8 +67,7 @@ def parse_query(
                 values[name] = known[name].read(text)
             except ValueError as error:
                 reason = error.message() if isinstance(error, PydanticCustomError) else str(error)
-                given = f", not {text!r}" if len(text) <= 60 and name != "cursor" else ""
-                errors.append(FieldError(path, "invalid_value", reason + given))
+                errors.append(FieldError(path, "invalid_value", reason + given(text, reason)))
     if errors:
         raise Invalid("; ".join(f"{e.path}: {e.message}" for e in errors[:5]), errors=tuple(errors))
     return values

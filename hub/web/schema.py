@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, Generic, TypeVar
 
-import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.exceptions import FieldError, Invalid
-from hub.web.problems import MAX_ERRORS
+from hub.web.problems import MAX_ERRORS, given
 
 T = TypeVar("T")
 
@@ -42,7 +41,6 @@ _JSON_WORDS = {
     "a valid number": "a number",
 }
 _PYTHONIC = re.compile("|".join(_JSON_WORDS))
-_SHOWN_CHARACTERS = 60
 _SHOULD = re.compile(r"^(?:Input|String|List|Dictionary|Value) should")
 
 
@@ -98,18 +96,8 @@ def _field_error(entry: ErrorDetails, prefix: str) -> FieldError:
         message = "is required"
     else:
         message = _SHOULD.sub("must", entry["msg"]).replace(" after validation", "")
-        message = _PYTHONIC.sub(lambda word: _JSON_WORDS[word[0]], message) + _given(kind, entry["input"], message)
+        message = _PYTHONIC.sub(lambda word: _JSON_WORDS[word[0]], message) + given(entry["input"], message)
     return FieldError(prefix + path if path else prefix.rstrip("."), code, message)
-
-
-def _given(kind: str, value: Any, message: str) -> str:
-    """What the caller gave, where that is short: `, not 'high'`. Only the caller sees it; it is never logged."""
-    if kind == "string_too_long":
-        return f", not {len(value)}"
-    if value is None or isinstance(value, bool):
-        return f", not {msgspec.json.encode(value).decode()}"
-    shown = repr(value) if isinstance(value, str | int | float) else ""
-    return f", not {shown}" if 0 < len(shown) <= _SHOWN_CHARACTERS and shown not in message else ""
 
 
 def _is_tag(step: int | str) -> bool:

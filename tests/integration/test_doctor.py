@@ -156,6 +156,21 @@ async def test_a_changed_migration_is_named(settings: Settings, hub: Hub) -> Non
     assert "0001_initial" in (await diagnose(settings))["schema"].detail
 
 
+@pytest.mark.parametrize("skew, state", [(0.4, State.OK), (-4, State.WARN), (45, State.FAIL), (-45, State.FAIL)])
+async def test_a_redis_whose_clock_is_off_is_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, skew: float, state: State
+) -> None:
+    real = Redis.time
+
+    async def off(redis: Redis) -> tuple[int, int]:
+        seconds, microseconds = await real(redis)
+        moment = seconds * 1_000_000 + microseconds + int(skew * 1_000_000)
+        return divmod(moment, 1_000_000)
+
+    monkeypatch.setattr(Redis, "time", off)
+    assert (await diagnose(settings))["redis_clock"].state is state
+
+
 async def test_servers_that_do_not_answer(settings: Settings) -> None:
     nowhere = load_settings(
         database_url=f"postgresql://hub:hunter2@127.0.0.1:{free_port()}/hub",

@@ -223,26 +223,14 @@ WHERE notification_id = ANY($1::uuid[]) AND person_id = ANY($2::bigint[]) AND st
 RETURNING person_id
 
 -- name: hide_shown
--- Pushes that show and whose item the person has dealt with, or the backend cancelled; told once; a delivery that closes
--- each follows.
+-- Pushes that show and whose item the person has dealt with, or the backend cancelled, of these people ($1) and among these
+-- deliveries ($2); told once; a delivery that closes each follows.
 UPDATE deliveries d SET shown = false
 FROM inbox_items i
 JOIN people p ON p.person_id = i.person_id
 LEFT JOIN notifications n ON n.notification_id = i.notification_id
-WHERE d.person_id = ANY($1::bigint[]) AND d.shown AND i.notification_id = d.notification_id AND i.person_id = d.person_id
-  AND (i.seen_at IS NOT NULL OR i.removed_at IS NOT NULL OR i.archived_at IS NOT NULL)
-RETURNING d.person_id, d.notification_id, d.project_id, d.category, d.line, d.step, d.channel, d.position,
-    CASE WHEN i.removed_at >= n.cancelled_at OR (i.removed_at IS NOT NULL AND p.user_id = ANY(n.excluded_users)) THEN 'cancelled'
-         WHEN i.read_at IS NOT NULL THEN 'read' WHEN i.seen_at IS NOT NULL THEN 'seen'
-         WHEN i.removed_at IS NOT NULL THEN 'removed' ELSE 'archived' END AS why, clock_timestamp() AS now
-
--- name: hide_settled
--- The same of these deliveries, which this transaction has settled: what was dealt with while they were under way.
-UPDATE deliveries d SET shown = false
-FROM inbox_items i
-JOIN people p ON p.person_id = i.person_id
-LEFT JOIN notifications n ON n.notification_id = i.notification_id
-WHERE d.delivery_id = ANY($1::uuid[]) AND d.shown AND i.notification_id = d.notification_id AND i.person_id = d.person_id
+WHERE d.delivery_id = ANY (ARRAY(SELECT delivery_id FROM deliveries WHERE person_id = ANY($1::bigint[]) AND shown) || $2::uuid[])
+  AND d.shown AND i.notification_id = d.notification_id AND i.person_id = d.person_id
   AND (i.seen_at IS NOT NULL OR i.removed_at IS NOT NULL OR i.archived_at IS NOT NULL)
 RETURNING d.person_id, d.notification_id, d.project_id, d.category, d.line, d.step, d.channel, d.position,
     CASE WHEN i.removed_at >= n.cancelled_at OR (i.removed_at IS NOT NULL AND p.user_id = ANY(n.excluded_users)) THEN 'cancelled'

@@ -6,9 +6,6 @@ SELECT m.* FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::json
 JOIN people p USING (person_id) FOR KEY SHARE OF p
 ON CONFLICT (delivery_id) DO UPDATE SET attempts = sandbox_messages.attempts + 1
 
--- name: read_of_person
-SELECT delivery_id, channel, message, attempts, created_at FROM sandbox_messages WHERE person_id = $1 ORDER BY position
-
 -- name: list_messages
 -- $2 channel, $3 category, $4 user, $5 positions before, $6 limit, $7 the categories of the key
 SELECT m.position, m.delivery_id, d.notification_id, p.user_id, d.category, m.channel, d.kind, m.message, m.attempts, m.created_at
