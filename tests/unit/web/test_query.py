@@ -44,6 +44,21 @@ def test_every_wrong_parameter_is_named() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "query, message",
+    [
+        (b"status=old", "must be one of all, unread, not 'old'"),
+        (b"limit=1000", "must be a whole number from 1 to 100, not '1000'"),
+        (b"user=" + b"u" * 256, "must be 1 to 255 characters without control characters"),
+        (b"cursor=" + b"c" * 1001, "is not a cursor of this list; start again without it"),
+    ],
+)
+def test_what_was_given_is_told_where_it_is_short(query: bytes, message: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        parse_query(query, PARAMETERS)
+    assert [error.message for error in refusal.value.errors] == [message]
+
+
 def test_parameters_that_others_read_are_left_to_them() -> None:
     assert parse_query(b"token=a&limit=2", PARAMETERS, ignored=frozenset({"token"}))["limit"] == 2
 
