@@ -49,7 +49,7 @@ def test_every_wrong_parameter_is_named() -> None:
     [
         (b"status=old", "must be one of all, unread, not 'old'"),
         (b"limit=1000", "must be a whole number from 1 to 100, not '1000'"),
-        (b"user=" + b"u" * 256, "must be 1 to 255 characters without control characters"),
+        (b"user=" + b"u" * 256, "must be 1 to 255 characters without control characters, not 256"),
         (b"cursor=" + b"c" * 1001, "is not a cursor of this list; start again without it"),
     ],
 )
