@@ -131,7 +131,7 @@ def _check(rows: list[Any], account: DeliveryAccount) -> None:
             account.problems.append(f"{row['delivery_id']} is {row['state']} and ended {ends}")
         if (row["state"] == "sent") != (row["handed"] is not None):
             account.problems.append(f"{row['delivery_id']} is {row['state']} and was handed over {row['handed']} times")
-        if row["state"] == "sent":
+        if row["state"] == "sent" and row["gathered"] is None:  # a digest takes its place when it closes
             first = next(at for at, _, event, *_ in history if event == "claimed")
             claims[row["person_id"], row["channel"], row["lane"]].append((row["position"], first))
         if row["digest_id"] is not None:
