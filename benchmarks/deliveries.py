@@ -28,7 +28,7 @@ from hub.bus.presence import read_presences
 from hub.bus.presence_writer import PresenceWriter
 from hub.config import load_settings
 from hub.model.decide import ItemState, Presence, decide
-from hub.model.outcome import Outcome, Sent
+from hub.model.outcome import Attempt, Sent
 from hub.model.policy import Condition, Policy, Step
 from hub.model.preferences import CategoryChoice, Preferences, QuietHours
 from hub.model.routing import NOBODY, Addressee, Order, Rules, situation
@@ -193,8 +193,7 @@ async def claims(this: Round) -> Measurement:
                     taken, going = await claim(hub, "web_push", 100)
                     if not taken:
                         break
-                    outcomes: list[tuple[Any, Outcome]] = [(known, Sent()) for known in going]
-                    await report(hub, outcomes)
+                    await report(hub, [(known, Attempt(Sent())) for known in going])
                     claimed += taken
                     if claimed >= plan.claims:
                         break

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hub.exceptions import ConfigError
+from hub.providers import ProviderSettings, parse_providers
 
 log = structlog.get_logger("hub.config")
 
@@ -26,6 +27,11 @@ EXAMPLES = {
     "public_url": "https://hub.example.com",
     "allowed_origins": "https://app.example.com,https://admin.example.com",
     "log_format": "json",
+    "smtp_url": "smtp://user:password@smtp.example.com:587?starttls=true",
+    "email_from": "Acme <notifications@example.com>",
+    "sms_url": "twilio://ACCOUNT_SID:AUTH_TOKEN@api.twilio.com?from=%2B15005550006",
+    "vapid_private_key": "the output of: hub doctor --fix",
+    "vapid_subject": "mailto:ops@example.com",
 }
 MIN_SECRET_CHARACTERS = 32  # 256 bits in the usual spellings; RFC 7518, section 3.2 asks as much for HS256
 
@@ -49,7 +55,8 @@ class Settings(BaseSettings):
     vapid_private_key: SecretStr | None = None
     vapid_subject: str | None = None
     smtp_url: SecretStr | None = None
-    email_from: str | None = None
+    email_from: str | None = Field(None, validate_default=True)
+    sms_url: SecretStr | None = None
     public_url: str | None = None
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     metrics_token: SecretStr | None = None
@@ -75,6 +82,7 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(10, gt=0)  # of a gateway's presence
     delivery_lease_seconds: float = Field(60, gt=0)  # that a worker has for one attempt; twice the longest send
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-* count; comma-separated, as uvicorn's forwarded_allow_ips
+    allow_private_push: bool = False  # push endpoints and webhooks on private addresses and over http: tests, local use
     allow_private_jwks: bool = False  # JWKS URLs on private addresses and over http: tests and closed networks
 
     @property
@@ -100,6 +108,39 @@ class Settings(BaseSettings):
         if value.get_secret_value().startswith("redis+cluster://"):
             raise ValueError("names a Redis Cluster, which this release cannot use yet; give one server")
         return _with_scheme(value, ("redis", "rediss", "unix"))
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        parse_providers("email", value, ("smtp", "smtps"))
+        return value
+
+    @field_validator("sms_url")
+    @classmethod
+    def _sms(cls, value: SecretStr | None) -> SecretStr | None:
+        parse_providers("sms", value, ("twilio",))
+        return value
+
+    @field_validator("email_from")
+    @classmethod
+    def _sender(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("smtp_url") is not None:
+            raise ValueError("is not set, and HUB_SMTP_URL is: e-mail needs a sender")
+        return value
+
+    @property
+    def providers(self) -> tuple[ProviderSettings, ...]:
+        """The configured services of all channels but web push, which has one: the browser's own."""
+        return (
+            *parse_providers("email", self.smtp_url, ("smtp", "smtps")),
+            *parse_providers("sms", self.sms_url, ("twilio",)),
+        )
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """Channels outside the app that have a provider."""
+        found = {provider.channel for provider in self.providers}
+        return frozenset(found | {"web_push"} if self.vapid_private_key is not None else found)
 
     @field_validator("public_url")
     @classmethod
@@ -164,7 +205,9 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _explain(entry: Any) -> str:
-    name = str(entry["loc"][0]) if entry["loc"] else "?"
+    name = (
+        str(entry["loc"][0]) if entry["loc"] else entry["type"]
+    )  # what is wrong between settings names one as its type
     reason = "is not set" if entry["type"] == "missing" else entry["msg"].removeprefix("Value error, ")
     field = Settings.model_fields.get(name)
     example = EXAMPLES.get(name) or (field.default if field is not None and not field.is_required() else None)

@@ -39,7 +39,7 @@ class Hub:
         self.announcer = Announcer(redis, installation)
         self.announcing = AnnounceQueue(self.announcer, db)
         self.publisher = Publisher(self)
-        self.rulebook = Rulebook()
+        self.rulebook = Rulebook(settings.channels)
 
     async def publish_hint(self, channel: str, payload: bytes) -> None:
         """Tells other processes something they would find out by themselves; lost when Redis is away."""

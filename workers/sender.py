@@ -7,41 +7,39 @@ slot. What a worker that dies had claimed is due again after its lease.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-import msgspec
 import structlog
-from prometheus_client import Histogram
 
 from hub.bus.tasks import end
-from hub.model.outcome import Failed, Outcome
+from hub.model.message import Message
+from hub.model.outcome import Attempt, Failed, Rejected
+from hub.publish.compose import compose
 from hub.publish.facts import Known
 from hub.publish.settle import claim, report
 from hub.runtime import Hub
-from hub.store import notifications
 from hub.store.database import GONE
-from workers.channels.base import Channel, Message
+from workers.route import Route
 
 log = structlog.get_logger("hub.sender")
 
 SLOTS = 100  # messages of a channel under way at once per worker
-SEND_SECONDS = 30.0  # the longest that a provider may take; half of the lease
 CLOSE_SECONDS = 5.0  # that a worker that is told to stop waits for what is under way; the rest is left to its lease
 REPORT_RETRY_SECONDS = 1.0  # while the database is away: what was sent must be told before the lease is over
-SEND_LATENCY = Histogram("hub_send_seconds", "Duration of one send", ["channel"])
 
 
 class Sender:
     """A worker loop's step: `step()` claims; sends and reports go on beside it. `close()` may be called twice."""
 
-    def __init__(self, hub: Hub, channel: str, providers: Mapping[bool, Channel], on_free: Callable[[], None]) -> None:
-        """`providers`: by whether a delivery is a trial (sandbox); `on_free` is called when slots came free."""
+    def __init__(self, hub: Hub, channel: str, route: Route, sandbox: Route, on_free: Callable[[], None]) -> None:
+        """`sandbox` takes what is a trial; `on_free` is called when slots came free."""
         self._hub = hub
         self._channel = channel
-        self._providers = providers
+        self._route = route
+        self._sandbox = sandbox
         self._on_free = on_free
         self._sending: set[asyncio.Task[None]] = set()
-        self._done: list[tuple[Known, Outcome]] = []
+        self._done: list[tuple[Known, Attempt]] = []
         self._reporting: asyncio.Task[None] | None = None
 
     async def step(self) -> bool:
@@ -57,7 +55,8 @@ class Sender:
     async def _start(self, going: list[Known]) -> None:
         """Sends these; one whose message cannot be made fails alone."""
         try:
-            messages = await self._messages(going)
+            async with self._hub.db.acquire() as conn:
+                messages = await compose(self._hub, conn, going)
         except GONE:
             raise
         except Exception as error:
@@ -66,54 +65,22 @@ class Sender:
                     await self._start([known])
             else:
                 log.exception("message.broken", delivery=str(going[0].row["delivery_id"]))
-                self._end(going[0], Failed(f"the message cannot be made: {type(error).__name__}"))
+                self._end(going[0], Attempt(Failed(f"the message cannot be made: {type(error).__name__}")))
             return
         for known, message in zip(going, messages, strict=True):
+            if isinstance(message, Rejected):
+                self._end(known, Attempt(message))
+                continue
             task = asyncio.create_task(self._send(known, message))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
-    async def _messages(self, going: list[Known]) -> list[Message]:
-        async with self._hub.db.acquire() as conn:
-            found = await notifications.read_many(conn, {known.row["notification_id"] for known in going})
-        messages = []
-        for known in going:
-            row = known.row
-            notification = found.get(row["notification_id"])
-            content = "{}" if notification is None else notification.content(row["user_id"], row["locale"])
-            messages.append(
-                Message(
-                    row["delivery_id"],
-                    row["notification_id"],
-                    row["project_id"],
-                    row["person_id"],
-                    row["user_id"],
-                    row["channel"],
-                    row["kind"],
-                    row["attempts"],
-                    msgspec.json.decode(content),
-                    row["gathered"],
-                )
-            )
-        return messages
-
     async def _send(self, known: Known, message: Message) -> None:
-        outcome: Outcome
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                outcome = await self._providers[known.rules.everyone_reachable].send(message)
-        except TimeoutError:
-            outcome = Failed(f"no answer within {SEND_SECONDS:g} s")
-        except Exception as error:
-            log.exception("channel.broken", channel=self._channel, delivery=str(message.delivery_id))
-            outcome = Failed(f"the channel failed: {type(error).__name__}")
-        SEND_LATENCY.labels(self._channel).observe(loop.time() - started)
-        self._end(known, outcome)
+        route = self._sandbox if known.rules.everyone_reachable else self._route
+        self._end(known, await route.send(message))
 
-    def _end(self, known: Known, outcome: Outcome) -> None:
-        self._done.append((known, outcome))
+    def _end(self, known: Known, attempt: Attempt) -> None:
+        self._done.append((known, attempt))
         if self._reporting is None or self._reporting.done():
             self._reporting = asyncio.create_task(self._report(), name=f"report-{self._channel}")
 
@@ -132,7 +99,7 @@ class Sender:
                 await self._report_alone(batch)
             self._on_free()
 
-    async def _report_alone(self, batch: list[tuple[Known, Outcome]]) -> None:
+    async def _report_alone(self, batch: list[tuple[Known, Attempt]]) -> None:
         """Reports one by one, because one of them fails; that one is left to its lease."""
         for one in batch:
             try:

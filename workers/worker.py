@@ -25,7 +25,6 @@ import structlog
 
 from hub.bus.announce import DELIVERIES, fleet_channel
 from hub.bus.subscribe import Subscriber
-from hub.model.policy import OUTSIDE_CHANNELS
 from hub.publish.absent import ABSENT_PEOPLE, decide_absent
 from hub.publish.gather import close_due
 from hub.publish.inbox import settle_due
@@ -37,6 +36,8 @@ from hub.runtime import Hub
 from hub.store import deliveries, digests, idempotency, jobs, retention, sandbox
 from workers.channels.sandbox import Sandbox
 from workers.loop import Loop
+from workers.providers import routes_of
+from workers.route import Provider, Route
 from workers.sender import Sender
 
 log = structlog.get_logger("hub.worker")
@@ -59,10 +60,12 @@ class Worker:
         ]
         self._walked = deliveries.FIRST_KEY
         self._sandbox = Sandbox(hub.db)
+        self._routes = routes_of(hub)
         self._senders: list[Sender] = []
         self.sending: list[Loop] = []
-        for channel in OUTSIDE_CHANNELS:
-            sender = Sender(hub, channel, {True: self._sandbox}, self._wake_senders)
+        for channel, route in self._routes.items():
+            trial = Route(channel, [Provider("sandbox", self._sandbox)])
+            sender = Sender(hub, channel, route, trial, self._wake_senders)
             self._senders.append(sender)
             self.sending.append(Loop(f"send_{channel}", sender.step, POLL_SECONDS))
         self.loops = [
@@ -97,6 +100,8 @@ class Worker:
         finally:
             for sender in self._senders:
                 await sender.close()
+            for route in self._routes.values():
+                await route.close()
             await self._sandbox.close()
             await self._subscriber.close()
 

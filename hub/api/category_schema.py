@@ -15,7 +15,7 @@ from hub.store.categories import GENERAL_POLICY
 from hub.web.fields import DurationText, parse_duration
 from hub.web.schema import Schema
 
-Channel: TypeAlias = Literal["in_app", "web_push", "email"]
+Channel: TypeAlias = Literal["in_app", "web_push", "email", "sms"]
 Condition: TypeAlias = Literal["always", "offline", "away", "undelivered", "unseen", "unread"]
 
 Step = TypedDict(

@@ -3,8 +3,8 @@
 The one place where this is decided. It is asked when a notification is dispatched, when a step's time has come, right
 before sending, by `explain`, and by tests, always with the same question: a `Situation` and the time. First match wins:
 
-    cancelled → expired → seen or read in the app → preferences → pause → delegate → no provider → no address
-    → presence and delay → quiet hours → cap → digest → send
+    cancelled → expired → seen or read in the app → preferences → pause → delegate → no provider
+    → no address, or a suppressed one → presence and delay → quiet hours → cap → digest → send
 
 What is permanent comes first, so that nothing waits for what can no longer happen; what is only a matter of time comes
 last, so that the time that is told is the time at which it really goes.
@@ -49,6 +49,7 @@ class Reach(Enum):
     YES = auto()
     NO_PROVIDER = auto()
     NO_ADDRESS = auto()
+    SUPPRESSED = auto()
 
 
 class ItemState(msgspec.Struct, frozen=True):
@@ -192,6 +193,8 @@ def _unwanted(s: Situation) -> Skip | None:
         return Skip(Reason.NO_PROVIDER, Layer.HUB)
     if s.reach is Reach.NO_ADDRESS:
         return Skip(Reason.NO_ADDRESS, Layer.PERSON)
+    if s.reach is Reach.SUPPRESSED:
+        return Skip(Reason.SUPPRESSED, Layer.PERSON)
     return None
 
 

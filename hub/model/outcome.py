@@ -3,9 +3,12 @@
 | outcome   | meaning                                        | follows                                              |
 |-----------|------------------------------------------------|------------------------------------------------------|
 | Sent      | the provider took it                           | `sent`                                               |
-| Rejected  | it never will: bad address, refused content    | `dead`, reason `rejected`                            |
-| Failed    | it may pass: time-outs, 5xx, lost connections  | tried again within the budget, else `dead`           |
-| Throttled | the provider asks for patience                 | tried again after that; counts as an attempt as well |
+| Rejected  | it never will: bad address, refused content    | `dead`, or `skipped` where there is no address       |
+| Failed    | it may pass: time-outs, 5xx, lost connections, | the next provider, else tried again within the       |
+|           | and what is the provider's own fault           | budget, else `dead`                                  |
+| Throttled | the provider asks for patience                 | the next provider, else tried again after that       |
+
+What no provider could be asked for at all is `Held` by the frame around the channels: no attempt was made.
 """
 
 from __future__ import annotations
@@ -26,16 +29,30 @@ class Sent(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """Permanent. `detail` for people, without addresses or secrets."""
+    """Permanent: the recipient, or what is said to them; another provider would say the same.
+
+    Attributes:
+        detail: For people, without addresses or secrets.
+        reason: `no_address` or `suppressed`, found out only now, end it as skipped; others as a dead letter.
+    """
 
     detail: str
+    reason: Reason = Reason.REJECTED
 
 
 class Failed(NamedTuple):
-    """Transient. `retry_after`: what the provider asked for, if it did."""
+    """Transient, or a fault of the provider's.
+
+    Attributes:
+        retry_after: What the provider asked for, if it did.
+        handed_over: It may have gone out all the same (no answer after the data were sent): no other provider is asked.
+        reached: Of several places, those that have it: the next attempt leaves them out.
+    """
 
     detail: str
     retry_after: timedelta | None = None
+    handed_over: bool = False
+    reached: frozenset[str] = frozenset()
 
 
 class Throttled(NamedTuple):
@@ -46,6 +63,22 @@ class Throttled(NamedTuple):
 
 
 Outcome: TypeAlias = Sent | Rejected | Failed | Throttled
+"""What a channel answers."""
+
+
+class Held(NamedTuple):
+    """No attempt was made: every provider is out of order, or its pace is reached. Decided again after `wait`."""
+
+    why: Reason
+    wait: timedelta
+    detail: str | None = None
+
+
+class Attempt(NamedTuple):
+    """What became of one message, and which provider had it last; None: none was asked."""
+
+    outcome: Outcome | Held
+    provider: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -67,8 +100,9 @@ def settle(outcome: Outcome, budget: Retry, attempts: int, ready_at: datetime, n
     match outcome:
         case Sent(reference):
             return Verdict(Event.SENT, None, detail=reference)
-        case Rejected(detail):
-            return Verdict(Event.GIVEN_UP, Reason.REJECTED, detail=detail)
+        case Rejected(detail, reason):
+            event = Event.SKIPPED if reason in (Reason.NO_ADDRESS, Reason.SUPPRESSED) else Event.GIVEN_UP
+            return Verdict(event, reason, detail=detail)
         case Failed(detail, retry_after):
             again = next_try(budget, attempts, ready_at, now, chance, retry_after)
         case Throttled(retry_after, detail):

@@ -16,7 +16,7 @@ import msgspec
 from hub.model.times import parse_duration
 
 IN_APP = "in_app"
-OUTSIDE_CHANNELS = ("web_push", "email")
+OUTSIDE_CHANNELS = ("web_push", "email", "sms")
 """Channels that leave the app: everything here that is called outside."""
 CHANNELS = (IN_APP, *OUTSIDE_CHANNELS)
 

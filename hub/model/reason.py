@@ -43,6 +43,13 @@ class Reason(StrEnum):
         "The worker that had it went away; whether it was sent is not known, and it is tried again.",
     )
 
+    PROVIDERS_DOWN = (
+        "providers_down",
+        "Every provider of the channel fails at the moment; none is asked until one is back.",
+    )
+    PACED = "paced", "As many as may go at once are on their way; it goes when there is room."
+    RETRIES_HELD = "retries_held", "So many attempts fail that repeating more of them would only add to it."
+
     # Goes
     READY = "ready", "Nothing speaks against it."
     REPLACED = "replaced_by_digest", "It went as part of one digest instead."
@@ -62,6 +69,7 @@ class Reason(StrEnum):
     DELEGATED = "delegated", "It goes to the colleague whom the person named instead."
     NO_PROVIDER = "no_provider", "No provider is configured for this channel."
     NO_ADDRESS = "no_address", "The person has no address on this channel."
+    SUPPRESSED = "suppressed", "The address bounced, complained or unsubscribed, and gets nothing any more."
     CAPPED = "capped", "The person has had as many of these as the cap allows."
     DUPLICATE = "duplicate", "The same `dedupe_key` reached this person within 24 hours."
     CHANNEL_NOT_REQUESTED = "channel_not_requested", "The notification's `channels` leave it out."
@@ -71,4 +79,5 @@ class Reason(StrEnum):
 
     # Failed
     REJECTED = "rejected", "The provider refused it for good."
+    TEMPLATE_FAILED = "template_failed", "Its template could not be rendered; the detail names the line."
     ATTEMPTS_SPENT = "attempts_spent", "The category's retry budget is spent."

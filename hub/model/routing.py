@@ -48,11 +48,17 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Addressee(msgspec.Struct, frozen=True):
-    """What is known about the person. `addresses`: channels on which they have one."""
+    """What is known about the person.
+
+    Attributes:
+        addresses: Channels on which they have one.
+        suppressed: Channels whose address gets nothing any more.
+    """
 
     preferences: Preferences = NOTHING
     timezone: str | None = None
     addresses: frozenset[str] = frozenset()
+    suppressed: frozenset[str] = frozenset()
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -104,9 +110,11 @@ def reach(rules: Rules, person: Addressee, channel: str) -> Reach:
     """Whether anything can be sent to this person on this channel."""
     if channel not in rules.providers:
         return Reach.NO_PROVIDER
-    if rules.everyone_reachable or channel in person.addresses:
+    if rules.everyone_reachable:
         return Reach.YES
-    return Reach.NO_ADDRESS
+    if channel not in person.addresses:
+        return Reach.NO_ADDRESS
+    return Reach.SUPPRESSED if channel in person.suppressed else Reach.YES
 
 
 def situation(

@@ -35,7 +35,7 @@ from hub.model.routing import (
     situation,
 )
 from hub.model.times import format_time
-from hub.publish.rulebook import Rulebook, rules_of
+from hub.publish.rulebook import Rulebook
 from hub.store.database import Connection
 from hub.store.deliveries import NewDelivery, Note, Shared, encode_notes, encode_steps, note
 from hub.store.heads import LockedHead
@@ -84,7 +84,9 @@ class Dispatcher:
         configured = await self._rulebook.get(conn, keys.values())
         for i, n in new.items():
             found = configured.get(keys[i])
-            self._rules[i] = None if found is None else rules_of(found, sandbox=bool(n.request.get("sandbox")))
+            self._rules[i] = (
+                None if found is None else self._rulebook.rules(found, sandbox=bool(n.request.get("sandbox")))
+            )
 
     def skipped_for_all(self, notification: Notification) -> dict[str, str]:
         """What nobody gets of it, with why; for the notification's own row."""

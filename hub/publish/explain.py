@@ -32,7 +32,6 @@ from hub.model.routing import Addressee, Order, Rules, climb, in_app_skip, layer
 from hub.publish.capping import cap_state, caps_of
 from hub.publish.dispatch import FRESH, lines_for, order_of, skipped_for_all
 from hub.publish.gather import digest_key
-from hub.publish.rulebook import rules_of
 from hub.store import digests, explain
 from hub.store.caps import counted
 from hub.store.database import Connection
@@ -66,6 +65,10 @@ class Explained(NamedTuple):
     detail: str | None = None
 
 
+_NOBODY = {"preferences": None, "timezone": None, "email": None, "phone": None, "push": False}
+"""Whoever is not stored."""
+
+
 class _Person(msgspec.Struct):
     """One person, with what bears on them alone."""
 
@@ -84,7 +87,7 @@ async def explain_notification(hub: Hub, conn: Connection, notification: Notific
     """What would become of a notification, for its first MAX_PEOPLE people; a checked one, as a publish makes it."""
     key = RulesKey(notification.project_id, notification.category, notification.request.get("tenant"))
     configured = (await read_rules(conn, [key]))[key]
-    rules = rules_of(configured, sandbox=bool(notification.request.get("sandbox")))
+    rules = hub.rulebook.rules(configured, sandbox=bool(notification.request.get("sandbox")))
     now = await clock(conn)
     people = await _people(hub, conn, notification, rules, now)
     await _limits(conn, notification, rules, people, now)
@@ -128,8 +131,9 @@ async def _read(
     for user, presence in zip(users, presences, strict=True):
         row = rows.get(user)
         told = notification.users.get(user, {})
-        stored = {"preferences": None, "timezone": None, "email": None} if row is None else dict(row)
-        known = addressee_of({**stored, **{name: told[name] for name in ("timezone", "email") if told.get(name)}})
+        stored = dict(_NOBODY if row is None else row)
+        changed = {name: told[name] for name in ("timezone", "email", "phone") if told.get(name)}
+        known = addressee_of({**stored, **changed})
         person_id = None if row is None else int(row["person_id"])
         delegate = known.preferences.delegate
         people.append(

@@ -18,7 +18,6 @@ from hub.model.decide import UNASKED, CapState, ItemState, Presence, Send, Situa
 from hub.model.ladder import Line
 from hub.model.policy import Step
 from hub.model.routing import Addressee, Climbed, Order, Rules, climb, situation
-from hub.publish.rulebook import rules_of
 from hub.store.database import GONE, Connection
 from hub.store.deliveries import delete_orphans, line_of, read_facts
 from hub.store.people import addressee_of
@@ -97,7 +96,7 @@ async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Kn
     return [
         Known(
             row,
-            rules_of(configured[key], sandbox=bool(row["sandbox"])),
+            hub.rulebook.rules(configured[key], sandbox=bool(row["sandbox"])),
             addressee_of(row),
             Order(
                 row["dispatched_at"],

@@ -19,29 +19,30 @@ MAX_ENTRIES = 10_000
 _IN_SANDBOX = frozenset(OUTSIDE_CHANNELS)
 
 
-def rules_of(configured: Configured, *, sandbox: bool) -> Rules:
-    """What holds for a notification; `sandbox` when it asks for it, beside projects that are sandboxes altogether.
-
-    The sandbox is a provider of every channel and reaches everybody. This release has no other providers.
-    """
-    trying = sandbox or configured.sandbox
-    return Rules(
-        configured.policy,
-        configured.tenant,
-        configured.project,
-        configured.zone,
-        configured.cap,
-        _IN_SANDBOX if trying else frozenset(),
-        trying,
-    )
-
-
 class Rulebook:
     """Owned by the runtime. `get` reads on the caller's connection, so that it never waits for a second one."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, providers: frozenset[str] = frozenset(), *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`providers`: channels outside the app that can be sent by, in every project that is no sandbox."""
+        self._providers = providers
         self._clock = clock
         self._entries: dict[RulesKey, tuple[float, Configured]] = {}
+
+    def rules(self, configured: Configured, *, sandbox: bool) -> Rules:
+        """What holds for a notification; `sandbox` when it asks for it, beside projects that are sandboxes altogether.
+
+        The sandbox is a provider of every channel and reaches everybody.
+        """
+        trying = sandbox or configured.sandbox
+        return Rules(
+            configured.policy,
+            configured.tenant,
+            configured.project,
+            configured.zone,
+            configured.cap,
+            _IN_SANDBOX if trying else self._providers,
+            trying,
+        )
 
     async def get(self, conn: Connection, keys: Iterable[RulesKey]) -> dict[RulesKey, Configured]:
         """What is configured for each key, at most RULES_SECONDS old; of a project that is gone there is none."""

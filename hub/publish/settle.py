@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import structlog
 from prometheus_client import Counter
 
 from hub.model.decide import Send, Skip, Wait
 from hub.model.delivery import Event, State, move, skipped_as
-from hub.model.outcome import Outcome, Verdict, settle
+from hub.model.outcome import Attempt, Failed, Held, Outcome, Sent, Verdict, settle
 from hub.model.reason import Reason
 from hub.publish import capping
 from hub.publish.dispatch import detail_of, waiting_note
@@ -27,7 +28,7 @@ from hub.publish.facts import Known, read_readable
 from hub.publish.withdraw import withdraw_settled
 from hub.store import deliveries
 from hub.store.database import Connection
-from hub.store.deliveries import Change, OrderKey, change_of, key_of, note
+from hub.store.deliveries import Change, OrderKey, change_of, key_of, note, printable
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
@@ -88,24 +89,41 @@ def _held(known: Known, decision: Any) -> Change:
     return change_of(row, state, decision.why, notes, attempts=attempts, due_at=decision.until, digest_id=None)
 
 
-async def report(hub: Hub, outcomes: Sequence[tuple[Known, Outcome]]) -> None:
+async def report(hub: Hub, attempts: Sequence[tuple[Known, Attempt]]) -> None:
     """Settles attempts, one transaction; durable when it returns."""
-    verdicts: list[Verdict] = []
+    results: list[str] = []
 
     async def work(conn: Connection) -> None:
         now = await deliveries.clock(conn)
-        verdicts[:] = [_verdict(known, outcome, now) for known, outcome in outcomes]
-        pairs = list(zip((known for known, _ in outcomes), verdicts, strict=True))
-        changes = [_settled(known, verdict, now) for known, verdict in pairs]
+        changes = []
+        results.clear()
+        for known, attempt in attempts:
+            if isinstance(attempt.outcome, Held):
+                changes.append(_put_back(known, attempt.outcome, now))
+                results.append(Event.HELD.name.lower())
+            else:
+                verdict = _verdict(known, attempt.outcome, now)
+                changes.append(_settled(known, attempt, verdict, now))
+                results.append(verdict.event.name.lower())
         await _apply(conn, changes)
         # One that was to go whatever its person had done in the app is not taken back for that.
-        under_way = [c for c, (known, _) in zip(changes, pairs, strict=True) if not known.row["dealt_with"]]
+        under_way = [c for c, (known, _) in zip(changes, attempts, strict=True) if not known.row["dealt_with"]]
         await withdraw_settled(conn, under_way)
-        await deliveries.promote(conn, [key_of(known.row) for known, _ in pairs if known.row["attempts"] == 1])
+        await deliveries.promote(conn, [key_of(known.row) for known, _ in attempts if known.row["attempts"] == 1])
 
     await hub.db.transaction(work)
-    for (known, _), verdict in zip(outcomes, verdicts, strict=True):
-        SETTLED.labels(known.row["channel"], verdict.event.name.lower()).inc()
+    await capping.release(hub, [k for k, attempt in attempts if isinstance(attempt.outcome, Held) and not k.exempt])
+    for (known, _), result in zip(attempts, results, strict=True):
+        SETTLED.labels(known.row["channel"], result).inc()
+
+
+def _put_back(known: Known, held: Held, now: datetime) -> Change:
+    """No provider could be asked: it waits, and the claim counts as no attempt."""
+    row, until = known.row, now + held.wait
+    # Told once: while an outage lasts the same is found out again and again.
+    notes = [waiting_note(now, row["channel"], held.why, until, ACTOR)] if row["reason"] != held.why else []
+    state = move(State.CLAIMED, Event.HELD)
+    return change_of(row, state, held.why, notes, attempts=row["attempts"] - 1, due_at=until, digest_id=None)
 
 
 def _verdict(known: Known, outcome: Outcome, now: datetime) -> Verdict:
@@ -114,12 +132,23 @@ def _verdict(known: Known, outcome: Outcome, now: datetime) -> Verdict:
     return settle(outcome, known.rules.policy.retry, row["attempts"], ready_at, now, random.random())
 
 
-def _settled(known: Known, verdict: Verdict, now: datetime) -> Change:
-    row = known.row
+def _settled(known: Known, attempt: Attempt, verdict: Verdict, now: datetime) -> Change:
+    row, outcome = known.row, attempt.outcome
     state = move(State.CLAIMED, verdict.event)
     event = "retry" if verdict.event is Event.FAILED else state.value
-    notes = [note(now, row["channel"], event, verdict.reason, verdict.detail, actor=ACTOR)]
-    return change_of(row, state, verdict.reason, notes, due_at=verdict.due_at)
+    detail = " ".join(part for part in (attempt.provider, verdict.detail) if part) or None
+    notes = [note(now, row["channel"], event, verdict.reason, detail, actor=ACTOR)]
+    reached = sorted(outcome.reached) if isinstance(outcome, Failed) and outcome.reached else None
+    return change_of(
+        row,
+        state,
+        verdict.reason,
+        notes,
+        due_at=verdict.due_at,
+        provider=attempt.provider,
+        reference=printable(outcome.reference) if isinstance(outcome, Sent) and outcome.reference else None,
+        reached=None if reached is None else msgspec.json.encode(reached).decode("utf-8"),
+    )
 
 
 async def _apply(conn: Connection, changes: Sequence[Change]) -> None:

@@ -120,6 +120,9 @@ class Change(msgspec.Struct):
     counted: bool = False
     finished: bool = False
     history: str = "[]"
+    provider: str | None = None
+    reference: str | None = None
+    reached: str | None = None
 
 
 def change_of(row: Any, state: State, reason: Reason | None, notes: Sequence[Note], **fields: Any) -> Change:

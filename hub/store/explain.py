@@ -12,7 +12,7 @@ _SQL = load("explain")
 
 
 async def read_people(conn: Connection, project_id: int, users: Sequence[str]) -> dict[str, Any]:
-    """Rows by user, of those who are stored: person_id, preferences, timezone, email."""
+    """Rows by user, of those who are stored: what `addressee_of` reads, and person_id."""
     rows = await conn.fetch(_SQL["read_people"], project_id, list(users))
     return {row["user_id"]: row for row in rows}
 

@@ -18,22 +18,35 @@ from hub.store.sql import load
 
 _SQL = load("people")
 KEPT = 4_096  # addressees; a few KiB each
-_WITH_EMAIL, _WITHOUT = frozenset({"email"}), frozenset[str]()
 FIELDS = ("name", "email", "phone", "locale", "timezone", "avatar_url")
 
 
 def addressee_of(row: Any) -> Addressee:
-    """What decisions need to know of a person's row: `preferences` (JSON), `timezone`, `email`.
+    """What decisions need to know of a person's row: `preferences` (JSON), `timezone`, `email`, `phone`, `push`, and,
+    where it was read, `suppressed`: the channels whose address is.
 
     People who are alike share one object: few documents are really different, and reading one takes 10 µs.
     """
-    return _addressee(row["preferences"], row["timezone"], bool(row["email"]))
+    suppressed = row.get("suppressed")
+    return _addressee(
+        row["preferences"],
+        row["timezone"],
+        bool(row["email"]),
+        bool(row["phone"]),
+        row["push"],
+        tuple(suppressed) if suppressed else (),
+    )
 
 
 @lru_cache(maxsize=KEPT)
-def _addressee(preferences: str | None, timezone: str | None, with_email: bool) -> Addressee:
+def _addressee(
+    preferences: str | None, timezone: str | None, email: bool, phone: bool, push: bool, suppressed: tuple[str, ...]
+) -> Addressee:
     stored = parse_preferences(msgspec.json.decode(preferences)) if preferences else NOTHING
-    return Addressee(stored, timezone, _WITH_EMAIL if with_email else _WITHOUT)
+    reached = {"email": email, "sms": phone, "web_push": push}
+    return Addressee(
+        stored, timezone, frozenset(channel for channel, has in reached.items() if has), frozenset(suppressed)
+    )
 
 
 async def put_people(conn: Connection, project_id: int, people: Sequence[Mapping[str, Any]]) -> None:

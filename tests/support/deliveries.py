@@ -11,13 +11,15 @@ from uuid import UUID
 
 from hub.bus.presence import State
 from hub.bus.presence_writer import PresenceWriter
-from hub.model.policy import OUTSIDE_CHANNELS
 from hub.publish.gather import close_due
 from hub.publish.schedule import decide_due
 from hub.publish.settle import recover
 from hub.runtime import Hub
 from hub.store import categories, timeline
+from workers.channels.base import Channel
 from workers.channels.sandbox import Sandbox
+from workers.providers import routes_of
+from workers.route import Provider, Route
 from workers.sender import Sender
 
 
@@ -35,13 +37,23 @@ async def put_category(hub: Hub, project_id: int, category: str, **policy: Any) 
     hub.rulebook.forget()
 
 
+def sender(hub: Hub, channel: str, provider: Channel) -> Sender:
+    """A sender with this one provider, for what is a trial and what is not."""
+    route = Route(channel, [Provider("scripted", provider)])
+    return Sender(hub, channel, route, route, lambda: None)
+
+
 class Steps:
     """A worker's steps, run until there is nothing to do; time passes only by `later`."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.sandbox = Sandbox(hub.db)
-        self.senders = [Sender(hub, channel, {True: self.sandbox}, lambda: None) for channel in OUTSIDE_CHANNELS]
+        self.routes = routes_of(hub)
+        self.senders = [
+            Sender(hub, channel, route, Route(channel, [Provider("sandbox", self.sandbox)]), lambda: None)
+            for channel, route in self.routes.items()
+        ]
 
     async def run(self) -> None:
         """Decides, closes, sends and reports until nothing is due."""
@@ -113,6 +125,8 @@ async def steps(hub: Hub) -> AsyncIterator[Steps]:
     finally:
         for sender in running.senders:
             await sender.close()
+        for route in running.routes.values():
+            await route.close()
         await running.sandbox.close()
 
 

@@ -11,10 +11,10 @@ import msgspec
 import structlog
 
 from hub.bus.tasks import end
+from hub.model.message import Message
 from hub.model.outcome import Failed, Outcome, Sent
 from hub.store import sandbox
 from hub.store.database import GONE, Database
-from workers.channels.base import Message
 
 log = structlog.get_logger("hub.sandbox")
 
@@ -37,7 +37,7 @@ class Sandbox:
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            outcome: Outcome = Sent("sandbox")
+            outcome: Outcome = Sent()
             try:
                 await sandbox.write(
                     self._db,
@@ -47,7 +47,7 @@ class Sandbox:
                             message.project_id,
                             message.person_id,
                             message.channel,
-                            msgspec.to_builtins(message),
+                            {"user": message.user, **msgspec.to_builtins(message)},
                         )
                         for message, _ in batch
                     ],

@@ -51,8 +51,10 @@ WHERE delivery_id = ANY($1::uuid[]) AND state = 'claimed'
 -- Everything that bears on these deliveries, as it is now; where nobody holds locks it is still one snapshot.
 SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, d.kind, d.line, d.step, d.channel,
        d.condition, d.after_seconds, d.following, d.lane, d.position, d.state, d.reason, d.dispatched_at, d.due_at, d.ready_at,
-       d.attempts, d.digest_id, d.gathered,
-       p.user_id, p.timezone, p.preferences::text AS preferences, p.email, p.locale,
+       d.attempts, d.digest_id, d.gathered, d.reached,
+       p.user_id, p.name, p.timezone, p.preferences::text AS preferences, p.email, p.phone, p.push, p.locale,
+       ARRAY(SELECT s.channel FROM suppressions s WHERE s.project_id = d.project_id
+             AND (s.channel, s.address) IN (('email', lower(p.email)), ('sms', p.phone))) AS suppressed,
        n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.expires_at, n.sandbox,
        n.cancelled_at IS NOT NULL OR p.user_id = ANY(n.excluded_users) AS cancelled,
        i.item_id IS NOT NULL AS stored, i.seen_at, i.read_at, i.removed_at,
@@ -70,12 +72,15 @@ ORDER BY d.due_at, d.position, d.line, d.delivery_id
 -- name: change
 -- Moves deliveries on; each only from the state and attempt in which it was read: a lease that was lost changes nothing.
 -- Past 50 entries a wait takes the place of the wait before it: for somebody who comes and goes all day they were 6,000.
+-- Past 200 a wait drops what lies in the middle: in an outage of a day it is claimed and put back some 3,000 times.
 -- A push that ends otherwise after an attempt of which nothing was heard may show all the same.
 UPDATE deliveries d SET
     state = w.state, reason = w.reason, due_at = COALESCE(w.due_at, d.due_at), attempts = w.attempts,
     step = w.step, channel = w.channel, condition = w.condition, after_seconds = w.after_seconds,
     following = COALESCE(w.following::jsonb, d.following), digest_id = w.digest_id,
     gathered = COALESCE(w.gathered::jsonb, d.gathered),
+    provider = COALESCE(w.provider, d.provider), reference = COALESCE(w.reference, d.reference),
+    reached = COALESCE(w.reached::jsonb, d.reached),
     ready_at = CASE WHEN w.ready THEN COALESCE(d.ready_at, clock_timestamp()) ELSE d.ready_at END,
     counted_at = CASE WHEN w.counted THEN COALESCE(d.counted_at, clock_timestamp())
                       WHEN w.state IN ('waiting', 'skipped', 'cancelled', 'expired') THEN NULL ELSE d.counted_at END,
@@ -85,13 +90,16 @@ UPDATE deliveries d SET
              OR (w.state = 'dead' AND w.reason = 'attempts_spent')),
     lease_until = NULL,
     history = CASE WHEN w.state = 'waiting' AND w.history <> '[]' AND jsonb_array_length(d.history) >= 50
-                        AND d.history #>> '{-1,2}' = 'waiting' THEN d.history - -1 ELSE d.history END || w.history::jsonb
+                        AND d.history #>> '{-1,2}' = 'waiting' THEN d.history - -1
+                   WHEN w.state = 'waiting' AND jsonb_array_length(d.history) >= 200
+                        THEN d.history - 100 - 100 - 100 - 100 - 100
+                   ELSE d.history END || w.history::jsonb
 FROM unnest(
     $1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::timestamptz[], $7::smallint[], $8::smallint[],
     $9::text[], $10::text[], $11::int[], $12::text[], $13::uuid[], $14::text[], $15::boolean[], $16::boolean[],
-    $17::boolean[], $18::text[]
+    $17::boolean[], $18::text[], $19::text[], $20::text[], $21::text[]
 ) AS w (delivery_id, from_state, from_attempts, state, reason, due_at, attempts, step, channel, condition, after_seconds,
-        following, digest_id, gathered, ready, counted, finished, history)
+        following, digest_id, gathered, ready, counted, finished, history, provider, reference, reached)
 WHERE d.delivery_id = w.delivery_id AND d.state = w.from_state AND d.attempts = w.from_attempts
 RETURNING d.delivery_id
 

@@ -1,5 +1,8 @@
 -- name: read_people
-SELECT user_id, person_id, preferences::text AS preferences, timezone, email FROM people WHERE project_id = $1 AND user_id = ANY($2::text[])
+SELECT user_id, person_id, preferences::text AS preferences, timezone, email, phone, push,
+       ARRAY(SELECT s.channel FROM suppressions s WHERE s.project_id = p.project_id
+             AND (s.channel, s.address) IN (('email', lower(p.email)), ('sms', p.phone))) AS suppressed
+FROM people p WHERE project_id = $1 AND user_id = ANY($2::text[])
 
 -- name: first_of_topic
 SELECT p.user_id FROM topics t

@@ -2,8 +2,8 @@
 -- go on with its old snapshot and miss a sibling that committed meanwhile (facts.md, "Traps").
 
 -- name: lock_heads
-SELECT h.person_id, p.project_id, p.user_id, p.locale, p.timezone, p.preferences::text AS preferences, p.email, h.epoch # j.epoch AS epoch,
-       h.rev, h.unseen, h.unread, h.total, h.broadcast_upto, j.broadcast_seq, clock_timestamp() AS now
+SELECT h.person_id, p.project_id, p.user_id, p.locale, p.timezone, p.preferences::text AS preferences, p.email, p.phone, p.push,
+       h.epoch # j.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.broadcast_upto, j.broadcast_seq, clock_timestamp() AS now
 FROM inbox_heads h
 JOIN people p ON p.person_id = h.person_id
 JOIN projects j ON j.project_id = p.project_id

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from hub.model.mark import Action
+from hub.model.message import Message
 from hub.model.outcome import Failed, Outcome, Rejected, Sent, Throttled
 from hub.publish.cancel import cancel_notification
 from hub.publish.settle import claim
@@ -20,10 +21,8 @@ from hub.store.database import Connection
 from hub.store.projects import ensure_project
 from tests.integration.deliveries.test_ladder import act, prefer
 from tests.integration.deliveries.test_queue import PUSH, Scripted, many, use
-from tests.support.deliveries import Steps, make_sandbox, put_category, rows, sent
+from tests.support.deliveries import Steps, make_sandbox, put_category, rows, sender, sent
 from tests.support.publishing import publish
-from workers.channels.base import Message
-from workers.sender import Sender
 
 ALWAYS = {"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "00:00"}
 
@@ -72,7 +71,7 @@ async def test_what_is_dealt_with_while_its_push_is_sent_is_closed(
 ) -> None:
     await many(hub, project_id, 1)
     provider = Meanwhile(lambda: act(hub, project_id, "ada", action))
-    worker.senders = [Sender(hub, "web_push", {True: provider}, lambda: None)]
+    worker.senders = [sender(hub, "web_push", provider)]
     await worker.run()
     assert [message.kind for message in provider.messages] == ["step", "withdrawal"]
     assert [(r["kind"], r["state"], r["shown"]) for r in await rows(hub)] == [

@@ -10,16 +10,15 @@ from typing import Any
 import asyncpg
 import pytest
 
+from hub.model.message import Message
 from hub.model.outcome import Failed, Outcome, Rejected, Sent, Throttled
 from hub.publish.facts import read_readable
 from hub.publish.settle import Claimed, claim
 from hub.runtime import Hub
 from hub.store import deliveries
 from tests.integration.deliveries.test_ladder import prefer
-from tests.support.deliveries import Steps, here, put_category, rows, sent, states
+from tests.support.deliveries import Steps, here, put_category, rows, sender, sent, states
 from tests.support.publishing import publish
-from workers.channels.base import Message
-from workers.sender import Sender
 
 PUSH = [{"channel": "in_app"}, {"channel": "web_push"}]
 
@@ -50,7 +49,7 @@ class Scripted:
 
 def use(worker: Steps, hub: Hub, *outcomes: Outcome | Exception) -> Scripted:
     provider = Scripted(*outcomes)
-    worker.senders = [Sender(hub, "web_push", {True: provider}, lambda: None)]
+    worker.senders = [sender(hub, "web_push", provider)]
     return provider
 
 
@@ -153,7 +152,7 @@ async def test_a_report_after_the_lease_changes_nothing(hub: Hub, project_id: in
             return await super().send(message)
 
     provider = Slow(Rejected("too late"))
-    late = Sender(hub, "web_push", {True: provider}, lambda: None)
+    late = sender(hub, "web_push", provider)
     await late.step()
     await worker.later(minutes=1)
     await worker.recover()
@@ -257,8 +256,8 @@ async def two(hub: Hub, worker: Steps) -> AsyncIterator[Steps]:
     """A second worker."""
     other = Steps(hub)
     yield other
-    for sender in other.senders:
-        await sender.close()
+    for one in other.senders:
+        await one.close()
     await other.sandbox.close()
 
 

@@ -1,0 +1,69 @@
+-- What channels to the world need: browsers to push to, addresses not to write to any more, what came of each delivery.
+
+ALTER TABLE people ADD COLUMN push boolean NOT NULL DEFAULT false;  -- has a browser to push to; kept by the trigger below
+
+ALTER TABLE deliveries
+    ADD COLUMN provider text,      -- the one that had the last attempt
+    ADD COLUMN reference text,     -- the provider's id for it
+    ADD COLUMN reached jsonb;      -- of a message to several places: those that have it, while others are tried again
+
+-- The browsers of a person. One browser is one person's: whoever signs in there next takes it over.
+CREATE TABLE push_subscriptions (
+    subscription_id uuid PRIMARY KEY,          -- UUIDv7
+    project_id integer NOT NULL REFERENCES projects ON DELETE CASCADE,
+    person_id bigint NOT NULL REFERENCES people ON DELETE CASCADE,
+    endpoint text NOT NULL,
+    p256dh text NOT NULL,
+    auth text NOT NULL,
+    user_agent text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    used_at timestamptz,                       -- a push service last took a message for it
+    expires_at timestamptz,                    -- what the browser said, if it did
+    UNIQUE (project_id, endpoint)
+);
+CREATE INDEX push_subscriptions_person ON push_subscriptions (person_id, subscription_id);
+
+CREATE FUNCTION keep_push() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE people p SET push = EXISTS (SELECT 1 FROM push_subscriptions s WHERE s.person_id = p.person_id)
+        WHERE p.person_id = OLD.person_id;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        UPDATE people SET push = true WHERE person_id = NEW.person_id AND NOT push;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER push_subscriptions_keep AFTER INSERT OR DELETE OR UPDATE OF person_id ON push_subscriptions
+    FOR EACH ROW EXECUTE FUNCTION keep_push();
+
+-- Addresses that nothing is sent to any more, and why. Compared in lower case.
+CREATE TABLE suppressions (
+    project_id integer NOT NULL REFERENCES projects ON DELETE CASCADE,
+    channel text NOT NULL,                     -- email, sms
+    address text NOT NULL,                     -- lower case
+    reason text NOT NULL CHECK (reason IN ('bounced', 'complained', 'unsubscribed', 'manual')),
+    detail text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (project_id, channel, address)
+);
+
+-- What people and providers did with what was delivered: opened, clicked, bounced, unsubscribed, seen, read.
+CREATE TABLE events (
+    event_id uuid PRIMARY KEY,                 -- UUIDv7
+    project_id integer NOT NULL,
+    person_id bigint NOT NULL,
+    notification_id uuid,
+    delivery_id uuid,                          -- null: in the app
+    category text NOT NULL,
+    channel text NOT NULL,
+    provider text,
+    event text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    automated boolean NOT NULL DEFAULT false,  -- by a scanner or a privacy proxy, not by the person
+    detail jsonb
+);
+CREATE INDEX events_list ON events (project_id, event_id);
+CREATE INDEX events_notification ON events (notification_id, event_id);
+CREATE INDEX events_person ON events (person_id);

@@ -1,0 +1,13 @@
+"""Which providers a worker has: from the settings to channels that can send."""
+
+from __future__ import annotations
+
+from hub.model.policy import OUTSIDE_CHANNELS
+from hub.runtime import Hub
+from workers.route import Provider, Route
+
+
+def routes_of(_hub: Hub) -> dict[str, Route]:
+    """A route for every channel outside the app; one without a provider has none, and nothing is claimed for it."""
+    found: dict[str, list[Provider]] = {channel: [] for channel in OUTSIDE_CHANNELS}
+    return {channel: Route(channel, providers) for channel, providers in found.items()}
