@@ -15,6 +15,7 @@ from hub.api.notifications import Notifications
 from hub.api.outages import translate_outage
 from hub.api.preferences import Preferences
 from hub.api.sandbox import SandboxMessages
+from hub.api.templates import Templates
 from hub.api.timeline import Timelines
 from hub.api.tokens import Tokens
 from hub.api.topics import Topics
@@ -44,6 +45,7 @@ def api_routes(api: Api) -> list[Route]:
         *Categories(api).routes(),
         *Preferences(api).routes(),
         *Topics(api).routes(),
+        *Templates(api).routes(),
     ]
 
 

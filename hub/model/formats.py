@@ -72,7 +72,8 @@ def _moment(value: object, zone: tzinfo) -> datetime:
             return datetime.fromtimestamp(value, zone)
     except (ValueError, OverflowError, OSError):
         pass
-    raise FilterArgumentError(f"{_shown(value)} is no time: 2026-11-21T09:00:00Z, 2026-11-21, or seconds", token=None)
+    # Without the value, which may be anything of anybody: what fails is told in logs and timelines.
+    raise FilterArgumentError("needs a time: 2026-11-21T09:00:00Z, 2026-11-21, or seconds since 1970", token=None)
 
 
 def _number(value: object) -> Decimal:
@@ -83,11 +84,7 @@ def _number(value: object) -> Decimal:
                 return found
     except (InvalidOperation, ValueError):
         pass
-    raise FilterArgumentError(f"{_shown(value)} is no number", token=None)
-
-
-def _shown(value: object) -> str:
-    return f"'{value[:40]}'" if isinstance(value, str) else type(value).__name__ if value is not None else "nil"
+    raise FilterArgumentError("needs a number", token=None)
 
 
 @with_context
@@ -129,7 +126,7 @@ def percent_(value: object, *, context: RenderContext) -> str:
 @with_context
 def currency_(value: object, code: object, *, context: RenderContext) -> str:
     if not isinstance(code, str) or not numbers.is_currency(str(code)):
-        raise FilterArgumentError(f"{_shown(code)} is no currency: EUR, USD, JPY …", token=None)
+        raise FilterArgumentError("needs a currency: EUR, USD, JPY …", token=None)
     return numbers.format_currency(_number(value), str(code), locale=_locale(context))
 
 

@@ -198,7 +198,9 @@ def _lines(text: str) -> str:
 
 
 def _link(url: str, label: str, brand: Brand) -> str:
-    return f'<a href="{escape(url)}" class="h-link" style="color:{brand.accent};text-decoration:none">{escape(label)}</a>'
+    return (
+        f'<a href="{escape(url)}" class="h-link" style="color:{brand.accent};text-decoration:none">{escape(label)}</a>'
+    )
 
 
 def button(url: str, label: str, brand: Brand) -> str:

@@ -180,9 +180,7 @@ def text_of(source: str) -> str:
         name, attributes = token.name, token.attributes
         if silent:
             silent = "" if token.closing and name == silent else silent
-        elif name in _SILENT and not token.closing:
-            silent = name
-        elif not token.closing and name in ("div", "span", "p") and _HIDDEN.search(attributes):
+        elif (name in _SILENT and not token.closing) or (not token.closing and name in ("div", "span", "p") and _HIDDEN.search(attributes)):
             silent = name
         elif name == "br":
             lines.append("")

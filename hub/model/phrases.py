@@ -37,7 +37,9 @@ _PHRASES: Mapping[str, Mapping[str, str]] = {
         "preferences": "通知の設定",
     },
 }  # fmt: skip
-_RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "ku", "nqo", "ps", "sd", "ug", "ur", "yi"})
+_RIGHT_TO_LEFT = frozenset(
+    {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "ku", "nqo", "ps", "sd", "ug", "ur", "yi"}
+)
 
 
 def language_of(locale: str | None) -> str:

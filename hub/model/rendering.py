@@ -81,13 +81,9 @@ def item_of(content: Mapping[str, Any], created_at: str | None) -> dict[str, Any
     return {**{name: content.get(name) for name in names}, "data": content.get("data") or {}, "created_at": created_at}
 
 
-VARIABLES = frozenset(variables({}, Reader(""), None)) | {"locale", "dir"}
-"""Of an item's texts."""
-OUTSIDE_VARIABLES = VARIABLES | set(Letter("", Reader(""), {}).variables())
-"""Of all others."""
-
-
-def render_item(template: Template, content: Mapping[str, Any], reader: Reader, created_at: str | None) -> dict[str, Any]:
+def render_item(
+    template: Template, content: Mapping[str, Any], reader: Reader, created_at: str | None
+) -> dict[str, Any]:
     """The title, body and address of an item.
 
     Raises:
@@ -221,7 +217,7 @@ def _html(
             unsubscribe_url=letter.unsubscribe_url,
             preferences_url=letter.preferences_url,
         )
-    if "<style" in content or isinstance(layout, str | bool) and "<style" in whole:
+    if "<style" in content or (isinstance(layout, str | bool) and "<style" in whole):
         try:
             whole = mail.inlined(whole)
         except ValueError as error:
@@ -242,7 +238,7 @@ def _address(text: str, path: str) -> str | None:
     if not text:
         return None
     if not is_url(text):
-        raise TemplateError(path, f"{text[:60]!r} is neither an http or https URL nor a path that begins with one slash")
+        raise TemplateError(path, "is neither an http or https URL nor a path that begins with one slash")
     return text
 
 

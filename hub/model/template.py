@@ -23,6 +23,7 @@ from hub.model.liquid import TEXT_FILTERS, BoundedEnvironment, BoundedTemplate, 
 from hub.model.mail_html import check_html
 from hub.model.phrases import direction_of, language_of
 from hub.model.policy import CHANNELS, IN_APP
+from hub.model.reader import Reader
 from hub.model.urls import is_url
 
 MAX_OUTPUT_BYTES = 256 * 1024  # of one text; Gmail shows the first 102 KiB of a mail
@@ -38,6 +39,14 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """The texts of each channel."""
 LINK_FIELDS = frozenset({"action_url", "url"})
+ITEM_VARIABLES = frozenset({
+    "data", "recipient", "actor", "category", "tenant", "tags", "thread_key", "priority", "created_at", "count", "items",
+    "timezone", "locale", "dir",
+})  # fmt: skip
+"""What an item's own texts may speak of."""
+OUTSIDE_VARIABLES = ITEM_VARIABLES | {"title", "body", "action_url", "brand", "unsubscribe_url", "preferences_url"}
+"""What all other texts may speak of: the item's texts among it. A layout has `content`, `subject`, `preheader` as well.
+"""
 DEFAULT_LANGUAGE = "en"  # of the texts outside `locales`, unless the template says another
 
 
@@ -80,6 +89,7 @@ class _Partials(DictLoader):
         assert context is not None
         owner = context.template.owner  # type: ignore[attr-defined]
         assert isinstance(owner, Template)
+        assert isinstance(env, _TextEnvironment)
         return owner.partial(env, name, context.globals["locale"])
 
 
@@ -106,6 +116,14 @@ class _TextEnvironment(BoundedEnvironment):
             self.filters["newline_to_br"] = self.filters["escape"] = lambda value: value  # of HTML alone
 
 
+class _ItemEnvironment(_TextEnvironment):
+    """Of an item's texts, which are rendered for each recipient while their inboxes are held."""
+
+    output_stream_limit = 16 * 1024  # 4,000 characters
+    work_limit = 50_000  # some 5 ms
+
+
+_ITEM = _ItemEnvironment(autoescape=False)
 _PLAIN = _TextEnvironment(autoescape=False)
 _HTML = _TextEnvironment(autoescape=True)
 
@@ -133,8 +151,9 @@ class Template:
             document: {_tag(locale): locale for locale in content.get("locales") or {}}
             for document, content in documents.items()
         }
-        self._texts: dict[tuple[Place, bool], _Text] = {}
+        self._texts: dict[tuple[Place, int], _Text] = {}  # by id of their environment
         self._resolved: dict[tuple[str, str, tuple[str, ...]], Resolved] = {}
+        self._names: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
 
     @property
     def title(self) -> str:
@@ -156,12 +175,15 @@ class Template:
     def resolve(self, channel: str, locale: str | None, name: str | None = None) -> Resolved:
         """The texts of a channel: each from `pt-BR`, else `pt`, else outside `locales`."""
         name = name or self.name
-        known = self._locales[name]
-        chain = tuple(known[tag] for tag in _chain(locale) if tag in known)
+        chain = self._chain_of(name, locale)
         found = self._resolved.get((name, channel, chain))
         if found is None:
             found = self._resolved[name, channel, chain] = self._resolve(name, channel, chain)
         return found
+
+    def _chain_of(self, name: str, locale: str | None) -> tuple[str, ...]:
+        known = self._locales[name]
+        return tuple(known[tag] for tag in _chain(locale) if tag in known) if known else ()
 
     def _resolve(self, name: str, channel: str, chain: tuple[str, ...]) -> Resolved:
         document = self._documents[name]
@@ -176,11 +198,21 @@ class Template:
         return Resolved(places, language, layout)
 
     def names(self, channel: str, locale: str | None) -> frozenset[str]:
-        """The variables that a channel's texts speak of, partials and layout included."""
+        """The variables that a channel's texts speak of, partials and layout included.
+
+        Raises:
+            TemplateError: one of them cannot be parsed.
+        """
+        key = channel, self._chain_of(self.name, locale)
+        if key not in self._names:
+            self._names[key] = self._mentioned(channel, locale)
+        return self._names[key]
+
+    def _mentioned(self, channel: str, locale: str | None) -> frozenset[str]:
         resolved = self.resolve(channel, locale)
-        pending = [self._text(place, _is_html(place)) for place in resolved.places.values()]
+        pending = [self._text(place, _environment(place)) for place in resolved.places.values()]
         if isinstance(resolved.layout, str):
-            pending.append(self._source(resolved.layout, locale, html=True))
+            pending.append(self._source(resolved.layout, locale, _HTML))
         names: set[str] = set()
         seen: set[str] = set()
         while pending:
@@ -188,8 +220,19 @@ class Template:
             names |= text.mentions.names
             for partial in text.mentions.partials - seen:
                 seen.add(partial)
-                pending.append(self._source(partial, locale, html=False))
+                pending.append(self._source(partial, locale, _PLAIN))
         return frozenset(names)
+
+    def speaks_for(self, channel: str, reader: Reader) -> bool:
+        """Whether it has texts of its own for a channel; without, an item's stand in."""
+        return bool(self.resolve(channel, reader.locale).places)
+
+    def personal(self, locale: str | None) -> bool:
+        """Whether an item says who reads it, so that each has its own."""
+        try:
+            return "recipient" in self.names(IN_APP, locale)
+        except TemplateError:
+            return True
 
     # Rendering
 
@@ -206,16 +249,16 @@ class Template:
         place = self.resolve(channel, locale).places.get(field)
         if place is None:
             return None
-        return self._render(place, _is_html(place), context, self.language(channel, locale))
+        return self._render(place, context, self.language(channel, locale))
 
     def render_layout(self, context: Mapping[str, Any], content: str, name: str, locale: str) -> str:
         """A mail's HTML in a layout of the project's. `content` is HTML that was rendered."""
         place = self._place(name, locale)
-        return self._render(place, True, {**context, "content": Markup(content)}, locale)
+        return self._render(place, {**context, "content": Markup(content)}, locale)
 
-    def _render(self, place: Place, html: bool, context: Mapping[str, Any], locale: str) -> str:
+    def _render(self, place: Place, context: Mapping[str, Any], locale: str) -> str:
         try:
-            text = self._text(place, html)
+            text = self._text(place, _environment(place))
             return str(text.render({**context, "locale": locale, "dir": direction_of(locale)}))
         except TemplateError:
             raise
@@ -231,30 +274,30 @@ class Template:
         inner = error.template_name
         return TemplateError(place.path, f"{detail} (in {inner})" if inner and inner != place.document else detail)
 
-    def partial(self, env: Environment, name: str, locale: object) -> _Text:
+    def partial(self, env: _TextEnvironment, name: str, locale: object) -> _Text:
         """A partial for whoever renders it. Raises TemplateNotFoundError."""
         if (self._documents.get(name) or {}).get("kind") != "partial":
             raise TemplateNotFoundError(f"there is no partial {name!r}", filename=name)
-        return self._source(name, locale if isinstance(locale, str) else None, html=env.autoescape)
+        return self._source(name, locale if isinstance(locale, str) else None, env)
 
     def _place(self, name: str, locale: str | None) -> Place:
         return self.resolve("", locale, name).places["source"]
 
-    def _source(self, name: str, locale: str | None, *, html: bool) -> _Text:
-        return self._text(self._place(name, locale), html)
+    def _source(self, name: str, locale: str | None, env: _TextEnvironment) -> _Text:
+        return self._text(self._place(name, locale), env)
 
-    def _text(self, place: Place, html: bool) -> _Text:
-        text = self._texts.get((place, html))
+    def _text(self, place: Place, env: _TextEnvironment) -> _Text:
+        text = self._texts.get((place, id(env)))
         if text is None:
             source = _texts_of(self._documents[place.document], place.locale, place.channel)[place.field]
             try:
-                read = (_HTML if html else _PLAIN).read(source, place.document)
+                read = env.read(source, place.document)
             except LiquidError as error:
                 raise TemplateError(place.path, explain(error, source)) from None
             except RecursionError:
                 raise TemplateError(place.path, "is nested too deeply") from None
             assert isinstance(read, _Text)
-            text = self._texts[place, html] = read
+            text = self._texts[place, id(env)] = read
             text.owner, text.mentions = self, Mentions(read)
         return text
 
@@ -268,7 +311,7 @@ def uses(document: Mapping[str, Any]) -> set[str]:
     alone = Template("", {"": document})
     found: set[str] = set()
     for place in places(document):
-        found |= alone._text(place, _is_html(place)).mentions.partials
+        found |= alone._text(place, _environment(place)).mentions.partials
     for where in (None, *(document.get("locales") or {})):
         layout = _texts_of(document, where, "email").get("layout")
         if isinstance(layout, str):
@@ -297,12 +340,14 @@ def problems(document: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]
     for place in places(document):
         source = _texts_of(document, place.locale, place.channel)[place.field]
         try:
-            mentions = alone._text(place, _is_html(place)).mentions
+            mentions = alone._text(place, _environment(place)).mentions
             if _is_html(place):
                 check_html(source)
             for partial in sorted(mentions.partials):
                 if (others.get(partial) or {}).get("kind") != "partial":
                     raise ValueError(f"there is no published partial {partial!r}")
+            if kind == "message":
+                _check_names(alone._text(place, _environment(place)), place, source)
             if kind == "layout" and "content" not in mentions.names:
                 raise ValueError("a layout writes {{ content }}")
             if place.field in LINK_FIELDS and "{" not in source and not is_url(source):
@@ -317,6 +362,15 @@ def problems(document: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]
             path = Place("", where, "email", "layout").path
             found.append(TemplateError(path, f"there is no published layout {layout!r}"))
     return found
+
+
+def _check_names(text: _Text, place: Place, source: str) -> None:
+    """Whether the variables of a message's text are there at all; what is in `data` is known only with it."""
+    known = ITEM_VARIABLES if place.channel == IN_APP else OUTSIDE_VARIABLES
+    for name, used in text.analyze(include_partials=False).globals.items():
+        if name not in known:
+            line = source.count("\n", 0, used[0].span.index) + 1
+            raise ValueError(f"line {line}: there is no variable {name!r}; there are {', '.join(sorted(known))}")
 
 
 def renders_itself(name: str, used: Mapping[str, set[str]]) -> list[str] | None:
@@ -353,6 +407,12 @@ def _texts_of(document: Mapping[str, Any], locale: str | None, channel: str) -> 
 
 def _is_html(place: Place) -> bool:
     return place.field in ("html", "source")
+
+
+def _environment(place: Place) -> _TextEnvironment:
+    if _is_html(place):
+        return _HTML
+    return _ITEM if place.channel == IN_APP else _PLAIN
 
 
 def _tag(locale: str) -> str:
