@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 
 import msgspec
-from pydantic import AfterValidator, Field, WithJsonSchema, with_config
+from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema, with_config
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -22,6 +22,17 @@ MAX_LOCALES = 50  # the EU has 24 official languages
 Kind: TypeAlias = Literal["message", "layout", "partial"]
 Text: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
 Required: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+
+
+Layout: TypeAlias = Annotated[
+    Annotated[Name, Tag("<name>")] | Annotated[Literal[False], Tag("<none>")],
+    Discriminator(
+        lambda value: "<name>" if isinstance(value, str) else "<none>" if value is False else None,
+        custom_error_type="invalid_type",
+        custom_error_message="must be the name of a layout, or false",
+    ),
+    Field(description="A template of kind `layout`; the built-in one when absent. `false`: `html` is all of it."),
+]
 
 
 @with_config(STRICT)
@@ -48,14 +59,7 @@ class EmailTexts(TypedDict):
     preheader: NotRequired[Text]
     html: NotRequired[Text]
     text: NotRequired[Text]
-    layout: NotRequired[
-        Annotated[
-            Name | Literal[False],
-            Field(
-                description="A template of kind `layout`; the built-in one when absent. `false`: `html` is all of it."
-            ),
-        ]
-    ]
+    layout: NotRequired[Layout]
 
 
 @with_config(STRICT)
@@ -157,7 +161,13 @@ class Published(TypedDict):
 
 
 VersionChoice: TypeAlias = Annotated[
-    Annotated[int, Field(ge=1, le=2**31 - 1)] | Literal["draft", "published"],
+    Annotated[int, Field(ge=1, le=2**31 - 1), Tag("<number>")]
+    | Annotated[Literal["draft", "published"], Tag("<word>")],
+    Discriminator(
+        lambda value: "<word>" if isinstance(value, str) else "<number>" if type(value) is int else None,
+        custom_error_type="invalid_type",
+        custom_error_message="must be the number of a version, `draft` or `published`",
+    ),
     Field(description="`draft` when absent."),
 ]
 
@@ -238,22 +248,22 @@ def complete(body: dict[str, Any]) -> dict[str, Any]:
         errors.append(FieldError("channels.in_app.title", "required", "is required: it stands in for other channels"))
     if not message and "source" not in document:
         errors.append(FieldError("source", "required", f"is what a {kind} is made of"))
-    for name in ("source",) if message else ("channels", "category"):
-        if name in document:
-            errors.append(FieldError(name, "not_allowed", f"is not for a {kind}"))
+    foreign: tuple[str, ...] = ("source",) if message else ("channels", "category")
+    paths = [name for name in foreign if name in document]
     seen: set[str] = set()
     for locale, texts in (document.get("locales") or {}).items():
         tag = locale.replace("_", "-").lower()
         if tag in seen:
             errors.append(FieldError(f"locales.{locale}", "repeated", "is there twice"))
         seen.add(tag)
-        for name in ("source",) if message else CHANNELS:
-            if name in texts:
-                errors.append(FieldError(f"locales.{locale}.{name}", "not_allowed", f"is not for a {kind}"))
+        foreign = ("source",) if message else CHANNELS
+        paths += [f"locales.{locale}.{name}" for name in foreign if name in texts]
+    errors += [FieldError(path, "not_allowed", f"is not for a {kind}") for path in paths]
     size = len(msgspec.json.encode(document))
     if size > MAX_DOCUMENT_BYTES:
-        message_ = f"has {size} bytes as JSON; at most {MAX_DOCUMENT_BYTES} are allowed"
-        errors.append(FieldError("", "too_large", message_))
+        errors.append(
+            FieldError("", "too_large", f"has {size} bytes as JSON; at most {MAX_DOCUMENT_BYTES} are allowed")
+        )
     if errors:
         raise Invalid("; ".join(f"{e.path}: {e.message}" for e in errors[:5]), errors=tuple(errors))
     return document

@@ -151,8 +151,8 @@ class Templates:
                 guard=guard, scopes=write, body=TEST, errors=(404,), idempotent=True,
             ),
             Route(
-                "GET", "/v1/brand", self.get_brand, "Read the brand", tag, {200: _BRAND}, "`{}` where nothing was said.",
-                guard=guard, scopes=read,
+                "GET", "/v1/brand", self.get_brand, "Read the brand", tag, {200: _BRAND},
+                "`{}` where nothing was said.", guard=guard, scopes=read,
             ),
             Route(
                 "PUT", "/v1/brand", self.put_brand, "Replace the brand", tag, {200: _BRAND},
@@ -250,7 +250,7 @@ class Templates:
         others = await templates.published(conn, row["project_id"], used)
         documents = {other: found["document"] for other, found in others.items()}
         found = await asyncio.to_thread(problems, draft, documents)  # parsing 256 KiB takes half a second
-        way = renders_itself(name, {name: used, **{other: set(found_["uses"]) for other, found_ in others.items()}})
+        way = renders_itself(name, {**{other: set(row_["uses"]) for other, row_ in others.items()}, name: used})
         if way is not None:
             found.append(TemplateError("", f"renders itself: {' → '.join(way)}"))
         if found:
@@ -366,7 +366,7 @@ class Templates:
         """A version of a template; None for the draft."""
         if wanted == "draft":
             return None
-        number = row["published"] if wanted == "published" else wanted
+        number: Any = row["published"] if wanted == "published" else wanted
         version = (
             None if number is None else await templates.get_version(db, row["project_id"], row["template"], number)
         )

@@ -140,7 +140,8 @@ def plural_(value: object, *, context: RenderContext, **forms: object) -> str:
 
 
 def plural_form(number: Decimal | int, locale: Locale) -> str:
-    return str(locale.plural_form(abs(number)))
+    """Which form goes with a number (CLDR)."""
+    return str(locale.plural_form(cast(Any, abs(number))))
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

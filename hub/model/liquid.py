@@ -276,13 +276,13 @@ def size_of(value: object) -> int:
     if kind is str or kind is Markup:
         return len(value)  # type: ignore[arg-type]
     if kind is list or kind is tuple:
-        return sum(map(size_of, value)) + STEP * len(value)  # type: ignore[call-overload,arg-type,no-any-return]
+        return sum(map(size_of, value)) + STEP * len(value)  # type: ignore[call-overload,arg-type]
     if kind is dict:
         assert isinstance(value, Mapping)
         return sum(map(size_of, value.values())) + sum(map(len, value)) + STEP * len(value)
     if kind is range:
         return STEP * len(value)  # type: ignore[arg-type]
-    return value.bit_length() // 3 if kind is int else 8  # type: ignore[attr-defined,no-any-return]
+    return value.bit_length() // 3 if kind is int else 8  # type: ignore[attr-defined]
 
 
 def _plain(value: object) -> object:

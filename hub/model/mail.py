@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import css_inline
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from hub.model.brand import Brand
 from hub.model.phrases import direction_of, phrase
@@ -26,9 +26,10 @@ _FONT = (
 )
 _STYLE = """:root{color-scheme:light dark;supported-color-schemes:light dark}
 @media (max-width:620px){.h-outer{padding:0!important}.h-pad{padding-left:24px!important;padding-right:24px!important}}
-@media (prefers-color-scheme:dark){.h-page{background-color:#15171c!important}.h-card{background-color:#1f2229!important}
+@media (prefers-color-scheme:dark){.h-page{background-color:#15171c!important}
+.h-card{background-color:#1f2229!important}
 .h-text,.h-text h1,.h-text h2,.h-text h3,.h-text p,.h-text li,.h-text td{color:#e7e9ee!important}
-.h-muted,.h-muted a{color:#9aa1ad!important}.h-line{border-color:#343943!important}
+.h-muted,.h-muted a,.h-text .h-muted{color:#9aa1ad!important}.h-line{border-color:#343943!important}
 .h-text a.h-link,.h-link{color:[[dark]]!important}}
 [data-ogsb] .h-page{background-color:#15171c!important}[data-ogsb] .h-card{background-color:#1f2229!important}
 [data-ogsc] .h-text,[data-ogsc] .h-text p,[data-ogsc] .h-text h1{color:#e7e9ee!important}
@@ -89,7 +90,8 @@ def _frame(brand: Brand, locale: str) -> tuple[str, ...]:
 
 def _signature(brand: Brand) -> str:
     address = " · ".join(line.strip() for line in (brand.address or "").splitlines() if line.strip())
-    return " · ".join(part for part in (brand.name, address) if part)
+    named = brand.name is not None and not address.startswith(brand.name)
+    return " · ".join(part for part in (brand.name if named else None, address) if part)
 
 
 def _header(brand: Brand, start: str) -> str:
@@ -167,14 +169,14 @@ def digest(items: Sequence[Mapping[str, Any]], count: int, title: str, brand: Br
     """The content of a digest: one card for each item, the newest first."""
     parts = [_heading(title)]
     for item in items[:MAX_DIGEST_CARDS]:
-        said = escape(item.get("title") or "")
-        if item.get("action_url"):
-            said = Markup(_link(item["action_url"], item.get("title") or "", brand))
+        title, url = item.get("title") or "", item.get("action_url")
+        said = _link(url, title, brand) if url else escape(title)
         body = paragraphs(item["body"], small=True) if item.get("body") else ""
+        style = "padding:14px 0;border-top:1px solid #e3e5ea;font-size:16px;line-height:1.5;color:#22262e"
         parts.append(
             '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr>'
-            '<td class="h-line h-text" style="padding:14px 0;border-top:1px solid #e3e5ea;font-size:16px;line-height:1.5;'
-            f'color:#22262e"><strong style="font-weight:600">{said}</strong>{body}</td></tr></table>'
+            f'<td class="h-line h-text" style="{style}"><strong style="font-weight:600">{said}</strong>{body}</td>'
+            "</tr></table>"
         )
     rest = count - min(len(items), MAX_DIGEST_CARDS)
     if rest > 0:
@@ -207,8 +209,8 @@ def button(url: str, label: str, brand: Brand) -> str:
     """A button that needs no style sheet."""
     cell = f"border-radius:8px;background-color:{brand.accent}"
     style = (
-        f"display:inline-block;padding:12px 24px;font-size:16px;line-height:1.25;font-weight:600;color:{brand.on_accent};"
-        f"text-decoration:none;border-radius:8px;border:1px solid {brand.accent}"
+        f"display:inline-block;padding:12px 24px;font-size:16px;line-height:1.25;font-weight:600;"
+        f"color:{brand.on_accent};text-decoration:none;border-radius:8px;border:1px solid {brand.accent}"
     )
     return (
         '<table role="presentation" cellpadding="0" cellspacing="0" border="0" style="margin:24px 0 0"><tr>'

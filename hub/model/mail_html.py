@@ -160,55 +160,73 @@ def _tokens(source: str) -> Iterator[str | _Tag]:
 
 def text_of(source: str) -> str:
     """The text of HTML, for readers without it: paragraphs, lists, links with their addresses. Deterministic."""
-    lines: list[str] = [""]
-    links: list[tuple[str, int, str]] = []  # address, and where its text began: line, and how it was
-    silent = ""
-
-    def line_break(blank: bool = False) -> None:
-        lines[-1] = lines[-1].rstrip()
-        if lines[-1]:
-            lines.append("")
-        if blank and len(lines) > 1 and lines[-2]:
-            lines.append("")
-
+    writer = _TextWriter()
+    silent = ""  # inside an element that is not shown
     for token in _tokens(source):
         if isinstance(token, str):
             if not silent:
-                text = _SPACES.sub(" ", html.unescape(token).replace("\xa0", " "))
-                lines[-1] += text.lstrip() if not lines[-1] or lines[-1].endswith(" ") else text
-            continue
-        name, attributes = token.name, token.attributes
-        if silent:
-            silent = "" if token.closing and name == silent else silent
-        elif (name in _SILENT and not token.closing) or (not token.closing and name in ("div", "span", "p") and _HIDDEN.search(attributes)):
-            silent = name
-        elif name == "br":
-            lines.append("")
-        elif name in _HEADINGS or name == "p":
-            line_break(blank=True)
+                writer.write(token)
+        elif silent:
+            if token.closing and token.name == silent:
+                silent = ""
+        elif not token.closing and (token.name in _SILENT or _HIDDEN.search(token.attributes)):
+            silent = token.name
+        else:
+            writer.tag(token)
+    return writer.text()
+
+
+class _TextWriter:
+    def __init__(self) -> None:
+        self._lines = [""]
+        self._links: list[tuple[str, int, int]] = []  # address, and where its text began: line and column
+
+    def text(self) -> str:
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in self._lines)).strip()
+
+    def write(self, said: str) -> None:
+        text = _SPACES.sub(" ", html.unescape(said) if "&" in said else said)
+        last = self._lines[-1]
+        self._lines[-1] += text if last and not last.endswith(" ") else text.lstrip()
+
+    def tag(self, tag: _Tag) -> None:
+        name = tag.name
+        if name == "br":
+            self._lines.append("")
+        elif name == "p" or name in _HEADINGS:
+            self._break(blank=True)
         elif name in _BLOCKS:
-            line_break()
+            self._break()
         elif name == "hr":
-            line_break(blank=True)
-            lines[-1] = "---"
-            line_break(blank=True)
-        elif name == "li" and not token.closing:
-            line_break()
-            lines[-1] = "- "
-        elif name in ("td", "th") and token.closing and lines[-1]:
-            lines[-1] += " "
+            self._break(blank=True)
+            self._lines[-1] = "---"
+            self._break(blank=True)
+        elif name == "li" and not tag.closing:
+            self._break()
+            self._lines[-1] = "- "
+        elif name in ("td", "th") and tag.closing and self._lines[-1]:
+            self._lines[-1] += " "
         elif name == "img":
-            lines[-1] += html.unescape(_attribute(attributes, "alt"))
-        elif name == "a" and not token.closing:
-            links.append((html.unescape(_attribute(attributes, "href")), len(lines) - 1, lines[-1]))
-        elif name == "a" and links:
-            address, line, before = links.pop()
-            said = lines[-1][len(before) :].strip() if line == len(lines) - 1 else ""
-            if address.startswith(("http:", "https:", "mailto:", "tel:")) and said != address:
-                plain = address.removeprefix("mailto:").removeprefix("tel:")
-                if said != plain:
-                    lines[-1] = f"{lines[-1].rstrip()} ({plain})" if lines[-1].strip() else plain
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines)).strip()
+            self.write(_attribute(tag.attributes, "alt"))
+        elif name == "a":
+            self._link(tag)
+
+    def _break(self, *, blank: bool = False) -> None:
+        if self._lines[-1].strip():
+            self._lines.append("")
+        if blank and len(self._lines) > 1 and self._lines[-2]:
+            self._lines.append("")
+
+    def _link(self, tag: _Tag) -> None:
+        if not tag.closing:
+            address = html.unescape(_attribute(tag.attributes, "href"))
+            self._links.append((address, len(self._lines) - 1, len(self._lines[-1])))
+        elif self._links:
+            address, line, column = self._links.pop()
+            said = self._lines[-1][column:].strip() if line == len(self._lines) - 1 else ""
+            plain = address.removeprefix("mailto:").removeprefix("tel:")
+            if address.startswith(("http:", "https:", "mailto:", "tel:")) and said != plain:
+                self._lines[-1] = f"{self._lines[-1].rstrip()} ({plain})" if said else self._lines[-1] + plain
 
 
 def _attribute(attributes: str, name: str) -> str:

@@ -40,8 +40,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 """The texts of each channel."""
 LINK_FIELDS = frozenset({"action_url", "url"})
 ITEM_VARIABLES = frozenset({
-    "data", "recipient", "actor", "category", "tenant", "tags", "thread_key", "priority", "created_at", "count", "items",
-    "timezone", "locale", "dir",
+    "data", "recipient", "actor", "category", "tenant", "tags", "thread_key", "priority", "created_at", "count",
+    "items", "timezone", "locale", "dir",
 })  # fmt: skip
 """What an item's own texts may speak of."""
 OUTSIDE_VARIABLES = ITEM_VARIABLES | {"title", "body", "action_url", "brand", "unsubscribe_url", "preferences_url"}
