@@ -4,11 +4,12 @@
 
 | what                                                                  | µs     |
 |-----------------------------------------------------------------------|--------|
-| a push of plain texts                                                 | 10     |
+| a push of plain texts                                                 | 2      |
 | a mail of plain texts                                                 | 80     |
-| a mail of a template: 25 values, two dates, an amount, a list of five | 250    |
-| the same with a style sheet of its own, inlined                       | 700    |
-| a digest of a hundred without a template                              | 700    |
+| a mail of a template: 15 values, two dates, an amount, a list of five | 260    |
+| the same with a style sheet of its own, inlined                       | 350    |
+| a digest of a hundred without a template                              | 1,250  |
+| the worst template of 64 KiB (a loop after the other), refused        | 65,000 |
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def template(html: str, **more: Any) -> Template:
 def letter(channel: str = "email", **more: Any) -> Letter:
     """What one message is made of."""
     content = {"title": "Your order has shipped", "body": "It arrives on Thursday.", "action_url": "/o/1", "data": DATA}
-    links = {name: "https://hub.example.com/l/u/" + "x" * 120 for name in ("unsubscribe_url", "preferences_url")}
+    links = dict.fromkeys(("unsubscribe_url", "preferences_url"), "https://hub.example.com/l/u/" + "x" * 120)
     return Letter(channel, READER, content, brand=BRAND, created_at="2026-11-26T09:00:00.000Z", **links, **more)
 
 

@@ -95,6 +95,7 @@ async def _check_contents(db: Database, settings: Settings, *, people: int | Non
     yield await _check_outbox(db)
     yield await _check_jobs(db)
     yield await _check_deliveries(db)
+    yield await _check_brands(db)
     async for finding in _check_inboxes(db, settings, people=people, fix=fix):
         yield finding
 
@@ -231,6 +232,14 @@ async def _check_schema(db: Database) -> Finding:
     if missing:
         return Finding("schema", State.FAIL, f"Not applied: {', '.join(missing)}.", "Run: hub migrate")
     return Finding("schema", State.OK, "Up to date.")
+
+
+async def _check_brands(db: Database) -> Finding:
+    names = [row["name"] for row in await db.fetch(_SQL["marketing_without_address"])]
+    if names:
+        detail = f"Marketing without a postal address in {', '.join(names)}: its e-mail is not sent."
+        return Finding("brands", State.WARN, detail, 'Say it: PUT /v1/brand {"address": …}')
+    return Finding("brands", State.OK, "Whoever has marketing has a postal address.")
 
 
 async def _check_credentials(db: Database, settings: Settings) -> list[Finding]:

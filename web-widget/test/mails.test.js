@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { caniemail } from "caniemail";
 
 const MAILS = new URL("../../tests/golden/mails/", import.meta.url);
-/** @type {import("caniemail").EmailClientGlobs[]} */
+/** @type {Parameters<typeof caniemail>[0]["clients"]} */
 const CLIENTS = ["gmail.*", "apple-mail.*", "outlook.*", "yahoo.*"];
 
 // Left out somewhere, and nothing is lost: corners are square, dark is what the client makes of it, margins are wide,
