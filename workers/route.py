@@ -4,7 +4,7 @@
                     │ no                    │ no          │ no       │ failed, throttled
                     └───────────── Held ────┴─────────────┘          └─> the next provider
 
-Providers are asked in the order of hub.model.failover, those whose breaker is open, or who asked for patience, left out.
+Providers are asked in the order of hub.model.failover, without those whose breaker is open, or who asked for patience.
 The next one is asked within the same attempt, unless the message may have gone out, or was refused. Where nobody may be
 asked no attempt is made: the delivery is `Held`, and comes again when somebody may.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
@@ -43,6 +44,7 @@ FAILOVER_SECONDS = 20.0  # after which no further provider is asked: with SEND_S
 REST_SECONDS = 1.0  # that a provider which asks for patience without saying how long is left alone
 JITTER_SECONDS = 2.0  # over which those that are held come again, at least; a tenth of the wait, when that is more
 BEFORE_CHARACTERS = 120  # of what each provider said that was asked in vain before the last
+TRACE_FRAMES = 5  # of a channel that raised: where, in our code
 SEND_LATENCY = Histogram("hub_send_seconds", "Duration of one send", ["channel", "provider"])
 SENDS = Counter("hub_sends_total", "What providers answered", ["channel", "provider", "result"])
 HELD = Counter("hub_sends_held_total", "Messages held back without an attempt", ["channel", "reason"])
@@ -243,7 +245,14 @@ class Route:
 
 
 def _broken(provider: Provider, message: Message, error: Exception) -> Failed:
-    log.exception("channel.broken", provider=provider.name, delivery=str(message.delivery_id))
+    """The log says where, and not with which words: those may quote an address."""
+    log.error(
+        "channel.broken",
+        provider=provider.name,
+        delivery=str(message.delivery_id),
+        error=mask(repr(error)),
+        trace="".join(traceback.format_tb(error.__traceback__)[-TRACE_FRAMES:]),
+    )
     return Failed(f"the channel failed: {type(error).__name__}")
 
 
@@ -262,7 +271,7 @@ def _word_of(attempt: Attempt) -> str:
 
 
 def _joined(before: Outcome | Held, last: Outcome) -> Outcome:
-    """The last one's outcome: with whom any of them has reached, and no longer a wait than the most patient asks for."""
+    """The last one's outcome, with whom any of them has reached, and the shorter of the waits that they ask for."""
     if isinstance(last, Sent | Rejected) or not isinstance(before, Failed | Throttled):
         return last
     waits = (before.retry_after, last.retry_after)

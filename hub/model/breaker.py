@@ -1,7 +1,7 @@
 """The circuit breaker of one provider: whether it is asked at all.
 
-Theory. A provider that fails most of what it is asked is left alone: no message then costs an attempt or a time-out with
-it; all go to the next provider, or wait. From time to time one single message probes whether it is back.
+Theory. A provider that fails most of what it is asked is left alone: no message costs an attempt or a time-out with it
+then; all go to the next provider, or wait. From time to time one single message probes whether it is back.
 
     CLOSED     it is asked; what comes of it is counted
     OPEN       it is not asked, until its time has come

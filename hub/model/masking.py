@@ -1,8 +1,8 @@
 """Masking: what providers say, without addresses, numbers and secrets, and not too long.
 
-An answer of a provider quotes what it was asked: `550 5.1.1 <ada@example.com>: user unknown`. Details go to timelines and
-logs, which more people read than may know that. It errs on the side of hiding: every URL loses what follows its host
-(a push endpoint's or a webhook's path is its secret), and every long word of letters and digits is taken for a key.
+An answer of a provider quotes what it was asked: `550 5.1.1 <ada@example.com>: user unknown`. Details go to timelines
+and logs, which more people read than may know that. It errs on the side of hiding: every URL loses what follows its
+host (a push endpoint's path is its secret, and so is a webhook's), and a long word of letters and digits is a key.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ MAX_CHARACTERS = 300
 _READ_CHARACTERS = 4_000  # of a page of HTML
 
 _HIDDEN = "***"
-_NAMES = r"(?:api[-_ ]?|access[-_ ]?|auth[-_ ]?|account[-_ ]?)?(?:token|key|secret|password|passwd|pwd|signature|sig|sid|credentials?)"
+_NAMES = (
+    r"(?:(?:api|access|auth|account)[-_ ]?)?"
+    r"(?:token|key|secret|password|passwd|pwd|signature|sig|sid|credentials?)"
+)
+_UUID = r"[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -26,10 +30,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\?[\w.~%-]{1,100}=[^\s\"'<>]*", "?…"),
         (r"\"([^\"\s@])[^\"@\n]{0,64}\"@([^\s@<>\"'(),:;]{1,255})", rf"\1{_HIDDEN}@\2"),
         (r"([^\s@<>\"'(),:;=])[^\s@<>\"(),:;=]{0,128}@([^\s@<>\"'(),:;]{1,255})", rf"\1{_HIDDEN}@\2"),
-        (
-            r"(?<![\w-])(?![\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b)(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])[\w+/=-]{20,}",
-            _HIDDEN,
-        ),
+        (rf"(?<![\w-])(?!{_UUID})(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])[\w+/=-]{{20,}}", _HIDDEN),
         (r"\+\d[\d\s().-]{4,20}\d", _HIDDEN),
         (r"(?<![\d.])\(?\d{2,4}\)?[ /-]\d{3,4}[ /-]\d{3,5}(?![\d.])", _HIDDEN),
         (r"(?<![\da-f-])\d{7,}|\d{9,}", _HIDDEN),

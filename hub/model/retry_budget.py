@@ -1,8 +1,9 @@
 """The retry budget of a route: repeating may add only so much to what is sent anyway.
 
 Backoff spreads retries in time, but an outage that fails everything still makes everything come again. So of what a
-worker sends within WINDOW_SECONDS, retries are at most SHARE of the first attempts, and FLOOR_PER_SECOND besides, so that
-a few can always be repeated. The figures are those of Finagle's RetryBudget. What is over waits, and costs no attempt.
+worker sends within WINDOW_SECONDS, retries are at most SHARE of the first attempts, and FLOOR_PER_SECOND besides, so
+that a few can always be repeated. The figures are those of Finagle's RetryBudget. What is over waits, and costs no
+attempt.
 
 Each worker counts for itself: claims spread deliveries evenly, so that a share that each of them keeps is kept by all;
 only the floor is one of each.
