@@ -58,7 +58,7 @@ async def test_who_comes_second_learns_who_probes(redis: Redis) -> None:
 
 async def test_what_is_changed_all_the_time_is_left_as_it_is(redis: Redis) -> None:
     store, late = await opened(redis)
-    late.change = staticmethod(lambda breaker: Breaker(breaker.state, breaker.until + 1))  # type: ignore[assignment]
+    late.change = staticmethod(lambda breaker: Breaker(breaker.state, breaker.until + 1))
     found = await late.exchange({"relay-1": partial(probe, who="late", now=NOW + 60), "relay-2": lambda b: b})
     assert found["relay-1"] == (await store.exchange({"relay-1": lambda b: b}))["relay-1"]
     assert found["relay-1"].probe == ""
