@@ -27,13 +27,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-WINDOW_SECONDS = 10  # how long an answer counts; of that size are the windows of Finagle's and Envoy's
+WINDOW_SECONDS = 10  # how long an answer counts
 ENOUGH = 100  # that half of so many fail by chance has a probability of 0.00002 where 30 % fail, which is no outage
-LEAST = 10
-SHARE = 0.5
-IN_A_ROW = 5
+LEAST = 10  # asked within the window, for their share to say something
+SHARE = 0.5  # of them failed: the next provider is the better choice then
+IN_A_ROW = 5  # failures, and no success within the window
 OPEN_SECONDS = 5.0  # until the first probe; doubled with every failed one
-MAX_OPEN_SECONDS = 300.0
+MAX_OPEN_SECONDS = 300.0  # between probes, however long it is out
 JITTER = 0.25  # of it, more or less: the breakers of many providers are not probed at once
 PROBE_SECONDS = 35.0  # after which a probe without an answer is lost, with its worker: the longest send, and some
 MAX_REST_SECONDS = 3600.0  # that a provider which asks for patience is left alone at most
