@@ -1,8 +1,8 @@
 """The breakers of a route's providers: counted here, shared over Redis, never waited for.
 
 What comes of a message is counted in memory. Once a second, and when a breaker trips here, the counts go to Redis and
-what all workers know comes back: two round trips a second, however much is sent. Only a probe asks Redis first, for one
-message at a time, and for ANSWER_SECONDS at most. While Redis is away each worker goes by what it knows itself.
+what all workers know comes back: two round trips a second, however much is sent. Only a probe asks Redis first, and one
+message waits for the answer, for ANSWER_SECONDS at most. While Redis is away each worker goes by what it knows itself.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from prometheus_client import Gauge
@@ -65,10 +65,11 @@ class Breakers:
         self._known = dict.fromkeys(names, FRESH)  # without what is only in the tallies
         self._seen = dict(self._known)
         self._tallies = {name: Tally() for name in self._known}
-        self._probing: set[str] = set()
+        self._asking: set[str] = set()  # whose probe is being asked for
+        self._won: dict[str, Ticket] = {}  # probes that are this worker's, and no message's yet
         self._lock = asyncio.Lock()  # exchanges one after the other: an older answer never replaces a newer one
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._syncing: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._syncing: asyncio.Task[Any] | None = None
         self._synced_at = 0.0
         self._away = False
         for name in self._known:
@@ -84,7 +85,7 @@ class Breakers:
     def may_be_asked(self, name: str) -> bool:
         """Whether `admit` is likely to say yes; nothing is taken yet."""
         wanted = admission(self._seen[name], self._clock())
-        return wanted is Admission.ASK or (wanted is Admission.PROBE and name not in self._probing)
+        return wanted is Admission.ASK or name in self._won or (wanted is Admission.PROBE and name not in self._asking)
 
     async def admit(self, name: str) -> Ticket | None:
         """Leave to ask this provider now; None: it is left alone. Every ticket is given to `told` or to `dropped`."""
@@ -92,25 +93,29 @@ class Breakers:
         if now - self._synced_at >= SYNC_SECONDS:
             self._sync_soon()
         wanted = admission(self._seen[name], now)
-        if wanted is Admission.PROBE and name not in self._probing:
-            return await self._probe(name, now)
-        return Ticket(self._seen[name].era) if wanted is Admission.ASK else None
-
-    async def _probe(self, name: str, now: float) -> Ticket | None:
-        who = secrets.token_hex(6)
-        self._probing.add(name)
-        try:
-            await self._change_now(name, lambda breaker: probe(breaker, who, now))
-            found = self._seen[name]
-            if found.state is State.HALF_OPEN and found.probe == who:
-                log.info("breaker.probed", channel=self._channel, provider=name)
-                return Ticket(found.era, who)
-        except BaseException:
-            self._probing.discard(name)
-            raise
-        self._probing.discard(name)
-        # Another worker probes it, or has found out meanwhile that it is back.
+        if wanted is Admission.PROBE and name not in self._asking:
+            task = self._start(self._ask_to_probe(name, now))
+            # When it takes longer, this message goes without, and the probe is the next one's.
+            await asyncio.wait({task}, timeout=ANSWER_SECONDS)
+        found, ticket = self._seen[name], self._won.pop(name, None)
+        if ticket is not None and found.probe == ticket.probe and now < found.until:  # nobody came in time otherwise
+            log.info("breaker.probed", channel=self._channel, provider=name)
+            return ticket
+        # Another worker may have found out meanwhile that it is back.
         return Ticket(found.era) if admission(found, now) is Admission.ASK else None
+
+    async def _ask_to_probe(self, name: str, now: float) -> None:
+        who = secrets.token_hex(6)
+        change: Change = partial(probe, who=who, now=now)
+        self._asking.add(name)
+        try:
+            if self._store is None or self._away or not await self._exchange(self._store, {name: change}):
+                self._become(name, change(self._known[name]))
+        finally:
+            self._asking.discard(name)
+        found = self._seen[name]
+        if found.state is State.HALF_OPEN and found.probe == who:
+            self._won[name] = Ticket(found.era, who)
 
     def told(self, name: str, ticket: Ticket, *, failed: bool, rests_until: float = 0.0) -> None:
         """What came of asking. A refusal of the message is no failure; one that asks for patience neither.
@@ -130,9 +135,9 @@ class Breakers:
             self._sync_soon()
 
     def dropped(self, name: str, ticket: Ticket) -> None:
-        """It was not asked after all, or nothing can be said of what came of it. A probe is lost then."""
+        """It was not asked after all, or nothing can be said of what came of it. A probe is the next message's then."""
         if ticket.probe is not None:
-            self._probing.discard(name)
+            self._won[name] = ticket
 
     def _count(self, name: str, now: float, *, failed: bool) -> None:
         tally = self._tallies[name]
@@ -145,24 +150,20 @@ class Breakers:
                 self._sync_soon()
 
     def _probed(self, name: str, who: str, now: float, *, answered: bool) -> None:
-        self._probing.discard(name)
         chance = self._chance()
         change: Change = partial(probed, who=who, now=now, chance=chance, answered=answered)
         self._change_soon({name: change})
 
-    async def _change_now(self, name: str, change: Change) -> None:
-        """Changes a breaker; returns when the others' knowledge is in it, or when Redis does not answer at once."""
-        task = self._change_soon({name: change})
-        if task is not None and not self._away:
-            await asyncio.wait({task}, timeout=ANSWER_SECONDS)
-
-    def _change_soon(self, changes: Mapping[str, Change]) -> asyncio.Task[None] | None:
+    def _change_soon(self, changes: Mapping[str, Change]) -> asyncio.Task[Any] | None:
         """Changes them here at once, and for all others as soon as Redis answers; what it says then counts."""
         for name, change in changes.items():
             self._become(name, change(self._known[name]))
         if self._store is None:
             return None
-        task = asyncio.create_task(self._exchange(self._store, changes), name=f"breakers-{self._channel}")
+        return self._start(self._exchange(self._store, changes))
+
+    def _start(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work, name=f"breakers-{self._channel}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -177,7 +178,7 @@ class Breakers:
         if task is not None:
             await task
 
-    def _tell(self) -> asyncio.Task[None] | None:
+    def _tell(self) -> asyncio.Task[Any] | None:
         now = self._synced_at = self._clock()
         changes: dict[str, Change] = {}
         for name, tally in self._tallies.items():
@@ -185,7 +186,8 @@ class Breakers:
             self._tallies[name] = Tally(tally.era, [])
         return self._change_soon(changes)
 
-    async def _exchange(self, store: Store, changes: Mapping[str, Change]) -> None:
+    async def _exchange(self, store: Store, changes: Mapping[str, Change]) -> bool:
+        """Whether Redis has answered."""
         async with self._lock:
             try:
                 found = await store.exchange(changes)
@@ -193,10 +195,11 @@ class Breakers:
                 if not self._away:
                     log.warning("breaker.unshared", channel=self._channel, error=repr(error))
                 self._away = True
-                return
+                return False
             self._away = False
             for name, breaker in found.items():
                 self._become(name, breaker)
+            return True
 
     def _become(self, name: str, breaker: Breaker) -> None:
         self._known[name] = breaker

@@ -64,7 +64,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
 
 
 class Bucket(NamedTuple):
-    """What was asked within one second, and how much of it failed."""
+    """What was asked within one second, ENOUGH at most, and how much of it failed."""
 
     second: int
     asked: int
@@ -87,8 +87,8 @@ class Tally(msgspec.Struct):
 
     def add(self, now: float, *, failed: bool) -> None:
         second = int(now)
-        if self.buckets and self.buckets[-1].second >= second:
-            last = self.buckets[-1]
+        last = self.buckets[-1] if self.buckets else None
+        if last is not None and last.second >= second and last.asked < ENOUGH:
             self.buckets[-1] = Bucket(last.second, last.asked + 1, last.failed + failed)
         else:
             self.buckets.append(Bucket(second, 1, int(failed)))
@@ -153,7 +153,7 @@ def count(breaker: Breaker, tally: Tally, now: float, chance: float) -> Breaker:
     rested = rest(breaker, tally.rests_until, now)
     if breaker.state is not State.CLOSED or tally.era != breaker.era:
         return rested
-    window = _merged((*breaker.window, *tally.buckets), int(now) - WINDOW_SECONDS)
+    window = _newest((*reversed(tally.buckets), *breaker.window), int(now) - WINDOW_SECONDS)
     streak = tally.streak if tally.succeeded else breaker.streak + tally.streak
     counted = msgspec.structs.replace(rested, window=window, streak=streak)
     return _opened(counted, Event.TRIPPED, 0, now, chance) if _too_many(window, streak) else counted
@@ -189,22 +189,21 @@ def _opened(breaker: Breaker, event: Event, failures: int, now: float, chance: f
     return Breaker(state, now + seconds, failures, breaker.era + 1, rests_until=breaker.rests_until)
 
 
-def _merged(buckets: tuple[Bucket, ...], after: int) -> tuple[Bucket, ...]:
-    """By second, newest first; no older than `after`."""
-    found: dict[int, Bucket] = {}
-    for second, asked, failed in buckets:
-        if second > after:
-            _, before, lost = found.get(second, Bucket(second, 0, 0))
-            found[second] = Bucket(second, before + asked, lost + failed)
-    return tuple(sorted(found.values(), reverse=True))
+def _newest(buckets: tuple[Bucket, ...], after: int) -> tuple[Bucket, ...]:
+    """The newest of them that hold ENOUGH, or all that are not older than `after`; newest first."""
+    found: list[Bucket] = []
+    asked = 0
+    for bucket in sorted(buckets, key=lambda bucket: -bucket.second):  # of the same second, those told last come first
+        if bucket.second <= after or asked >= ENOUGH:
+            break
+        found.append(bucket)
+        asked += bucket.asked
+    return tuple(found)
 
 
 def _too_many(window: tuple[Bucket, ...], streak: int) -> bool:
-    asked = failed = 0
-    for bucket in window:
-        asked, failed = asked + bucket.asked, failed + bucket.failed
-        if asked >= ENOUGH:
-            break
+    asked = sum(bucket.asked for bucket in window)
+    failed = sum(bucket.failed for bucket in window)
     if asked >= LEAST and failed >= asked * SHARE:
         return True
-    return streak >= IN_A_ROW and all(bucket.asked == bucket.failed for bucket in window)
+    return streak >= IN_A_ROW and asked == failed
