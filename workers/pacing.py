@@ -21,7 +21,7 @@ from hub.model.pace import MAX_HOLD_SECONDS, Pace, Place, reserve
 
 log = structlog.get_logger("hub.pacing")
 
-ANSWER_SECONDS = 0.05  # that a message waits for Redis; an answer takes under 1 ms
+ANSWER_SECONDS = 0.25  # that a message waits for Redis: no longer than bulk waits for its place
 AWAY_SECONDS = 1.0  # between tries while Redis is away
 MANY_MOMENTS = 10_000  # past which those that have passed are forgotten
 
