@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 MAX_AGE_SECONDS = 25 * 3600.0
 MAX_AHEAD_SECONDS = 300.0
+_FRAME = re.compile(r"-----(?:BEGIN|END) PUBLIC KEY-----")
 
 
 @lru_cache(maxsize=4)
@@ -29,7 +31,7 @@ def read_sendgrid_key(text: str) -> EllipticCurvePublicKey:
     Raises:
         ValueError: it is none.
     """
-    body = "".join(line for line in text.split() if not line.startswith("-----") and "KEY" not in line)
+    body = "".join(_FRAME.sub("", text).split())
     try:
         key = load_der_public_key(base64.b64decode(body, validate=True))
     except (ValueError, binascii.Error, UnsupportedAlgorithm):

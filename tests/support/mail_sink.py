@@ -34,7 +34,7 @@ class Received(NamedTuple):
 
 
 class Sink:
-    """Keeps mails. `script` answers a step (`EHLO`, `MAIL`, `RCPT`, `DATA`) instead of taking it, as long as it is set."""
+    """Keeps mails. `script` answers a step (`MAIL`, `RCPT`, `DATA`) in place of taking it, as long as it is set."""
 
     def __init__(self, port: int) -> None:
         self.port = port
