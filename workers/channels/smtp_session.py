@@ -8,6 +8,7 @@ aiosmtplib waits for the reply to each command; here MAIL, RCPT and DATA go toge
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from hub.model.smtp_replies import Phase, Reading, read_reply
 
 MAX_REPLY_BYTES = 64 * 1024  # a multi-line reply; RFC 5321, section 4.5.3.1.5 allows lines of 512
 MAX_REFERENCE = 200  # characters of what a server says when it takes a mail; its queue id is among them
+
+_CODE = re.compile(rb"[0-9]{3}(?:[ -]|\Z)")
 
 
 class Reply(NamedTuple):
@@ -53,6 +56,7 @@ class Session(asyncio.Protocol):
         self._begun = False  # a transaction that has to be reset
         self._buffer = b""
         self._lines: list[str] = []
+        self._reply_bytes = 0
         self._replies: list[Reply] = []
         self._wanted = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -156,18 +160,20 @@ class Session(asyncio.Protocol):
             if not self._take(line):
                 self._lose()
                 return
-        if len(self._buffer) + sum(len(line) for line in self._lines) > MAX_REPLY_BYTES:
+        if len(self._buffer) > MAX_REPLY_BYTES:
             self._lose()
 
     def _take(self, line: bytes) -> bool:
         """One line of a reply; False: the server is out of step."""
-        if not line[:3].isdigit() or line[3:4] not in (b"", b" ", b"-"):
+        self._reply_bytes += len(line) + 2
+        if _CODE.match(line) is None or self._reply_bytes > MAX_REPLY_BYTES:
             return False
         self._lines.append(line[4:].decode("utf-8", "replace"))
         if line[3:4] == b"-":
             return True
         reply = Reply(int(line[:3]), "\n".join(self._lines))
         self._lines.clear()
+        self._reply_bytes = 0
         if len(self._replies) >= self._wanted:
             return False  # unasked: 421, before it closes
         self._replies.append(reply)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.headerregistry import Address as HeaderAddress
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import default
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -84,7 +84,7 @@ def meant(text: str) -> str:
     return " ".join(re.sub(gone, " ", text).split())
 
 
-def text_of(part: EmailMessage) -> str:
+def text_of(part: MIMEPart) -> str:
     content: str = part.get_content()
     return content.replace("\r\n", "\n")
 
