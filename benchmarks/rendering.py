@@ -51,7 +51,7 @@ def template(html: str, **more: Any) -> Template:
 def letter(channel: str = "email", **more: Any) -> Letter:
     """What one message is made of."""
     content = {"title": "Your order has shipped", "body": "It arrives on Thursday.", "action_url": "/o/1", "data": DATA}
-    links = dict.fromkeys(("unsubscribe_url", "preferences_url"), "https://hub.example.com/l/u/" + "x" * 120)
+    links: Any = dict.fromkeys(("unsubscribe_url", "preferences_url"), "https://hub.example.com/l/u/" + "x" * 120)
     return Letter(channel, READER, content, brand=BRAND, created_at="2026-11-26T09:00:00.000Z", **links, **more)
 
 

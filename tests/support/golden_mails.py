@@ -29,7 +29,7 @@ BRAND = Brand(
     "Nordlicht", "https://nordlicht.example", None, "#0b7285", "Nordlicht GmbH\nHauptstr. 1\n10115 Berlin", None
 )
 CREATED_AT = "2026-11-26T08:30:00.000Z"
-LINKS = {
+LINKS: Any = {
     "unsubscribe_url": "https://hub.nordlicht.example/l/u/6cZb0xM2",
     "preferences_url": "https://hub.nordlicht.example/l/p/9dKq3aYw",
 }
@@ -136,7 +136,7 @@ async def take_pictures(directory: Path = PICTURES) -> None:
         browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         for scheme in ("light", "dark"):
             page = await browser.new_page(
-                color_scheme=scheme,  # type: ignore[arg-type]
+                color_scheme=scheme,
                 viewport={"width": 2560, "height": 1740},
                 device_scale_factor=0.75,
             )

