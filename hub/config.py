@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     presence_grace_seconds: float = Field(15, ge=0)  # from leaving, or turning idle, to absent
     lease_seconds: float = Field(10, gt=0)  # of a gateway's presence
     delivery_lease_seconds: float = Field(60, gt=0)  # that a worker has for one attempt; twice the longest send
+    project_pace_per_second: float = Field(0, ge=0)  # messages of a project on each channel, over all workers; 0: any
+    person_pace_per_minute: float = Field(0, ge=0)  # messages to a person on each channel; 0: any
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-* count; comma-separated, as uvicorn's forwarded_allow_ips
     allow_private_push: bool = False  # push endpoints and webhooks on private addresses and over http: tests, local use
     allow_private_jwks: bool = False  # JWKS URLs on private addresses and over http: tests and closed networks

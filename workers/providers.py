@@ -12,19 +12,21 @@ from hub.publish.bounces import record_refusal
 from hub.runtime import Hub
 from hub.smtp import read_server
 from workers.channels.smtp import Smtp
-from workers.route import Provider, Route
+from workers.route import Fleet, Provider, Route
 
 
 def routes_of(hub: Hub) -> dict[str, Route]:
     """A route for every channel outside the app; one without a provider has none, and nothing is claimed for it."""
     found: dict[str, list[Provider]] = {channel: [] for channel in OUTSIDE_CHANNELS}
-    for settings in hub.settings.providers:
-        if settings.channel == "email":
-            channel = _smtp(hub, settings)
+    settings = hub.settings
+    for provider in settings.providers:
+        if provider.channel == "email":
+            channel = _smtp(hub, provider)
             found["email"].append(
-                Provider(settings.name, channel, settings.order, settings.weight, settings.per_second)
+                Provider(provider.name, channel, provider.order, provider.weight, provider.per_second)
             )
-    return {channel: Route(channel, providers) for channel, providers in found.items()}
+    fleet = Fleet(hub.redis, hub.installation, settings.project_pace_per_second, settings.person_pace_per_minute)
+    return {channel: Route(channel, providers, fleet) for channel, providers in found.items()}
 
 
 def _smtp(hub: Hub, provider: ProviderSettings) -> Smtp:
