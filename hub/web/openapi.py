@@ -145,7 +145,7 @@ def _operation(route: Route, schemas: Mapping[int, dict[str, Any]]) -> dict[str,
     elif route.takes is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {route.takes: {"schema": {"type": "string"}}},
+            "content": {route.takes: {}},  # OpenAPI 3.1 has no schema for bytes
             "description": f"At most {(route.body_limit or BODY_LIMIT_BYTES) // 1024} KiB.",
         }
     limited = route.guard is not None
