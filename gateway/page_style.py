@@ -43,6 +43,7 @@ button {
 }
 button.quiet { color: var(--accent); background: none; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem 1.25rem; align-items: center; margin: 1.25rem 0 0; }
+main > :last-child { margin-bottom: 0; }
 form { margin: 0 0 1rem; }
 fieldset { margin: 0; padding: 1.125rem 0; border: 0; border-top: 1px solid var(--edge); min-width: 0; }
 legend { float: inline-start; width: 100%; padding: 0; font-weight: 600; }
@@ -53,7 +54,7 @@ fieldset p { margin: .125rem 0 0; font-size: .9375rem; }
 .choices label.fixed { cursor: default; color: var(--soft); }
 input[type=checkbox] { width: 1.25rem; height: 1.25rem; margin: 0; flex: none; accent-color: var(--accent); }
 select {
-  font: inherit; min-height: 44px; max-width: 100%; padding: .375rem .75rem; color: var(--text);
+  margin: .25rem 0 0;   font: inherit; min-height: 44px; max-width: 100%; padding: .375rem .75rem; color: var(--text);
   background: var(--card); border: 1px solid var(--control); border-radius: 8px;
 }
 """

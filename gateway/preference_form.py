@@ -30,10 +30,10 @@ def label_of(texts: Texts, category: str) -> str:
 def centre(texts: Texts, found: Visit, now: datetime, *, saved: bool) -> Markup:
     """The form, with a word that it was saved."""
     view, switches = found.view, found.view.switches()
-    groups = [_group(texts.all_messages, "", [_box(texts, channel, "", on) for channel, on in view.channels().items()])]
+    groups = [_group(texts.all_messages, [], [_box(texts, channel, "", on) for channel, on in view.channels().items()])]
     for category, policy in view.policies.items():
         own = "" if category == GENERAL else found.descriptions.get(category, "")
-        about = " ".join(part for part in (own, texts.always_on if policy.required else "") if part)
+        about = [part for part in (own, texts.always_on if policy.required else "") if part]
         boxes = [
             _box(texts, channel, category, switches[category, channel], fixed=policy.required)
             for channel in channels_of(policy)
@@ -50,11 +50,11 @@ def centre(texts: Texts, found: Visit, now: datetime, *, saved: bool) -> Markup:
     )
 
 
-def _group(name: str, about: str, boxes: Iterable[Markup]) -> Markup:
+def _group(name: str, about: Iterable[str], boxes: Iterable[Markup]) -> Markup:
     return fill(
         '<fieldset><legend><bdi>{name}</bdi></legend>{about}<div class="choices">{boxes}</div></fieldset>',
         name=name,
-        about=fill('<p class="soft"><bdi>{about}</bdi></p>', about=about) if about else Markup(""),
+        about=join(fill('<p class="soft"><bdi>{text}</bdi></p>', text=text) for text in about),
         boxes=join(boxes),
     )
 
