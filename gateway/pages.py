@@ -70,7 +70,7 @@ class LinkPages:
     async def unsubscribe_by_link(self, request: Request) -> Response:
         """Unsubscribes whatever the form says, unless it is our page's, taking that back."""
         project_id, person_id, delivery_id, category = self._read(request, "unsubscribe")
-        form = await _form(request)
+        form = await _form(request, ours=False)
         if form.get("action") == ["undo"]:
             found = await subscribe_again(self._hub, project_id, person_id, category)
             return self._page(request, found, "restored", project_id, person_id, category)
@@ -133,12 +133,14 @@ def _button(action: str, text: str, kind: str = "") -> Markup:
     return fill('<form method="post"><p class="actions">{button}</p></form>', button=button)
 
 
-async def _form(request: Request) -> dict[str, list[str]]:
-    """The fields of a form of ours; empty for what another program sends."""
+async def _form(request: Request, *, ours: bool = True) -> dict[str, list[str]]:
+    """The fields of a form; with `ours` false, none of one that a page of ours does not send."""
     raw = await request.body(FORM_BYTES)
-    if not (request.header(b"content-type") or "").lower().startswith("application/x-www-form-urlencoded"):
-        return {}
     try:
+        if not (request.header(b"content-type") or "").lower().startswith("application/x-www-form-urlencoded"):
+            raise ValueError
         return parse_qs(raw.decode("ascii"), keep_blank_values=True, max_num_fields=FORM_FIELDS, errors="strict")
     except ValueError:
+        if not ours:
+            return {}
         raise Malformed("This is no form that we can read.") from None
