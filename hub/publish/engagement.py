@@ -124,6 +124,9 @@ class Engagement:
         """
         before = asyncio.get_running_loop().time() - hold_seconds
         due = [seen for of_one in self._held.values() for seen in of_one.values() if seen.at <= before]
+        due.sort(
+            key=lambda seen: (seen.delivery_id, seen.event, seen.link or 0)
+        )  # gateways wait for each other in no circle
         for start in range(0, len(due), BATCH):
             batch = due[start : start + BATCH]
             clicked = await self._store(batch)

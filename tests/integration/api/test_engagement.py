@@ -42,6 +42,9 @@ async def test_what_happens_in_the_app_counts_the_first_time(
 ) -> None:
     for number in range(3):
         await publish(hub, project_id, recipients=["ada"], title=str(number), channels=["in_app"])
+    for other in ("archive", "unarchive", "unread", "pin", "unpin"):
+        await act(hub, project_id, other, by_id=by_id)
+    assert await counted(call) == {}
     await act(hub, project_id, "seen", by_id=by_id)
     assert await counted(call) == {("in_app", "seen"): 3}
     await act(hub, project_id, "read", by_id=by_id)
