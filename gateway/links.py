@@ -16,7 +16,6 @@ from gateway.page import refuse
 from hub.exceptions import NotFound, RateLimited
 from hub.model.tracking import is_followable
 from hub.publish.engagement import Engagement, Seen
-from hub.publish.mail_links import PLACES
 from hub.runtime import Hub
 from hub.security.links import read_link
 from hub.web.asgi import Headers
@@ -50,11 +49,11 @@ class TrackedLinks:
     def routes(self) -> list[Route]:
         return [
             Route(
-                "GET", f"/l/{PLACES['open']}/{{token}}", self.get_pixel, "A mail's pixel", "links",
+                "GET", "/l/o/{token}", self.get_pixel, "A mail's pixel", "links",
                 {200: Reply("A picture.", media_type="image/gif")}, hidden=True, refuse=refuse, tokens=TOKEN,
             ),
             Route(
-                "GET", f"/l/{PLACES['click']}/{{token}}", self.follow_link, "A mail's link", "links",
+                "GET", "/l/c/{token}", self.follow_link, "A mail's link", "links",
                 {302: Reply("Where it leads.")}, hidden=True, refuse=refuse, tokens=TOKEN,
             ),
         ]  # fmt: skip

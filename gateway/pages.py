@@ -18,9 +18,9 @@ from gateway.preference_form import centre, label_of, moved
 from hub.api.link_choices import EMAIL, Visit, choose, subscribe_again, unsubscribe, visit
 from hub.exceptions import Malformed
 from hub.model.times import truncate
-from hub.publish.mail_links import PLACES
+from hub.publish.mail_links import preferences_token
 from hub.runtime import Hub
-from hub.security.links import Purpose, read_link, sign_link
+from hub.security.links import Purpose, read_link
 from hub.web.limits import RateLimiter
 from hub.web.request import Request
 from hub.web.response import Response
@@ -44,15 +44,11 @@ class LinkPages:
 
     def routes(self) -> list[Route]:
         return [
-            self._route("GET", "unsubscribe", self.ask_to_unsubscribe, "Ask whether to unsubscribe"),
-            self._route("POST", "unsubscribe", self.unsubscribe_by_link, "Unsubscribe with one click (RFC 8058)"),
-            self._route("GET", "preferences", self.show_preference_centre, "Show a person's preferences"),
-            self._route("POST", "preferences", self.save_preference_centre, "Save a person's preferences"),
+            _route("GET", "/l/u/{token}", self.ask_to_unsubscribe, "Ask whether to unsubscribe"),
+            _route("POST", "/l/u/{token}", self.unsubscribe_by_link, "Unsubscribe with one click (RFC 8058)"),
+            _route("GET", "/l/p/{token}", self.show_preference_centre, "Show a person's preferences"),
+            _route("POST", "/l/p/{token}", self.save_preference_centre, "Save a person's preferences"),
         ]
-
-    def _route(self, method: str, purpose: Purpose, handler: Handler, summary: str) -> Route:
-        path, tokens = f"/l/{PLACES[purpose]}/{{token}}", frozenset({"token"})
-        return Route(method, path, handler, summary, "links", _SHOWN, hidden=True, refuse=refuse, tokens=tokens)
 
     def _read(self, request: Request, purpose: Purpose) -> list[Any]:
         self._limiter.take(request.address, PER_SECOND)
@@ -95,11 +91,10 @@ class LinkPages:
             "required": (texts.required_title, texts.required, Markup("")),
         }[shown]
         body = fill(
-            '<p>{text}</p>{button}<p><a href="../{place}/{token}">{settings}</a></p>',
+            '<p>{text}</p>{button}<p><a href="../p/{token}">{settings}</a></p>',
             text=fill(text, category=fill("<bdi>{name}</bdi>", name=label_of(texts, category))),
             button=button,
-            place=PLACES["preferences"],
-            token=sign_link(self._secret, "preferences", [project_id, person_id]),
+            token=preferences_token(self._secret, project_id, person_id),
             settings=texts.all_settings,
         )
         return page(texts, title, body, brand=found.project)
@@ -120,6 +115,11 @@ class LinkPages:
         texts = _texts(request, found)
         body = centre(texts, found, datetime.now(UTC), saved=saved)
         return page(texts, texts.centre_title, body, brand=found.project)
+
+
+def _route(method: str, path: str, handler: Handler, summary: str) -> Route:
+    tokens = frozenset({"token"})
+    return Route(method, path, handler, summary, "links", _SHOWN, hidden=True, refuse=refuse, tokens=tokens)
 
 
 def _texts(request: Request, found: Visit) -> Texts:

@@ -1,35 +1,53 @@
-"""Addresses of the pages behind a mail's links. The gateway serves them under `/l/` (gateway.links)."""
+"""Links of an e-mail to the hub's own pages: what their tokens say, in one place for those who sign and who read.
+
+| purpose       | says                                          | path on the gateway |
+|---------------|-----------------------------------------------|---------------------|
+| `unsubscribe` | project_id, person_id, delivery_id, category  | `/l/u/{token}`      |
+| `preferences` | project_id, person_id                         | `/l/p/{token}`      |
+| `open`        | project_id, person_id, delivery_id            | `/l/o/{token}.gif`  |
+| `click`       | project_id, person_id, delivery_id, url,      | `/l/c/{token}`      |
+|               | place among the mail's links                  |                     |
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from hub.security.links import Purpose, sign_link
-
-if TYPE_CHECKING:
-    from hub.config import Settings
-
-PLACES: dict[Purpose, str] = {"unsubscribe": "u", "preferences": "p", "open": "o", "click": "c"}
+from hub.security.links import MAX_LENGTH, sign_link
 
 
-def links_base(settings: Settings) -> str | None:
-    """What every such address begins with; None where nobody knows how the hub is reached from outside."""
-    return None if settings.public_url is None else f"{settings.public_url.rstrip('/')}/l/"
+def unsubscribe_token(secret: str, project_id: int, person_id: int, delivery_id: UUID, category: str) -> str:
+    """Lets its bearer take this person out of this category's e-mail."""
+    return sign_link(secret, "unsubscribe", [project_id, person_id, str(delivery_id), category])
 
 
-def unsubscribe_url(
-    settings: Settings, project_id: int, person_id: int, delivery_id: UUID, category: str
+def preferences_token(secret: str, project_id: int, person_id: int) -> str:
+    """Lets its bearer see and change what this person gets."""
+    return sign_link(secret, "preferences", [project_id, person_id])
+
+
+def unsubscribe_url(public_url: str, token: str) -> str:
+    return f"{public_url.rstrip('/')}/l/u/{token}"
+
+
+def preferences_url(public_url: str, token: str) -> str:
+    return f"{public_url.rstrip('/')}/l/p/{token}"
+
+
+def links_base(public_url: str) -> str:
+    """What all of these addresses begin with."""
+    return f"{public_url.rstrip('/')}/l/"
+
+
+def pixel_url(public_url: str, secret: str, project_id: int, person_id: int, delivery_id: UUID) -> str:
+    """Counts an open when it is fetched."""
+    token = sign_link(secret, "open", [project_id, person_id, str(delivery_id)])
+    return f"{links_base(public_url)}o/{token}.gif"
+
+
+def click_url(
+    public_url: str, secret: str, project_id: int, person_id: int, delivery_id: UUID, url: str, place: int
 ) -> str | None:
-    """For `List-Unsubscribe` and the foot of a mail: a GET asks, a POST unsubscribes (RFC 8058)."""
-    return _url(settings, "unsubscribe", [project_id, person_id, str(delivery_id), category])
-
-
-def preferences_url(settings: Settings, project_id: int, person_id: int) -> str | None:
-    """A person's preference centre."""
-    return _url(settings, "preferences", [project_id, person_id])
-
-
-def _url(settings: Settings, purpose: Purpose, said: list[Any]) -> str | None:
-    base = links_base(settings)
-    return base and f"{base}{PLACES[purpose]}/{sign_link(settings.secret.get_secret_value(), purpose, said)}"
+    """Counts a click and leads to `url`; None where that is too long to be signed."""
+    token = sign_link(secret, "click", [project_id, person_id, str(delivery_id), url, place])
+    return f"{links_base(public_url)}c/{token}" if len(token) <= MAX_LENGTH else None

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from hub.model import tracking
 from hub.model.policy import Policy
-from hub.publish.mail_links import PLACES, links_base
-from hub.security.links import MAX_LENGTH, sign_link
+from hub.publish.mail_links import click_url, links_base, pixel_url
 
 if TYPE_CHECKING:
     from hub.config import Settings
@@ -19,17 +18,17 @@ def track(settings: Settings, policy: Policy, html: str, project_id: int, person
 
     Links to the hub's own pages stay: who unsubscribes is counted by doing it. Without HUB_PUBLIC_URL nothing changes.
     """
-    wanted, base = policy.tracking, links_base(settings)
-    if base is None or not (wanted.opens or wanted.clicks):
+    wanted, public_url = policy.tracking, settings.public_url
+    if public_url is None or not (wanted.opens or wanted.clicks):
         return html
-    secret = settings.secret.get_secret_value()
-    whose = [project_id, person_id, str(delivery_id)]
+    secret, base, whose = (
+        settings.secret.get_secret_value(),
+        links_base(public_url),
+        (project_id, person_id, delivery_id),
+    )
 
     def link(url: str, place: int) -> str | None:
-        if url.startswith(base):
-            return None
-        token = sign_link(secret, "click", [*whose, url, place])
-        return f"{base}{PLACES['click']}/{token}" if len(token) <= MAX_LENGTH else None
+        return None if url.startswith(base) else click_url(public_url, secret, *whose, url, place)
 
-    pixel = f"{base}{PLACES['open']}/{sign_link(secret, 'open', whose)}.gif" if wanted.opens else None
+    pixel = pixel_url(public_url, secret, *whose) if wanted.opens else None
     return tracking.track(html, link=link if wanted.clicks else None, pixel=pixel)

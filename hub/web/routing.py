@@ -66,6 +66,7 @@ class Route:
         refuse: Tells refusals to those who follow a link, and cannot read a problem document. Such a path takes any
             query: mail programs add parameters of theirs to links.
         tokens: Placeholders that hold signed tokens, longer than names; no log may show them.
+        takes: The media type of a body that is no JSON.
     """
 
     method: str
@@ -89,6 +90,7 @@ class Route:
     ignored_query: frozenset[str] = frozenset()
     refuse: Callable[[Request, Refused], Response] | None = None
     tokens: frozenset[str] = frozenset()
+    takes: str | None = None
 
     @cached_property
     def placeholders(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from hub.model.policy import parse_policy
-from hub.publish.mail_links import preferences_url, unsubscribe_url
+from hub.publish.mail_links import preferences_token, preferences_url, unsubscribe_token, unsubscribe_url
 from hub.publish.tracking import track
 from hub.runtime import Hub
 from hub.security.links import sign_link
@@ -95,10 +95,9 @@ async def send(hub: Hub, project_id: int, category: str = "orders", user: str = 
     wanted = parse_policy(category, {"ladder": MAIL, "tracking": BOTH})
     parts = track(hub.settings, wanted, html, *whose).split('"')
     *links, pixel = [part for part in parts if part.startswith("https://hub.example/l/")]
-    unsubscribe = unsubscribe_url(hub.settings, *whose, category)
-    preferences = preferences_url(hub.settings, project_id, row["person_id"])
-    assert unsubscribe is not None
-    assert preferences is not None
+    secret = hub.settings.secret.get_secret_value()
+    unsubscribe = unsubscribe_url("https://hub.example", unsubscribe_token(secret, *whose, category))
+    preferences = preferences_url("https://hub.example", preferences_token(secret, *whose[:2]))
     return Mail(notification_id, row["person_id"], row["delivery_id"], pixel, links, unsubscribe, preferences)
 
 
