@@ -15,17 +15,9 @@ from uuid import UUID
 
 from hub.security.links import MAX_LENGTH, sign_link
 
-MAX_CATEGORY_BYTES = 400  # some 700 characters of a token, and room for the URL before it
-
 
 def unsubscribe_token(secret: str, project_id: int, person_id: int, delivery_id: UUID, category: str) -> str:
-    """Lets its bearer take this person out of this category's e-mail.
-
-    A category whose name would not fit List-Unsubscribe's one line of 998 characters is left out (`''`): it is that of
-    the delivery.
-    """
-    if len(category.encode("utf-8")) > MAX_CATEGORY_BYTES:
-        category = ""
+    """Lets its bearer take this person out of this category's e-mail."""
     return sign_link(secret, "unsubscribe", [project_id, person_id, str(delivery_id), category])
 
 
