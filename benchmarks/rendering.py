@@ -90,7 +90,7 @@ HOSTILE = {
     "loops in loops": "{% for i in (1..31) %}{% for j in (1..31) %}{{ j }}{% endfor %}{% endfor %}" * 500,
     "empty branches": "{% for i in (1..1000) %}" + "{% if i == 0 %}{% endif %}" * 1_500 + "{% endfor %}",
     "elsif": "{% for i in (1..1000) %}{% if false %}" + "{% elsif i == 0 %}" * 1_500 + "{% endif %}{% endfor %}",
-    "assigning": "{% for i in (1..1000) %}{% assign a = 1 %}{% assign b = 1 %}{% endfor %}" * 850,
+    "assigning": "{% for i in (1..1000) %}{% assign a = 1 %}{% assign b = 1 %}{% endfor %}" * 700,
     "long conditions": "{% for i in (1..1000) %}{% if " + " or ".join(["i == 0"] * 150) + " %}{% endif %}{% endfor %}",
     "comparing lists": "{% for i in (1..1000) %}{% if data.list == data.same %}{% endif %}{% endfor %}",
     "contains in lists": "{% if data.list contains 'y' %}{% endif %}" * 1_000,

@@ -9,6 +9,7 @@ from hub.api.cancelling import Cancelling
 from hub.api.categories import Categories
 from hub.api.context import Api
 from hub.api.deliveries import Deliveries
+from hub.api.engagement import Engagements
 from hub.api.explain import Explanations
 from hub.api.inbound import Inbound
 from hub.api.inboxes import Inboxes
@@ -39,6 +40,7 @@ def api_routes(api: Api) -> list[Route]:
         *Cancelling(api).routes(),
         *Explanations(api).routes(),
         *Deliveries(api).routes(),
+        *Engagements(api).routes(),
         *SandboxMessages(api).routes(),
         *Timelines(api).routes(),
         *Users(api).routes(),

@@ -18,6 +18,7 @@ from hub.model.template import TemplateError
 from hub.model.times import format_time
 from hub.publish import mail_links
 from hub.publish.facts import Known
+from hub.publish.tracking import track
 from hub.store import notifications, push_subscriptions, templates
 from hub.store.database import Connection
 
@@ -50,7 +51,17 @@ async def compose(hub: Hub, conn: Connection, going: Sequence[Known]) -> list[Me
         await templates.readers(conn, {row["person_id"] for row in rows}) if pinned else {},
         await templates.brands(conn, {row["project_id"] for row in rows}),
     )
-    return [_message(hub, known, material) for known in going]
+    messages = [_message(hub, known, material) for known in going]
+    return [_tracked(hub, known, message) for known, message in zip(going, messages, strict=True)]
+
+
+def _tracked(hub: Hub, known: Known, message: Message | Rejected) -> Message | Rejected:
+    """With its links and a pixel counted, where it has HTML and its category wants that."""
+    if isinstance(message, Rejected) or "html" not in message.rendered:
+        return message
+    whose = message.project_id, message.person_id, message.delivery_id
+    html = track(hub.settings, known.rules.policy, message.rendered["html"], *whose)
+    return msgspec.structs.replace(message, rendered={**message.rendered, "html": html})
 
 
 def _message(hub: Hub, known: Known, material: _Material) -> Message | Rejected:
