@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.asyncapi import asyncapi_document
 from gateway.guard import ClientTokenGuard
+from gateway.push import PushRoutes
 from gateway.rest import InboxRoutes
 from gateway.sse import TRANSPORT_KEY
 from gateway.switchboard import Switchboard
@@ -54,8 +55,10 @@ class GatewayApp:
             draining=lambda: self.board.draining,
             metrics_token=token.get_secret_value() if token else None,
         )
+        guard = ClientTokenGuard(self.board, self.board.refusals)
         self.routes = [
-            *InboxRoutes(self.board, ClientTokenGuard(self.board, self.board.refusals)).routes(),
+            *InboxRoutes(self.board, guard).routes(),
+            *PushRoutes(self.board, guard).routes(),
             *Widget().routes(),
         ]
         self._asyncapi = b""

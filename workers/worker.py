@@ -33,7 +33,7 @@ from hub.publish.reannounce import reannounce
 from hub.publish.schedule import decide_due
 from hub.publish.settle import recover
 from hub.runtime import Hub
-from hub.store import deliveries, digests, idempotency, jobs, retention, sandbox
+from hub.store import deliveries, digests, idempotency, jobs, push_subscriptions, retention, sandbox
 from workers.channels.sandbox import Sandbox
 from workers.loop import Loop
 from workers.providers import routes_of
@@ -197,4 +197,5 @@ class Worker:
         gone = await deliveries.purge_of_gone_projects(self._hub.db)
         tried = await sandbox.purge(self._hub.db, PURGE_ROWS)
         closed = await digests.purge(self._hub.db, PURGE_ROWS)
-        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed) or people > 0 or gone > 0
+        browsers = await push_subscriptions.purge(self._hub.db, PURGE_ROWS)
+        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, browsers) or people > 0 or gone > 0
