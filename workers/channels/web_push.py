@@ -88,7 +88,7 @@ class _Service:
         self.host = origin.partition("://")[2][:80]  # chosen by a subscription: shown, but not at any length
         self.origin = Origin()
         self.proof: dict[str, str] = {}
-        self.proof_until = datetime.min.replace(tzinfo=UTC)
+        self.renew_at = datetime.min.replace(tzinfo=UTC)
 
 
 class WebPush:
@@ -132,8 +132,8 @@ class WebPush:
 
     async def _push(self, browser: Browser, said: bytes, how: dict[str, str]) -> Told:
         name = origin_of(browser.endpoint)
-        if name is None:
-            return Told(Result.REFUSED, "the endpoint is no URL")
+        if name is None or "[" in name:  # a bare IPv6 address, which py_vapid refuses to sign for
+            return Told(Result.REFUSED, "the endpoint names no host")
         loop, service = asyncio.get_running_loop(), self._service(name)
         wait = service.origin.wait(loop.time())
         if wait > 0:
@@ -198,10 +198,10 @@ class WebPush:
     def _proof(self, name: str, service: _Service) -> dict[str, str]:
         """The `Authorization` header for this service; signed anew shortly before it ends."""
         now = datetime.now(UTC)
-        if now >= service.proof_until - TOKEN_RENEWAL:
-            service.proof_until = now + TOKEN_LIFE
-            claims = {"aud": name, "exp": int(service.proof_until.timestamp()), "sub": self._subject}
+        if now >= service.renew_at:
+            claims = {"aud": name, "exp": int((now + TOKEN_LIFE).timestamp()), "sub": self._subject}
             service.proof = self._vapid.sign(claims)
+            service.renew_at = now + TOKEN_LIFE - TOKEN_RENEWAL
         return service.proof
 
     def _forget(self, gone: Iterable[Browser]) -> None:
