@@ -33,7 +33,7 @@ from hub.publish.reannounce import reannounce
 from hub.publish.schedule import decide_due
 from hub.publish.settle import recover
 from hub.runtime import Hub
-from hub.store import deliveries, digests, events, idempotency, jobs, retention, sandbox
+from hub.store import deliveries, digests, events, idempotency, jobs, push_subscriptions, retention, sandbox
 from workers.channels.sandbox import Sandbox
 from workers.loop import Loop
 from workers.providers import routes_of
@@ -198,4 +198,5 @@ class Worker:
         tried = await sandbox.purge(self._hub.db, PURGE_ROWS)
         closed = await digests.purge(self._hub.db, PURGE_ROWS)
         told = await events.purge(self._hub.db, PURGE_ROWS)
-        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, told) or people > 0 or gone > 0
+        browsers = await push_subscriptions.purge(self._hub.db, PURGE_ROWS)
+        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, told, browsers) or people > 0 or gone > 0
