@@ -117,8 +117,8 @@ def _check_push_key(settings: Settings, *, fix: bool) -> Finding:
         detail = f"Web push has its key (public: {public}) and a contact, {settings.vapid_subject}."
         return Finding("push_key", State.OK, detail)
     if not fix:
-        detail = "Web push has no key (HUB_VAPID_PRIVATE_KEY); nothing is pushed."
-        return Finding("push_key", State.OK, detail, "If you want it, run: hub doctor --fix. It makes a key.")
+        detail = "Web push has no key (HUB_VAPID_PRIVATE_KEY), and nothing is pushed; hub doctor --fix makes one."
+        return Finding("push_key", State.OK, detail)
     mend = "Put it into the environment, or .env, of every process, and start them again. Keep it: another voids all."
     return Finding("push_key", State.OK, f"A new key: HUB_VAPID_PRIVATE_KEY={make_key().private_text}", mend)
 

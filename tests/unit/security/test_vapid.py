@@ -35,6 +35,7 @@ def test_a_key_is_read_in_every_spelling() -> None:
         pem(ec.generate_private_key(ec.SECP384R1())), pem(rsa.generate_private_key(65537, 2048)),
         pem(make_key().private_key, b"password"), "-----BEGIN PRIVATE KEY-----\ns3cret\n-----END PRIVATE KEY-----",
     ],
+    ids=range(11),
 )  # fmt: skip
 def test_what_is_no_key_is_refused_and_not_shown(text: str) -> None:
     with pytest.raises(ValueError, match="is no private key on P-256") as refused:
