@@ -8,6 +8,7 @@ from typing import Any
 from hub.api.cancelling import Cancelling
 from hub.api.categories import Categories
 from hub.api.context import Api
+from hub.api.dead_letters import DeadLetters
 from hub.api.deliveries import Deliveries
 from hub.api.explain import Explanations
 from hub.api.inboxes import Inboxes
@@ -36,6 +37,7 @@ def api_routes(api: Api) -> list[Route]:
         *Cancelling(api).routes(),
         *Explanations(api).routes(),
         *Deliveries(api).routes(),
+        *DeadLetters(api).routes(),
         *SandboxMessages(api).routes(),
         *Timelines(api).routes(),
         *Users(api).routes(),

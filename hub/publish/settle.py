@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hub.settle")
 
+DEAD_LETTERS = Counter("hub_dead_letters_total", "Deliveries given up, by channel and reason", ["channel", "reason"])
 SETTLED = Counter("hub_deliveries_settled_total", "Attempts settled, by channel and result", ["channel", "result"])
 PER_PROJECT = 500  # deliveries of one project under way at once, over all workers: the others' share of the slots
 ACTOR = "worker"
@@ -92,10 +93,11 @@ def _held(known: Known, decision: Any) -> Change:
 async def report(hub: Hub, attempts: Sequence[tuple[Known, Attempt]]) -> None:
     """Settles attempts, one transaction; durable when it returns."""
     results: list[str] = []
+    changes: list[Change] = []
 
     async def work(conn: Connection) -> None:
         now = await deliveries.clock(conn)
-        changes = []
+        changes.clear()
         results.clear()
         for known, attempt in attempts:
             if isinstance(attempt.outcome, Held):
@@ -115,6 +117,13 @@ async def report(hub: Hub, attempts: Sequence[tuple[Known, Attempt]]) -> None:
     await capping.release(hub, [k for k, attempt in attempts if isinstance(attempt.outcome, Held) and not k.exempt])
     for (known, _), result in zip(attempts, results, strict=True):
         SETTLED.labels(known.row["channel"], result).inc()
+    _count_dead(changes)
+
+
+def _count_dead(changes: Sequence[Change]) -> None:
+    for change in changes:
+        if change.state == State.DEAD:
+            DEAD_LETTERS.labels(change.channel, change.reason).inc()
 
 
 def _put_back(known: Known, held: Held, now: datetime) -> Change:
@@ -129,7 +138,8 @@ def _put_back(known: Known, held: Held, now: datetime) -> Change:
 def _verdict(known: Known, outcome: Outcome, now: datetime) -> Verdict:
     row = known.row
     ready_at = row["ready_at"] or row["dispatched_at"]
-    return settle(outcome, known.rules.policy.retry, row["attempts"], ready_at, now, random.random())
+    attempts = row["attempts"] - row["attempts_before"]
+    return settle(outcome, known.rules.policy.retry, attempts, ready_at, now, random.random())
 
 
 def _settled(known: Known, attempt: Attempt, verdict: Verdict, now: datetime) -> Change:
@@ -170,12 +180,14 @@ async def _write(hub: Hub, changes: Sequence[Change], keys: Sequence[OrderKey]) 
 async def recover(hub: Hub, limit: int = 500) -> int:
     """Makes due again what workers that went away had claimed; how many."""
 
+    changes: list[Change] = []
+
     async def work(conn: Connection) -> int:
         ids = [row["delivery_id"] for row in await deliveries.lost_leases(conn, limit)]
         known = await read_readable(hub, conn, ids)
-        changes = []
+        changes.clear()
         for k in known:
-            spent = k.row["attempts"] >= k.rules.policy.retry.max_attempts
+            spent = k.row["attempts"] - k.row["attempts_before"] >= k.rules.policy.retry.max_attempts
             event, why = (Event.GIVEN_UP, Reason.ATTEMPTS_SPENT) if spent else (Event.LOST, Reason.LEASE_LOST)
             state = move(State.CLAIMED, event)
             notes = [note(k.now, k.row["channel"], state.value, Reason.LEASE_LOST, actor=ACTOR)]
@@ -187,4 +199,6 @@ async def recover(hub: Hub, limit: int = 500) -> int:
         await deliveries.put_off_leases(conn, set(ids) - {k.row["delivery_id"] for k in known})
         return len(ids)
 
-    return await hub.db.transaction(work)
+    lost = await hub.db.transaction(work)
+    _count_dead(changes)
+    return lost

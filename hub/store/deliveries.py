@@ -363,14 +363,22 @@ async def list_deliveries(
     channel: str | None = None,
     category: str | None = None,
     user: str | None = None,
+    reason: str | None = None,
+    provider: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     before: UUID | None = None,
     limit: int = 50,
     categories: Sequence[str] | None = None,
 ) -> list[asyncpg.Record]:
     """Deliveries of this project, newest first; `categories`: only of these, for keys that may see no others."""
-    return await db.fetch(
-        _SQL["list_deliveries"], project_id, state, channel, category, user, before, limit, categories
-    )
+    filters = (state, channel, category, user, before, limit, categories, reason, provider, since, until)
+    return await db.fetch(_SQL["list_deliveries"], project_id, *filters)
+
+
+async def get_delivery(db: Database, project_id: int, delivery_id: UUID) -> asyncpg.Record | None:
+    """One delivery of this project with its history, or None."""
+    return await db.fetchrow(_SQL["get_delivery"], project_id, delivery_id)
 
 
 async def purge(db: Database, limit: int) -> int:
