@@ -20,6 +20,7 @@ from hub.api.timeline import Timelines
 from hub.api.tokens import Tokens
 from hub.api.topics import Topics
 from hub.api.users import Users
+from hub.api.webhooks import Webhooks
 from hub.runtime import Hub
 from hub.web.app import WebApp
 from hub.web.asgi import Receive, Scope, Send
@@ -46,6 +47,7 @@ def api_routes(api: Api) -> list[Route]:
         *Categories(api).routes(),
         *Preferences(api).routes(),
         *Topics(api).routes(),
+        *Webhooks(api).routes(),
     ]
 
 

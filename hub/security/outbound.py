@@ -6,13 +6,18 @@ nor one that changes its answer between check and use gets through.
 
 from __future__ import annotations
 
+import re
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: holds an IPv4 address in its last 32 bits
 
 
@@ -35,6 +40,40 @@ def is_public(text: str) -> bool:
     return address.is_global and not address.is_multicast
 
 
+def check_url(url: str, *, allow_private: bool) -> None:
+    """Refuses a URL that is not to be called, as far as it shows by itself; the rest is found at the socket.
+
+    Args:
+        allow_private: Also `http`, and any address.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    if _VISIBLE.fullmatch(url) is None:
+        raise ValueError("must be a URL of visible ASCII characters")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("must be a URL") from None
+    schemes = ("https", "http") if allow_private else ("https",)
+    if parts.scheme not in schemes or not host or "[" in parts.netloc:
+        raise ValueError(f"must be a URL of {' or '.join(schemes)} that names a host")
+    if "@" in parts.netloc or parts.fragment:
+        raise ValueError("must have neither credentials nor a fragment")
+    address = _literal(host)
+    if address is not None and not allow_private and not is_public(address):
+        raise ValueError("must not name a private address")
+
+
+def _literal(host: str) -> str | None:
+    """The IPv4 address that a host is by itself, in any spelling that resolvers take: 127.1, 0x7f000001, 2130706433."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
 def _public_socket(info: tuple[int, int, int, str, Any]) -> socket.socket:
     family, kind, protocol, _, address = info
     if not is_public(str(address[0])):
@@ -42,17 +81,24 @@ def _public_socket(info: tuple[int, int, int, str, Any]) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
-def create_session(*, allow_private: bool, timeout_seconds: float) -> aiohttp.ClientSession:
+def create_session(
+    *, allow_private: bool, timeout_seconds: float, connections: int = 20, context: ssl.SSLContext | None = None
+) -> aiohttp.ClientSession:
     """A session for foreign URLs: no proxy from the environment, no cookies. Redirects are the caller's to refuse.
 
     Args:
         allow_private: Lets it connect anywhere; for tests and closed networks.
         timeout_seconds: For a whole exchange.
+        connections: At once, to all hosts together.
+        context: What certificates are checked with; the machine's authorities by default.
     """
     import aiohttp  # a tenth of a second at every start, for a feature that few projects use
 
     connector = aiohttp.TCPConnector(
-        limit=20, use_dns_cache=False, socket_factory=None if allow_private else _public_socket
+        limit=connections,
+        use_dns_cache=False,
+        socket_factory=None if allow_private else _public_socket,
+        ssl=True if context is None else context,
     )
     return aiohttp.ClientSession(
         connector=connector,

@@ -21,6 +21,7 @@ from hub.model.policy import OUTSIDE_CHANNELS, Condition, Step
 from hub.model.reason import Reason
 from hub.store.database import Connection, Database
 from hub.store.sql import load
+from hub.store.webhooks import TOLD_STATES, tell_of_deliveries
 
 _SQL = load("deliveries")
 _encode = msgspec.json.encode
@@ -183,6 +184,7 @@ async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
         [place[id(row.shared)] for row in rows],
         *_columns(shared, Shared),
     )
+    await tell_of_deliveries(conn, [row.delivery_id for row in rows if row.shared.state in TOLD_STATES])
 
 
 async def lock_waiting(conn: Connection, limit: int, *, lanes: int = LANES) -> list[UUID]:
@@ -254,8 +256,11 @@ async def change(conn: Connection, changes: Sequence[Change]) -> set[UUID]:
     """Carries out changes, one statement; which of them still applied."""
     if not changes:
         return set()
-    rows = await conn.fetch(_SQL["change"], *_columns(changes, Change))
-    return {row["delivery_id"] for row in rows}
+    applied = {row["delivery_id"] for row in await conn.fetch(_SQL["change"], *_columns(changes, Change))}
+    await tell_of_deliveries(
+        conn, [c.delivery_id for c in changes if c.state in TOLD_STATES and c.delivery_id in applied]
+    )
+    return applied
 
 
 async def clock(conn: Connection) -> datetime:

@@ -247,7 +247,8 @@ RETURNING d.person_id, d.notification_id, d.project_id, d.category, d.line, d.st
 
 -- name: delete_of_person
 -- A person goes with everything about them.
-WITH gone AS (DELETE FROM digests WHERE person_id = $1), messages AS (DELETE FROM sandbox_messages WHERE person_id = $1)
+WITH gone AS (DELETE FROM digests WHERE person_id = $1), messages AS (DELETE FROM sandbox_messages WHERE person_id = $1),
+     told AS (DELETE FROM webhook_messages WHERE person_id = $1)
 DELETE FROM deliveries WHERE person_id = $1
 
 -- name: delete_orphans

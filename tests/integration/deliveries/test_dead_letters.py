@@ -144,7 +144,8 @@ async def test_ten_thousand_are_replayed_by_one_call_and_held_only_in_batches(
     names = [
         row["attname"]
         for row in await hub.db.fetch(
-            "SELECT attname FROM pg_attribute WHERE attrelid = 'deliveries'::regclass AND attnum > 0 AND NOT attisdropped"
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'deliveries'::regclass "
+            "AND attnum > 0 AND NOT attisdropped"
         )
     ]
     values = ", ".join({"delivery_id": "n.id", "step": "n.step"}.get(name, name) for name in names)
@@ -225,7 +226,7 @@ async def test_a_choice_that_chooses_nothing_is_refused(call: Caller, body: Any,
 @pytest.mark.usefixtures("push")
 async def test_dead_letters_are_counted_by_channel_and_reason(hub: Hub, project_id: int, worker: Steps) -> None:
     def value() -> float:
-        return DEAD_LETTERS.labels("web_push", "rejected")._value.get()
+        return float(DEAD_LETTERS.labels("web_push", "rejected")._value.get())
 
     before = value()
     await die(hub, project_id, worker, 2)
