@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hub.exceptions import ConfigError
 from hub.providers import ProviderSettings, parse_providers
+from hub.twilio import read_account
 
 log = structlog.get_logger("hub.config")
 
@@ -118,7 +119,8 @@ class Settings(BaseSettings):
     @field_validator("sms_url")
     @classmethod
     def _sms(cls, value: SecretStr | None) -> SecretStr | None:
-        parse_providers("sms", value, ("twilio",))
+        for provider in parse_providers("sms", value, ("twilio",)):
+            read_account(provider)
         return value
 
     @field_validator("email_from")

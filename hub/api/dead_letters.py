@@ -70,14 +70,14 @@ class DeadLetters:
         return [
             self._route(
                 "replay",
-                self.replay,
+                self.replay_deliveries,
                 "Send dead letters again",
                 Reply("How many are sent again.", Schema(Replayed)),
                 "Each is decided on anew, with a new budget: what was seen or switched off meanwhile is skipped.",
             ),
             self._route(
                 "purge",
-                self.purge,
+                self.purge_deliveries,
                 "Give dead letters up",
                 Reply("How many were given up.", Schema(Purged)),
                 "They become `cancelled`, with the reason `purged`.",
@@ -101,12 +101,12 @@ class DeadLetters:
             idempotent=True,
         )
 
-    async def replay(self, request: Request) -> Response:
+    async def replay_deliveries(self, request: Request) -> Response:
         response = await self._settle(request, "replay")
         await self._hub.wake_senders()
         return response
 
-    async def purge(self, request: Request) -> Response:
+    async def purge_deliveries(self, request: Request) -> Response:
         return await self._settle(request, "purge")
 
     async def _settle(self, request: Request, verb: Verb) -> Response:

@@ -68,7 +68,7 @@ class Webhooks:
             Route(
                 "POST",
                 _BASE,
-                self.create,
+                self.create_webhook,
                 "Add a webhook",
                 "webhooks",
                 {201: _MADE},
@@ -81,17 +81,17 @@ class Webhooks:
             Route(
                 "GET",
                 _BASE,
-                self.list_endpoints,
+                self.list_webhooks,
                 "List webhooks",
                 "webhooks",
                 {200: Reply("Oldest first; all of them.", Schema(EndpointList))},
                 **read,
             ),
-            Route("GET", _ONE, self.get, "Read a webhook", "webhooks", {200: _SHOWN}, **read, **one),
+            Route("GET", _ONE, self.get_webhook, "Read a webhook", "webhooks", {200: _SHOWN}, **read, **one),
             Route(
                 "PATCH",
                 _ONE,
-                self.patch,
+                self.patch_webhook,
                 "Change a webhook",
                 "webhooks",
                 {200: _SHOWN},
@@ -103,7 +103,7 @@ class Webhooks:
             Route(
                 "DELETE",
                 _ONE,
-                self.delete,
+                self.delete_webhook,
                 "Delete a webhook",
                 "webhooks",
                 {204: GONE},
@@ -114,7 +114,7 @@ class Webhooks:
             Route(
                 "POST",
                 f"{_ONE}/rotate-secret",
-                self.rotate,
+                self.rotate_webhook_secret,
                 "Rotate a webhook's secret",
                 "webhooks",
                 {200: _MADE},
@@ -128,7 +128,7 @@ class Webhooks:
             Route(
                 "POST",
                 f"{_ONE}/test",
-                self.test,
+                self.test_webhook,
                 "Test a webhook",
                 "webhooks",
                 {202: Reply("On its way.", Schema(TestSent))},
@@ -143,7 +143,7 @@ class Webhooks:
             Route(
                 "POST",
                 f"{_ONE}/replay",
-                self.replay,
+                self.replay_webhook,
                 "Post to a webhook again",
                 "webhooks",
                 {202: Reply("How many messages are posted again.", Schema(ReplayAnswer))},
@@ -157,7 +157,7 @@ class Webhooks:
             Route(
                 "GET",
                 f"{_ONE}/attempts",
-                self.list_attempts,
+                self.list_webhook_attempts,
                 "List a webhook's messages",
                 "webhooks",
                 {200: Reply("Newest first, each with the attempts to post it.", Schema(MessagePage))},
@@ -167,7 +167,7 @@ class Webhooks:
             ),
         ]
 
-    async def create(self, request: Request) -> Response:
+    async def create_webhook(self, request: Request) -> Response:
         key = _unrestricted(request)
         body = await request.read(ENDPOINT)
         self._check(body["url"])
@@ -191,14 +191,14 @@ class Webhooks:
 
         return await once(self._hub, await key_of(request), work)
 
-    async def list_endpoints(self, request: Request) -> Response:
+    async def list_webhooks(self, request: Request) -> Response:
         rows = await webhooks.list_endpoints(self._hub.db, _unrestricted(request).project_id)
         return json_response({"items": [endpoint_document(row) for row in rows], "next_cursor": None})
 
-    async def get(self, request: Request) -> Response:
+    async def get_webhook(self, request: Request) -> Response:
         return json_response(endpoint_document(await self._find(request)))
 
-    async def patch(self, request: Request) -> Response:
+    async def patch_webhook(self, request: Request) -> Response:
         key, text = _unrestricted(request), request.params["id"]
         patch = await request.json()
         if not isinstance(patch, dict):
@@ -224,13 +224,13 @@ class Webhooks:
 
         return json_response(endpoint_document(await self._hub.db.transaction(work)))
 
-    async def delete(self, request: Request) -> Response:
+    async def delete_webhook(self, request: Request) -> Response:
         key, text = _unrestricted(request), request.params["id"]
         if not await webhooks.delete(self._hub.db, key.project_id, UUID(text)):
             raise _unknown(text)
         return no_content()
 
-    async def rotate(self, request: Request) -> Response:
+    async def rotate_webhook_secret(self, request: Request) -> Response:
         key, text = _unrestricted(request), request.params["id"]
         given = ((await request.read_optional(ROTATION)) or {}).get("overlap_seconds")
         overlap = OVERLAP_SECONDS if given is None else float(given)
@@ -243,7 +243,7 @@ class Webhooks:
 
         return await once(self._hub, await key_of(request), work)
 
-    async def test(self, request: Request) -> Response:
+    async def test_webhook(self, request: Request) -> Response:
         await request.read_optional(NOTHING)
 
         async def work(conn: Connection, row: Any) -> Answer:
@@ -252,7 +252,7 @@ class Webhooks:
 
         return await self._on_enabled(request, work)
 
-    async def replay(self, request: Request) -> Response:
+    async def replay_webhook(self, request: Request) -> Response:
         since = (await request.read(SINCE))["since"]
 
         async def work(conn: Connection, row: Any) -> Answer:
@@ -283,7 +283,7 @@ class Webhooks:
 
         return await once(self._hub, await key_of(request), run)
 
-    async def list_attempts(self, request: Request) -> Response:
+    async def list_webhook_attempts(self, request: Request) -> Response:
         row, query = await self._find(request), request.query
         rows = await webhooks.list_messages(
             self._hub.db,

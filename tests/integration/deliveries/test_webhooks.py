@@ -26,7 +26,7 @@ from tests.integration.deliveries.test_queue import PUSH, use
 from tests.support.api_server import Caller, serve_api
 from tests.support.deliveries import Steps, put_category, rows
 from tests.support.publishing import publish
-from tests.support.webhook_receiver import Receiver, receiver
+from tests.support.receiver import Receiver, receiver
 from workers.channels.webhook import WebhookPoster
 from workers.webhooks import WebhookSender
 

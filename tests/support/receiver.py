@@ -1,4 +1,4 @@
-"""A backend's endpoint on loopback that answers as it is told and keeps what it got."""
+"""An HTTP server on loopback that answers as it is told and keeps what it got."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from aiohttp import web
 class Got(NamedTuple):
     """One request."""
 
+    path: str
     headers: dict[str, str]
     body: bytes
 
@@ -43,7 +44,7 @@ class Receiver:
         self.most = max(self.most, self.under_way)
         try:
             headers = {name.lower(): value for name, value in request.headers.items()}
-            self.got.append(Got(headers, await request.read()))
+            self.got.append(Got(request.path, headers, await request.read()))
             answer = self.answers.pop(0) if self.answers else self.always()
             if answer is None:
                 await self.release.wait()
