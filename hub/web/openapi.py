@@ -20,6 +20,7 @@ TAGS: Mapping[str, str] = {
     "categories": "Policies that notifications refer to.",
     "preferences": "What people want, and what tenants and projects set for who says nothing.",
     "topics": "Groups of people that one publish reaches.",
+    "webhooks": "Endpoints of yours that hear what happens.",
     "inbox": "A person's own inbox, called with a client token.",
     "operation": "Health, metrics and documentation.",
 }

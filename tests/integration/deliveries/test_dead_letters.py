@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.integration.deliveries.test_ladder import prefer
 from tests.integration.deliveries.test_queue import PUSH, Scripted, many, use
 from tests.support.api_server import Caller, serve_api
 from tests.support.deliveries import Steps, put_category, rows, states
+from tests.support.hub_dev import Outcome, run_hub
 
 GONE = Rejected("410 the subscription is gone")
 
@@ -243,3 +245,26 @@ async def test_a_letter_whose_notification_is_gone_stays(
     await hub.db.execute("UPDATE deliveries SET notification_id = $1", uuid7())
     assert await replay(call, ids=[str(row["delivery_id"])]) == 0
     assert await states(hub) == [("web_push", "dead", "rejected")]
+
+
+@pytest.mark.usefixtures("push")
+async def test_the_commands_list_show_replay_and_purge(
+    hub: Hub, project_id: int, worker: Steps, call: Caller, tmp_path: Path
+) -> None:
+    await die(hub, project_id, worker, 3)
+
+    async def run(*arguments: str) -> Outcome:
+        return await run_hub("dead", *arguments, directory=tmp_path, HUB_URL=call.url, HUB_API_KEY=call.key or "")
+
+    listed = (await run("list", "--reason", "rejected", "--json")).json["items"]
+    assert len(listed) == 3
+    shown = await run("show", listed[0]["id"])
+    assert shown.status == 0, shown.err
+    assert "410 the subscription is gone" in shown.out
+    assert (await run("show", str(uuid7()))).status == 1
+    assert (await run("purge", listed[0]["id"])).out == "1 given up\n"
+    assert (await run("replay", "--provider", "nobody", "--json")).json == {"replayed": 0}
+    assert (await run("replay", "--all")).out == "2 sent again\n"
+    assert (await run("list", "--json")).json == {"items": []}
+    assert (await run("replay")).status == 2
+    assert (await run("purge", "x", "--all")).status == 2

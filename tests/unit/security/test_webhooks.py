@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
+from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from hub.model.webhook import EVENTS, TEST_EVENT
 from hub.security.webhooks import make_secret, sign
+from tests.support.system import ROOT
 
 BODY = '{"type":"item.seen","timestamp":"2026-11-20T12:00:00.000Z","data":{"user":"ü"}}'.encode()
 
@@ -34,3 +38,20 @@ def test_an_old_attempt_is_refused() -> None:
     secret = make_secret()
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(BODY, sign([secret], "1", int(time.time()) - 3_600, BODY))
+
+
+def test_the_how_to_verifies_by_hand_what_the_hub_signs() -> None:
+    page = (ROOT / "docs/howto/webhooks.md").read_text("utf-8")
+    (source,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def verify" in block]
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    secret, now = make_secret(), int(time.time())
+    assert scope["verify"](secret, sign([make_secret(), secret], "1", now, BODY), BODY)
+    assert not scope["verify"](secret, sign([make_secret()], "1", now, BODY), BODY)
+    assert not scope["verify"](secret, sign([secret], "1", now, BODY), BODY + b" ")
+    assert not scope["verify"](secret, sign([secret], "1", now - 3_600, BODY), BODY)
+
+
+def test_the_how_to_names_every_event() -> None:
+    page = (ROOT / "docs/howto/webhooks.md").read_text("utf-8")
+    assert set(EVENTS) == set(re.findall(r"`([a-z_]+\.[a-z]+|unsubscribed)`", page)) - {TEST_EVENT}
