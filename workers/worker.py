@@ -67,7 +67,7 @@ class Worker:
         self._senders: list[Sender] = []
         self.sending: list[Loop] = []
         for channel, route in self._routes.items():
-            trial = Route(channel, [Provider("sandbox", self._sandbox)])
+            trial = Route(channel, [Provider("sandbox", self._sandbox, shared=False)])
             sender = Sender(hub, channel, route, trial, self._wake_senders)
             self._senders.append(sender)
             self.sending.append(Loop(f"send_{channel}", sender.step, POLL_SECONDS))

@@ -11,11 +11,13 @@ from hub.api.context import Api
 from hub.api.dead_letters import DeadLetters
 from hub.api.deliveries import Deliveries
 from hub.api.explain import Explanations
+from hub.api.inbound import Inbound
 from hub.api.inboxes import Inboxes
 from hub.api.notifications import Notifications
 from hub.api.outages import translate_outage
 from hub.api.preferences import Preferences
 from hub.api.sandbox import SandboxMessages
+from hub.api.suppressions import Suppressions
 from hub.api.timeline import Timelines
 from hub.api.tokens import Tokens
 from hub.api.topics import Topics
@@ -48,6 +50,8 @@ def api_routes(api: Api) -> list[Route]:
         *Preferences(api).routes(),
         *Topics(api).routes(),
         *Webhooks(api).routes(),
+        *Suppressions(api).routes(),
+        *Inbound(api).routes(),
     ]
 
 

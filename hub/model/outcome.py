@@ -75,10 +75,14 @@ class Held(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """What became of one message, and which provider had it last; None: none was asked."""
+    """What became of one message, and which provider had it last; None: none was asked.
+
+    `before`: what those said that were asked before it, in vain.
+    """
 
     outcome: Outcome | Held
     provider: str | None = None
+    before: tuple[str, ...] = ()
 
 
 class Verdict(NamedTuple):

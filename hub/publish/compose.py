@@ -50,6 +50,7 @@ def _message(
         overrides=(request.get("overrides") or {}).get(row["channel"]) or {},
         priority=row["priority"] or "normal",
         marketing=known.rules.policy.marketing,
+        required=known.rules.policy.required,
         collapse_key=request.get("collapse_key"),
         thread_key=request.get("thread_key"),
         dispatched_at=row["dispatched_at"],

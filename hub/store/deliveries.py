@@ -21,7 +21,7 @@ from hub.model.policy import OUTSIDE_CHANNELS, Condition, Step
 from hub.model.reason import Reason
 from hub.store.database import Connection, Database
 from hub.store.sql import load
-from hub.store.webhooks import TOLD_STATES, tell_of_deliveries
+from hub.store.webhooks import tell_of_deliveries
 
 _SQL = load("deliveries")
 _encode = msgspec.json.encode
@@ -184,7 +184,7 @@ async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
         [place[id(row.shared)] for row in rows],
         *_columns(shared, Shared),
     )
-    await tell_of_deliveries(conn, [row.delivery_id for row in rows if row.shared.state in TOLD_STATES])
+    await tell_of_deliveries(conn, {row.delivery_id: row.shared.state for row in rows})
 
 
 async def lock_waiting(conn: Connection, limit: int, *, lanes: int = LANES) -> list[UUID]:
@@ -257,9 +257,7 @@ async def change(conn: Connection, changes: Sequence[Change]) -> set[UUID]:
     if not changes:
         return set()
     applied = {row["delivery_id"] for row in await conn.fetch(_SQL["change"], *_columns(changes, Change))}
-    await tell_of_deliveries(
-        conn, [c.delivery_id for c in changes if c.state in TOLD_STATES and c.delivery_id in applied]
-    )
+    await tell_of_deliveries(conn, {c.delivery_id: c.state for c in changes if c.delivery_id in applied})
     return applied
 
 

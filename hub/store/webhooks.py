@@ -6,7 +6,7 @@ Messages are written in the transaction in which something happens: of deliverie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -25,10 +25,15 @@ MAX_ENDPOINTS = 10  # of a project
 REPLAY_BATCH = 1_000
 
 
-async def tell_of_deliveries(conn: Connection, ids: Sequence[UUID]) -> None:
-    """Tells endpoints what became of these deliveries, changed in this transaction; one statement."""
-    if ids:
-        await conn.execute(_SQL["tell_of_deliveries"], list(ids), [uuid7() for _ in ids], RETRY_FOR.total_seconds())
+async def tell_of_deliveries(conn: Connection, states: Mapping[UUID, str]) -> None:
+    """Tells endpoints what became of these deliveries, changed in this transaction to these states.
+
+    Two statements; only the first, which reads the endpoints alone, where nobody wants to hear of it.
+    """
+    ids = [delivery_id for delivery_id, state in states.items() if state in TOLD_STATES]
+    kinds = {f"delivery.{states[delivery_id]}" for delivery_id in ids}
+    if ids and await conn.fetchval(_SQL["wanted"], list(kinds)):
+        await conn.execute(_SQL["tell_of_deliveries"], ids, [uuid7() for _ in ids], RETRY_FOR.total_seconds())
 
 
 async def create(

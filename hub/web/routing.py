@@ -62,6 +62,7 @@ class Route:
         errors: Statuses of refusals beside those every route of its kind has.
         stream: Answers with a stream: no HEAD.
         ignored_query: Parameters that the guard reads.
+        takes: The media type of a body that is no JSON.
     """
 
     method: str
@@ -83,6 +84,7 @@ class Route:
     stream: bool = False
     hidden: bool = False
     ignored_query: frozenset[str] = frozenset()
+    takes: str | None = None
 
     @cached_property
     def placeholders(self) -> tuple[str, ...]:

@@ -42,8 +42,11 @@ RETURNING *
 -- name: delete_endpoint
 DELETE FROM webhook_endpoints WHERE project_id = $1 AND endpoint_id = $2
 
+-- name: wanted
+SELECT EXISTS (SELECT FROM webhook_endpoints WHERE events && $1::text[])
+
 -- name: tell_of_deliveries
--- In the transaction that settles them: $1 deliveries, $2 the ids of their messages. Without endpoints nothing is read.
+-- In the transaction that settles them: $1 deliveries, $2 the ids of their messages.
 INSERT INTO webhook_messages (endpoint_id, message_id, person_id, type, at, data, retry_until)
 SELECT w.endpoint_id, t.message_id, d.person_id, 'delivery.' || d.state, COALESCE(d.finished_at, clock_timestamp()),
        jsonb_build_object('user', p.user_id, 'notification_id', d.notification_id, 'delivery_id', d.delivery_id,
@@ -54,7 +57,6 @@ FROM unnest($1::uuid[], $2::uuid[]) AS t (delivery_id, message_id)
 JOIN deliveries d ON d.delivery_id = t.delivery_id AND d.kind = 'step'
 JOIN people p ON p.person_id = d.person_id
 JOIN webhook_endpoints w ON w.project_id = d.project_id AND 'delivery.' || d.state = ANY(w.events)
-WHERE EXISTS (SELECT FROM webhook_endpoints)
 
 -- name: insert_message
 INSERT INTO webhook_messages (endpoint_id, message_id, type, at, data, retry_until)

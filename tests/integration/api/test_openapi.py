@@ -51,7 +51,7 @@ async def run_schemathesis(folder: Path, url: str, credential: str, *selection: 
         *selection,
         "--checks=all",
         "--phases=examples,coverage,fuzzing,stateful",
-        "--max-examples=15",
+        "--max-examples=8",
         "--generation-deterministic",
         "--continue-on-failure",
         "--no-shrink",
