@@ -13,6 +13,8 @@ from uuid_utils.compat import uuid7
 from hub.model.outcome import Failed, Rejected, Sent
 from hub.publish.settle import DEAD_LETTERS
 from hub.runtime import Hub
+from hub.store.database import Connection
+from hub.store.dead_letters import Choice, settle_dead
 from hub.store.keys import create_key
 from hub.store.projects import create_project
 from tests.integration.deliveries.test_ladder import prefer
@@ -136,6 +138,25 @@ async def test_two_calls_at_once_send_each_letter_again_once(
     assert sum(found) == 20
     await worker.run()
     assert len(provider.messages) == 20
+
+
+@pytest.mark.usefixtures("push")
+async def test_what_another_call_has_just_taken_is_left_to_it(
+    hub: Hub, project_id: int, worker: Steps, call: Caller
+) -> None:
+    await die(hub, project_id, worker, 3)
+
+    async def work(conn: Connection) -> asyncio.Task[int]:
+        assert len(await settle_dead(conn, "purge", Choice(project_id), None, 2)) == 2
+        other = asyncio.create_task(replay(call, state="dead"))
+        async with asyncio.timeout(30):
+            while not await hub.db.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+        return other
+
+    other = await hub.db.transaction(work)
+    assert await other == 1
+    assert [row["reason"] for row in await rows(hub)] == ["purged", "purged", "replayed"]
 
 
 @pytest.mark.usefixtures("push")

@@ -12,7 +12,7 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 from uuid_utils.compat import uuid7
 
-from hub.model.outcome import Rejected
+from hub.model.outcome import Failed, Rejected, Sent
 from hub.model.times import format_time
 from hub.model.webhook import EVENTS
 from hub.runtime import Hub
@@ -27,8 +27,9 @@ from tests.support.api_server import Caller, serve_api
 from tests.support.deliveries import Steps, put_category, rows
 from tests.support.publishing import publish
 from tests.support.receiver import Receiver, receiver
-from workers.channels.webhook import WebhookPoster
-from workers.webhooks import WebhookSender
+from workers.channels.webhook import Answered, WebhookPoster
+from workers.webhooks import Attempted, WebhookSender, report
+from workers.worker import Worker
 
 
 @pytest.fixture
@@ -379,9 +380,14 @@ async def test_a_worker_that_died_over_it_has_made_an_attempt(
     assert backend.got == []
     await later(hub, minutes=2)
     await sender.upkeep()
+    (again,) = await webhooks.claim(hub.db, 10, per_endpoint=10, lease_seconds=60)
+    await report(hub, [Attempted(claimed, Answered(Sent(), 204), 1)])  # it only stood still, and is too late
+    assert (await attempts(call, endpoint))[0]["state"] == "claimed"
+    await report(hub, [Attempted(again, Answered(Failed("503"), 503), 1)])
+    await later(hub, minutes=10)
     await post(sender)
     assert len(backend.got) == 1
-    assert [row["attempts"] for row in await hub.db.fetch("SELECT attempts FROM webhook_messages")] == [2]
+    assert [row["attempts"] for row in await hub.db.fetch("SELECT attempts FROM webhook_messages")] == [3]
 
 
 async def test_a_rotated_secret_signs_beside_the_new_one_for_a_while(
@@ -494,3 +500,18 @@ async def test_messages_go_with_their_person_their_endpoint_and_their_time(
     await age(hub, days=webhooks.KEEP_DAYS + 1)
     await webhooks.purge(hub.db, 100)
     assert await hub.db.fetch("SELECT FROM webhook_messages") == []
+
+
+async def test_a_worker_posts_by_itself(hub: Hub, call: Caller, backend: Receiver) -> None:
+    endpoint = await add(call, backend)
+    worker = Worker(hub)
+    running = asyncio.create_task(worker.run())
+    try:
+        message_id = await ask_test(call, endpoint)
+        async with asyncio.timeout(30):
+            while (await attempts(call, endpoint))[0]["state"] != "sent":
+                await asyncio.sleep(0.05)
+    finally:
+        worker.stop()
+        await running
+    assert [got.id for got in backend.got] == [message_id]
