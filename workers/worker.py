@@ -12,7 +12,7 @@
 | settle   | expiry and the end of snoozes                               | 1 s                 |
 | outbox   | announces again what was left behind                        | 1 s                 |
 | webhooks | claims, posts and reports messages to backends' endpoints   | 1 s                 |
-| upkeep   | purges old keys, tombstones, jobs, deliveries               | 60 s                |
+| upkeep   | purges old keys, tombstones, jobs, deliveries, events       | 60 s                |
 
 Any number of workers may run: claims skip what others hold, and every step is one transaction.
 """
@@ -34,7 +34,7 @@ from hub.publish.reannounce import reannounce
 from hub.publish.schedule import decide_due
 from hub.publish.settle import recover
 from hub.runtime import Hub
-from hub.store import deliveries, digests, idempotency, jobs, retention, sandbox, webhooks
+from hub.store import deliveries, digests, events, idempotency, jobs, retention, sandbox, webhooks
 from workers.channels.sandbox import Sandbox
 from workers.channels.webhook import WebhookPoster
 from workers.loop import Loop
@@ -210,5 +210,6 @@ class Worker:
         gone = await deliveries.purge_of_gone_projects(self._hub.db)
         tried = await sandbox.purge(self._hub.db, PURGE_ROWS)
         closed = await digests.purge(self._hub.db, PURGE_ROWS)
+        told = await events.purge(self._hub.db, PURGE_ROWS)
         posted = await webhooks.purge(self._hub.db, PURGE_ROWS)
-        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, posted) or people > 0 or gone > 0
+        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, told, posted) or people > 0 or gone > 0

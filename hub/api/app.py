@@ -10,6 +10,7 @@ from hub.api.categories import Categories
 from hub.api.context import Api
 from hub.api.dead_letters import DeadLetters
 from hub.api.deliveries import Deliveries
+from hub.api.engagement import Engagements
 from hub.api.explain import Explanations
 from hub.api.inbound import Inbound
 from hub.api.inboxes import Inboxes
@@ -41,6 +42,7 @@ def api_routes(api: Api) -> list[Route]:
         *Explanations(api).routes(),
         *Deliveries(api).routes(),
         *DeadLetters(api).routes(),
+        *Engagements(api).routes(),
         *SandboxMessages(api).routes(),
         *Timelines(api).routes(),
         *Users(api).routes(),

@@ -58,6 +58,14 @@ class Digest(TypedDict):
 
 
 @with_config(STRICT)
+class Tracking(TypedDict):
+    """Whether opens and clicks of the category's e-mails are counted. Neither is, unless it is switched on."""
+
+    opens: NotRequired[Annotated[bool, Field(description="By a picture of one pixel.")]]
+    clicks: NotRequired[Annotated[bool, Field(description="By links that lead through the hub.")]]
+
+
+@with_config(STRICT)
 class Category(TypedDict):
     """A policy. All of it may be left out."""
 
@@ -71,6 +79,7 @@ class Category(TypedDict):
     quiet_hours: NotRequired[Literal["respect", "ignore"]]
     retention: NotRequired[DurationText]
     digest: NotRequired[Digest]
+    tracking: NotRequired[Tracking]
 
 
 class CategoryDocument(TypedDict):
@@ -87,6 +96,7 @@ class CategoryDocument(TypedDict):
     quiet_hours: NotRequired[Literal["respect", "ignore"]]
     retention: NotRequired[str]
     digest: NotRequired[Digest]
+    tracking: NotRequired[Tracking]
 
 
 class CategoryPage(TypedDict):

@@ -77,6 +77,13 @@ class Digest(msgspec.Struct, frozen=True):
     first: Literal["now", "hold"] = "hold"
 
 
+class Tracking(msgspec.Struct, frozen=True):
+    """What of its mails is counted by links that lead through the hub. Nothing, unless somebody wants it."""
+
+    opens: bool = False
+    clicks: bool = False
+
+
 class Policy(msgspec.Struct, frozen=True):
     """What a category says."""
 
@@ -88,6 +95,7 @@ class Policy(msgspec.Struct, frozen=True):
     cap: Cap | None = None
     quiet_hours: Literal["respect", "ignore"] = "respect"
     digest: Digest | None = None
+    tracking: Tracking = Tracking()
 
     @property
     def required(self) -> bool:
@@ -118,6 +126,7 @@ def parse_policy(category: str, document: Mapping[str, Any]) -> Policy:
             _duration(digest.get("max_window")),
             digest.get("first", "hold"),
         ),
+        Tracking(**document.get("tracking") or {}),
     )
 
 

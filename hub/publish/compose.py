@@ -10,6 +10,7 @@ import msgspec
 from hub.model.message import Address, Browser, Message
 from hub.model.outcome import Rejected
 from hub.publish.facts import Known
+from hub.publish.tracking import track
 from hub.store import notifications, push_subscriptions
 from hub.store.database import Connection
 
@@ -20,13 +21,23 @@ if TYPE_CHECKING:
 PUSH = "web_push"
 
 
-async def compose(_hub: Hub, conn: Connection, going: Sequence[Known]) -> list[Message | Rejected]:
+async def compose(hub: Hub, conn: Connection, going: Sequence[Known]) -> list[Message | Rejected]:
     """The message of each delivery, or why there can be none; a fixed number of reads for any number of deliveries."""
     found = await notifications.read_many(conn, {known.row["notification_id"] for known in going})
     browsers = await push_subscriptions.of_people(
         conn, {known.row["person_id"] for known in going if known.row["channel"] == PUSH}
     )
-    return [_message(known, found.get(known.row["notification_id"]), browsers) for known in going]
+    messages = [_message(known, found.get(known.row["notification_id"]), browsers) for known in going]
+    return [_tracked(hub, known, message) for known, message in zip(going, messages, strict=True)]
+
+
+def _tracked(hub: Hub, known: Known, message: Message | Rejected) -> Message | Rejected:
+    """With its links and a pixel counted, where it has HTML and its category wants that."""
+    if isinstance(message, Rejected) or "html" not in message.rendered:
+        return message
+    whose = message.project_id, message.person_id, message.delivery_id
+    html = track(hub.settings, known.rules.policy, message.rendered["html"], *whose)
+    return msgspec.structs.replace(message, rendered={**message.rendered, "html": html})
 
 
 def _message(

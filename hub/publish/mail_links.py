@@ -4,13 +4,16 @@
 |---------------|-----------------------------------------------|---------------------|
 | `unsubscribe` | project_id, person_id, delivery_id, category  | `/l/u/{token}`      |
 | `preferences` | project_id, person_id                         | `/l/p/{token}`      |
+| `open`        | project_id, person_id, delivery_id            | `/l/o/{token}.gif`  |
+| `click`       | project_id, person_id, delivery_id, url,      | `/l/c/{token}`      |
+|               | place among the mail's links                  |                     |
 """
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from hub.security.links import sign_link
+from hub.security.links import MAX_LENGTH, sign_link
 
 
 def unsubscribe_token(secret: str, project_id: int, person_id: int, delivery_id: UUID, category: str) -> str:
@@ -29,3 +32,22 @@ def unsubscribe_url(public_url: str, token: str) -> str:
 
 def preferences_url(public_url: str, token: str) -> str:
     return f"{public_url.rstrip('/')}/l/p/{token}"
+
+
+def links_base(public_url: str) -> str:
+    """What all of these addresses begin with."""
+    return f"{public_url.rstrip('/')}/l/"
+
+
+def pixel_url(public_url: str, secret: str, project_id: int, person_id: int, delivery_id: UUID) -> str:
+    """Counts an open when it is fetched."""
+    token = sign_link(secret, "open", [project_id, person_id, str(delivery_id)])
+    return f"{links_base(public_url)}o/{token}.gif"
+
+
+def click_url(
+    public_url: str, secret: str, project_id: int, person_id: int, delivery_id: UUID, url: str, place: int
+) -> str | None:
+    """Counts a click and leads to `url`; None where that is too long to be signed."""
+    token = sign_link(secret, "click", [project_id, person_id, str(delivery_id), url, place])
+    return f"{links_base(public_url)}c/{token}" if len(token) <= MAX_LENGTH else None

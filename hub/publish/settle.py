@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -26,7 +27,7 @@ from hub.publish import capping
 from hub.publish.dispatch import detail_of, waiting_note
 from hub.publish.facts import Known, read_readable
 from hub.publish.withdraw import withdraw_settled
-from hub.store import deliveries
+from hub.store import deliveries, events
 from hub.store.database import Connection
 from hub.store.deliveries import Change, OrderKey, change_of, key_of, note, printable
 
@@ -108,7 +109,8 @@ async def report(hub: Hub, attempts: Sequence[tuple[Known, Attempt]]) -> None:
                 verdict = _verdict(known, attempt.outcome, now)
                 changes.append(_settled(known, attempt, verdict, now))
                 results.append(verdict.event.name.lower())
-        await _apply(conn, changes)
+        applied = await _apply(conn, changes)
+        await events.record_sent(conn, applied)
         # One that was to go whatever its person had done in the app is not taken back for that.
         under_way = [c for c, (known, _) in zip(changes, attempts, strict=True) if not known.row["dealt_with"]]
         await withdraw_settled(conn, under_way)
@@ -176,11 +178,12 @@ def _settled(known: Known, attempt: Attempt, verdict: Verdict, now: datetime) ->
     )
 
 
-async def _apply(conn: Connection, changes: Sequence[Change]) -> None:
+async def _apply(conn: Connection, changes: Sequence[Change]) -> set[UUID]:
     applied = await deliveries.change(conn, changes)
     if len(applied) < len(changes):
         lost = [str(change.delivery_id) for change in changes if change.delivery_id not in applied]
         log.info("delivery.lease_lost", deliveries=lost)
+    return applied
 
 
 async def _write(hub: Hub, changes: Sequence[Change], keys: Sequence[OrderKey]) -> None:

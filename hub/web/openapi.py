@@ -146,7 +146,7 @@ def _operation(route: Route, schemas: Mapping[int, dict[str, Any]]) -> dict[str,
     elif route.takes is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {route.takes: {"schema": {"type": "string"}}},
+            "content": {route.takes: {}},  # OpenAPI 3.1 has no schema for bytes
             "description": f"At most {(route.body_limit or BODY_LIMIT_BYTES) // 1024} KiB.",
         }
     limited = route.guard is not None
@@ -281,7 +281,7 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "description": "Repeats of this call with the same key and body get the first answer again, for 24 hours.",
 }
 

@@ -515,3 +515,16 @@ async def test_a_worker_posts_by_itself(hub: Hub, call: Caller, backend: Receive
         worker.stop()
         await running
     assert [got.id for got in backend.got] == [message_id]
+
+
+async def test_what_a_person_does_in_the_app_is_told(
+    hub: Hub, project_id: int, call: Caller, backend: Receiver, sender: WebhookSender
+) -> None:
+    await add(call, backend, "item.seen", "item.read", "item.clicked")
+    await publish(hub, project_id, recipients=["ada"], title="t")
+    await call("POST", "/v1/users/ada/inbox/mark", {"action": "click", "all": True})
+    await post(sender)
+    await call("POST", "/v1/users/ada/inbox/mark", {"action": "read", "all": True})
+    await post(sender)
+    assert sorted(got.json["type"] for got in backend.got) == ["item.clicked", "item.read", "item.seen"]
+    assert {got.json["data"]["delivery_id"] for got in backend.got} == {None}

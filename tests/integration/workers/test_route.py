@@ -61,7 +61,10 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def world(redis: Redis) -> AsyncIterator[World]:
+async def world(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """A machine that is busy with other tests may take longer to answer than a message waits."""
+    monkeypatch.setattr("workers.breaker.ANSWER_SECONDS", 10.0)
+    monkeypatch.setattr("workers.pacing.ANSWER_SECONDS", 10.0)
     made = World(redis)
     yield made
     for route in made.routes:
@@ -301,6 +304,8 @@ async def test_a_redis_that_says_nothing_holds_up_nothing(
     world: World, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hub.bus.client.SOCKET_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("workers.breaker.ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("workers.pacing.ANSWER_SECONDS", 0.05)
     async with tcp_proxy(servers.redis_url) as (proxy, url):
         redis = create_redis(url)
         route = world.route(fleet=world.fleet._replace(redis=redis, project_per_second=1_000.0))
