@@ -32,6 +32,7 @@ from hub.model.mark import parse_mark, seen_upto
 from hub.model.person import Person
 from hub.publish import inbox as publish_inbox
 from hub.publish.broadcast import pull_broadcasts
+from hub.runtime import Hub
 from hub.security import ClientToken
 from hub.store import inbox, preferences
 from hub.store.database import Connection
@@ -146,7 +147,7 @@ class InboxRoutes:
     async def mark_inbox(self, request: Request) -> Response:
         token = token_of(request)
         body = await request.json()
-        key = await _key_of(request, token)
+        key = await client_key(request, token)
         try:
             mark = parse_mark(body, datetime.now(UTC))
         except Refused:
@@ -154,7 +155,7 @@ class InboxRoutes:
             if done is None:
                 raise
             return mark_response(done)
-        return mark_response(await publish_inbox.mark(self._hub, await self._person(token), mark, key=key))
+        return mark_response(await publish_inbox.mark(self._hub, await person_of(self._hub, token), mark, key=key))
 
     async def take_receipt(self, request: Request) -> Response:
         token = token_of(request)
@@ -162,13 +163,13 @@ class InboxRoutes:
         seen: int | None = receipt.get("seen")
         if seen is not None and WRITE[0] not in token.scopes:
             raise Forbidden("`seen` needs a token with the scope inbox:write.", code="insufficient_scope")
-        key = await _key_of(request, token)
+        key = await client_key(request, token)
         known = await known_answer(self._hub, key)
         if known is not None:
             return known
         await self._pass_on(token, receipt["connection"], receipt.get("ack"), receipt.get("state"))
         if seen is not None:
-            await publish_inbox.mark(self._hub, await self._person(token), seen_upto(seen))
+            await publish_inbox.mark(self._hub, await person_of(self._hub, token), seen_upto(seen))
         return await once(self._hub, key, _taken)  # all of it may happen again without harm; the key wants its answer
 
     async def _pass_on(self, token: ClientToken, connection: str, ack: int | None, state: str | None) -> None:
@@ -189,13 +190,9 @@ class InboxRoutes:
         if not await holds(hub.redis, hub.installation, token.project_id, token.user, connection):
             raise _no_connection(connection)
         if ack is not None:
-            board.receipts.note((await self._person(token)).person_id, ack)  # the store clamps it to the head
+            board.receipts.note((await person_of(self._hub, token)).person_id, ack)  # the store clamps it to the head
         if state is not None:
             await board.tell_state(connection, state)
-
-    async def _person(self, token: ClientToken) -> Person:
-        head = await inbox.open_inbox(self._hub.db, token.project_id, token.user, token_issued_at=token.counts_from)
-        return Person(head.person_id, token.project_id, token.user)
 
     # Preferences
 
@@ -231,7 +228,13 @@ async def _taken(_conn: Connection) -> Answer:
     return Answer(204, b"")
 
 
-async def _key_of(request: Request, token: ClientToken) -> IdempotencyKey | None:
+async def person_of(hub: Hub, token: ClientToken) -> Person:
+    """Whose token it is; an inbox exists from the first call on."""
+    head = await inbox.open_inbox(hub.db, token.project_id, token.user, token_issued_at=token.counts_from)
+    return Person(head.person_id, token.project_id, token.user)
+
+
+async def client_key(request: Request, token: ClientToken) -> IdempotencyKey | None:
     """Bound to the person, not to the token: tokens are renewed between a request and its repetition."""
     key = await request.key(f"client {token.project_id} {token.user}")
     return None if key is None else IdempotencyKey(*key)

@@ -16,6 +16,7 @@ from gateway.asyncapi import asyncapi_document
 from gateway.guard import ClientTokenGuard
 from gateway.links import TrackedLinks
 from gateway.pages import LinkPages
+from gateway.push import PushRoutes
 from gateway.rest import InboxRoutes
 from gateway.sse import TRANSPORT_KEY
 from gateway.switchboard import Switchboard
@@ -58,8 +59,10 @@ class GatewayApp:
             draining=lambda: self.board.draining,
             metrics_token=token.get_secret_value() if token else None,
         )
+        guard = ClientTokenGuard(self.board, self.board.refusals)
         self.routes = [
-            *InboxRoutes(self.board, ClientTokenGuard(self.board, self.board.refusals)).routes(),
+            *InboxRoutes(self.board, guard).routes(),
+            *PushRoutes(self.board, guard).routes(),
             *Widget().routes(),
             *LinkPages(hub).routes(),
             *TrackedLinks(hub, self.engagement).routes(),

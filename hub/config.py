@@ -7,6 +7,7 @@ secrets are `SecretStr`, and messages show names only.
 from __future__ import annotations
 
 import os
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -56,14 +57,14 @@ class Settings(BaseSettings):
     redis_url: SecretStr
     secret: SecretStr
     encryption_keys: SecretStr | None = None
-    vapid_private_key: SecretStr | None = None
-    vapid_subject: str | None = None
     smtp_url: SecretStr | None = None
     email_from: str | None = Field(None, validate_default=True)
     sendgrid_webhook_key: str | None = None  # public: it verifies
     mailgun_webhook_key: SecretStr | None = None
     sms_url: SecretStr | None = None
     public_url: str | None = None
+    vapid_private_key: SecretStr | None = None
+    vapid_subject: str | None = Field(None, validate_default=True)  # after what it is taken from where it is not set
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     metrics_token: SecretStr | None = None
     log_format: Literal["console", "json"] = "console"
@@ -157,6 +158,32 @@ class Settings(BaseSettings):
             read_sendgrid_key(value)
         return value
 
+    @field_validator("vapid_private_key")
+    @classmethod
+    def _vapid_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from hub.security.vapid import read_key  # and with it cryptography, only where it is needed
+
+            read_key(value.get_secret_value())
+        return value
+
+    @field_validator("vapid_subject")
+    @classmethod
+    def _contact(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("vapid_private_key") is not None:
+            address = parseaddr(info.data.get("email_from") or "")[1]
+            host = urlsplit(info.data.get("public_url") or "")
+            value = f"mailto:{address}" if address else f"https://{host.netloc}" if host.scheme == "https" else None
+            if value is None:
+                raise ValueError(
+                    "is not set, and HUB_VAPID_PRIVATE_KEY is: push services want to know whom to write to"
+                )
+        if value is not None:
+            from hub.security.vapid import check_contact
+
+            check_contact(value)
+        return value
+
     @property
     def providers(self) -> tuple[ProviderSettings, ...]:
         """The configured services of all channels but web push, which has one: the browser's own."""
@@ -195,6 +222,7 @@ class DevSettings(Settings):
     """The settings of `hub dev`. Its one gateway comes and goes with its Redis: presence is known at once."""
 
     presence_settle_seconds: float = Field(3, ge=0)
+    vapid_subject: str | None = "mailto:nobody@localhost"
 
     @property
     def dev(self) -> bool:

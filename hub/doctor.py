@@ -1,7 +1,7 @@
 """Examines an installation and says what to mend: what `hub doctor` runs.
 
 Reads only, unless `fix` is asked for; then counts that do not fit their items are set right, as a revision of their
-own, so that connected clients hear of it.
+own, so that connected clients hear of it. A key for web push, where there is none, is made and shown, never stored.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from hub.model.smtp_replies import Phase
 from hub.providers import ProviderSettings
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.runtime import open_hub
+from hub.security.vapid import make_key, read_key
 from hub.smtp import SmtpFailure, connect, read_server, tls_context
 from hub.store import outbox
 from hub.store.database import Database, describe
@@ -68,10 +69,11 @@ async def examine(settings: Settings, *, people: int | None, fix: bool = False) 
 
     Args:
         people: How many inboxes to recount, from a random one on; None: all.
-        fix: Set wrong counts right.
+        fix: Set wrong counts right; make a VAPID key, to be put into the settings, where there is none.
     """
     for finding in _check_settings(settings):
         yield finding
+    yield _check_push_key(settings, fix=fix)
     yield await _check_public_url(settings)
     for provider in settings.providers:
         if provider.channel == "email":
@@ -105,8 +107,22 @@ async def _check_contents(db: Database, settings: Settings, *, people: int | Non
     yield await _check_deliveries(db)
     yield await _check_dead_letters(db)
     yield await _check_webhooks(db)
+    yield await _check_brands(db)
     async for finding in _check_inboxes(db, settings, people=people, fix=fix):
         yield finding
+
+
+def _check_push_key(settings: Settings, *, fix: bool) -> Finding:
+    """A configured key is never replaced: every browser's subscription is bound to it."""
+    if settings.vapid_private_key is not None:
+        public = read_key(settings.vapid_private_key.get_secret_value()).public_text
+        detail = f"Web push has its key (public: {public}) and a contact, {settings.vapid_subject}."
+        return Finding("push_key", State.OK, detail)
+    if not fix:
+        detail = "Web push has no key (HUB_VAPID_PRIVATE_KEY); nothing is pushed."
+        return Finding("push_key", State.OK, detail, "If you want it, run: hub doctor --fix. It makes a key.")
+    mend = "Put it into the environment, or .env, of every process, and start them again. Keep it: another voids all."
+    return Finding("push_key", State.OK, f"A new key: HUB_VAPID_PRIVATE_KEY={make_key().private_text}", mend)
 
 
 def _check_settings(settings: Settings) -> list[Finding]:
@@ -264,6 +280,14 @@ async def _check_schema(db: Database) -> Finding:
     if missing:
         return Finding("schema", State.FAIL, f"Not applied: {', '.join(missing)}.", "Run: hub migrate")
     return Finding("schema", State.OK, "Up to date.")
+
+
+async def _check_brands(db: Database) -> Finding:
+    names = [row["name"] for row in await db.fetch(_SQL["marketing_without_address"])]
+    if names:
+        detail = f"Marketing without a postal address in {', '.join(names)}: its e-mail is not sent."
+        return Finding("brands", State.WARN, detail, 'Say it: PUT /v1/brand {"address": …}')
+    return Finding("brands", State.OK, "Whoever has marketing has a postal address.")
 
 
 async def _check_credentials(db: Database, settings: Settings) -> list[Finding]:

@@ -27,6 +27,10 @@ def routes_of(hub: Hub) -> dict[str, Route]:
         found[provider.channel].append(
             Provider(provider.name, channel, provider.order, provider.weight, provider.per_second)
         )
+    if settings.vapid_private_key is not None:
+        from workers.channels.web_push import WebPush  # 0.2 s at every start otherwise
+
+        found["web_push"].append(Provider("web_push", WebPush(settings, hub.db), shared=False))
     fleet = Fleet(hub.redis, hub.installation, settings.project_pace_per_second, settings.person_pace_per_minute)
     return {channel: Route(channel, providers, fleet) for channel, providers in found.items()}
 

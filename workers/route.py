@@ -177,7 +177,7 @@ class Route:
             if isinstance(outcome, Sent | Rejected):
                 break
             if isinstance(outcome, Failed):
-                if outcome.handed_over:
+                if outcome.handed_over or outcome.recipient:
                     break
                 if outcome.reached - message.reached:
                     message = msgspec.structs.replace(message, reached=message.reached | outcome.reached)
@@ -202,7 +202,7 @@ class Route:
         try:
             async with asyncio.timeout(SEND_SECONDS) as limit:
                 outcome = await provider.channel.send(message)
-            failed = isinstance(outcome, Failed)
+            failed = isinstance(outcome, Failed) and not outcome.recipient
             if isinstance(outcome, Throttled):
                 rests_until = self._clock() + _seconds(outcome.retry_after)
         except TimeoutError as error:

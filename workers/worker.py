@@ -34,7 +34,17 @@ from hub.publish.reannounce import reannounce
 from hub.publish.schedule import decide_due
 from hub.publish.settle import recover
 from hub.runtime import Hub
-from hub.store import deliveries, digests, events, idempotency, jobs, retention, sandbox, webhooks
+from hub.store import (
+    deliveries,
+    digests,
+    events,
+    idempotency,
+    jobs,
+    push_subscriptions,
+    retention,
+    sandbox,
+    webhooks,
+)
 from workers.channels.sandbox import Sandbox
 from workers.channels.webhook import WebhookPoster
 from workers.loop import Loop
@@ -212,4 +222,6 @@ class Worker:
         closed = await digests.purge(self._hub.db, PURGE_ROWS)
         told = await events.purge(self._hub.db, PURGE_ROWS)
         posted = await webhooks.purge(self._hub.db, PURGE_ROWS)
-        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, told, posted) or people > 0 or gone > 0
+        browsers = await push_subscriptions.purge(self._hub.db, PURGE_ROWS)
+        done = (keys, finished, deleted, sent, tried, closed, told, posted, browsers)
+        return PURGE_ROWS in done or people > 0 or gone > 0

@@ -17,8 +17,10 @@ from hub.api.inboxes import Inboxes
 from hub.api.notifications import Notifications
 from hub.api.outages import translate_outage
 from hub.api.preferences import Preferences
+from hub.api.push_subscriptions import PushSubscriptions
 from hub.api.sandbox import SandboxMessages
 from hub.api.suppressions import Suppressions
+from hub.api.templates import Templates
 from hub.api.timeline import Timelines
 from hub.api.tokens import Tokens
 from hub.api.topics import Topics
@@ -48,10 +50,12 @@ def api_routes(api: Api) -> list[Route]:
         *Users(api).routes(),
         *Tokens(api).routes(),
         *Inboxes(api).routes(),
+        *PushSubscriptions(api).routes(),
         *Categories(api).routes(),
         *Preferences(api).routes(),
         *Topics(api).routes(),
         *Webhooks(api).routes(),
+        *Templates(api).routes(),
         *Suppressions(api).routes(),
         *Inbound(api).routes(),
     ]

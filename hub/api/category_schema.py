@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from hub.api.documents import STRICT
 from hub.exceptions import FieldError, Invalid
-from hub.model.liquid import check_template
+from hub.model.digest_key import check_key
 from hub.model.policy import IN_APP
 from hub.store.categories import GENERAL_POLICY
 from hub.web.fields import DurationText, parse_duration
@@ -130,7 +130,7 @@ def complete(body: Category) -> dict[str, Any]:
             errors.append(FieldError("digest.max_window", "out_of_range", "must not be shorter than the window"))
         if "key" in digest:
             try:
-                check_template(digest["key"])
+                check_key(digest["key"])
             except ValueError as error:
                 errors.append(FieldError("digest.key", "invalid_template", f"is no Liquid template: {error}"))
     for path in ("cap.per", "retry.max_age", "retention", "digest.window", "digest.max_window"):

@@ -11,8 +11,9 @@ from typing_extensions import TypedDict
 
 from hub.api.documents import STRICT
 from hub.model.times import format_time
+from hub.model.urls import MAX_URL
 from hub.model.webhook import EVENTS
-from hub.web.fields import MAX_URL, Moment
+from hub.web.fields import Moment
 from hub.web.schema import Schema
 
 MAX_DESCRIPTION = 255  # characters, as of every name

@@ -82,18 +82,22 @@ async def _ground(directory: Path, *, external: bool) -> AsyncIterator[_Ground]:
     if external:
         home = LocalDirectory.open(directory)
         with contextlib.closing(home):
-            settings = load_settings(dev=True, secret=home.secrets.hub_secret)
+            settings = load_settings(dev=True, secret=home.secrets.hub_secret, **_push_key(home.secrets.vapid_key))
             _check_loopback(settings)
             start_logging(settings, "dev")
             await migrate(settings.database_url.get_secret_value())
             yield _Ground(settings, None)
         return
     for name in _IGNORED:
-        if name in {**dotenv_values(".env"), **os.environ}:
+        if name in _environment():
             note(f"hub: {name} is ignored; --external uses it.")
     async with local_servers(directory) as servers:
         settings = load_settings(
-            dev=True, database_url=servers.database_url, redis_url=servers.redis_url, secret=servers.secret
+            dev=True,
+            database_url=servers.database_url,
+            redis_url=servers.redis_url,
+            secret=servers.secret,
+            **_push_key(servers.vapid_key),
         )
         start_logging(settings, "dev")
         try:
@@ -101,6 +105,15 @@ async def _ground(directory: Path, *, external: bool) -> AsyncIterator[_Ground]:
         except MigrationError as error:
             raise LocalError(f"{error} {start_afresh(directory)}") from None
         yield _Ground(settings, servers)
+
+
+def _environment() -> dict[str, str | None]:
+    return {**dotenv_values(".env"), **os.environ}
+
+
+def _push_key(made: str) -> dict[str, str]:
+    """The key that was made for this directory, unless one is configured."""
+    return {} if _environment().get("HUB_VAPID_PRIVATE_KEY") else {"vapid_private_key": made}
 
 
 async def _beside(servers: Servers, serving: Coroutine[Any, Any, None]) -> None:

@@ -17,7 +17,7 @@ _COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red", State.UN
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Set wrong inbox counts right.")
+@click.option("--fix", is_flag=True, help="Set wrong inbox counts right; make a key for web push.")
 @click.option(
     "--people", type=click.IntRange(1), default=10_000, show_default=True, help="How many inboxes to recount."
 )

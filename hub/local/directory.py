@@ -1,7 +1,7 @@
 """The directory `.hub/`: whose it is, who uses it now, and the secrets that were made for it.
 
 lock            held by the process that runs the servers; its id is the content
-secrets.json    mode 0600: passwords of the servers, and the HUB_SECRET of `hub dev`
+secrets.json    mode 0600: passwords of the servers, and the HUB_SECRET and VAPID key of `hub dev`
 postgres/       data, mode 0700, owned by the account that runs the server
 valkey/         the same
 *.log           what the servers said
@@ -9,6 +9,7 @@ valkey/         the same
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -18,6 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from hub.exceptions import LocalError
 
 _FORMAT = 1  # of the directory; a newer one is refused rather than misread
@@ -25,10 +28,11 @@ _FORMAT = 1  # of the directory; a newer one is refused rather than misread
 
 @dataclass(frozen=True, slots=True)
 class LocalSecrets:
-    """`password` opens both servers; `hub_secret` is what `hub dev` signs tokens with."""
+    """`password` opens both servers; `hub dev` signs tokens with `hub_secret`, and pushes with `vapid_key`."""
 
     password: str
     hub_secret: str
+    vapid_key: str
 
 
 class LocalDirectory:
@@ -98,10 +102,11 @@ def _load_secrets(path: Path) -> LocalSecrets:
             raise LocalError(
                 f"{path} was written by another release of the hub: use that one, or delete the directory."
             )
-        found = LocalSecrets(**kept)
+        complete = "vapid_key" in kept  # else it is of a release before web push
+        found = LocalSecrets(**kept if complete else {**kept, "vapid_key": _make_vapid_key()})
         if min(len(found.password), len(found.hub_secret)) < 32:
             raise ValueError("too short")
-        return found
+        return found if complete else _keep(file, found)
     except FileNotFoundError:
         if (path / "postgres").exists():
             raise _damaged(file, "is missing") from None
@@ -111,8 +116,17 @@ def _load_secrets(path: Path) -> LocalSecrets:
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise _damaged(file, "is damaged") from None
-    made = LocalSecrets(secrets.token_urlsafe(24), secrets.token_urlsafe(32))
-    scratch = path / "secrets.json.new"
+    return _keep(file, LocalSecrets(secrets.token_urlsafe(24), secrets.token_urlsafe(32), _make_vapid_key()))
+
+
+def _make_vapid_key() -> str:
+    """As HUB_VAPID_PRIVATE_KEY takes it."""
+    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode("ascii")
+
+
+def _keep(file: Path, made: LocalSecrets) -> LocalSecrets:
+    scratch = file.with_name("secrets.json.new")
     scratch.unlink(missing_ok=True)
     with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
         json.dump({"format": _FORMAT, **asdict(made)}, output)

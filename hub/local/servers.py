@@ -42,6 +42,11 @@ class Servers:
         return self._directory.secrets.hub_secret
 
     @property
+    def vapid_key(self) -> str:
+        """A HUB_VAPID_PRIVATE_KEY that stays the same, too: browsers' subscriptions are bound to it."""
+        return self._directory.secrets.vapid_key
+
+    @property
     def pids(self) -> list[int]:
         """Of the servers that run."""
         processes = (self._postgres.process, self._valkey.process)

@@ -22,6 +22,7 @@ from hub.model.message import Message
 MAX_SUBJECT = 2_000  # characters; a template that writes more has gone wrong
 MAX_NAME = 255  # characters of a person's name
 MAX_LINE = 998  # characters without CRLF (RFC 5322, section 2.1.1)
+MAX_UNSUBSCRIBE = MAX_LINE - len("List-Unsubscribe: <>")  # characters of its URL, which must not be folded
 _FOLD = 76  # characters of a header line that we break ourselves; RFC 2047 allows 76 with encoded words
 _WORD_BYTES = 45  # of UTF-8 in one encoded word: 60 of base64, 72 with what stands around it (at most 75)
 _QUOTED_PRINTABLE_SHARE = 11  # of a text, one continuation byte in so many; past it base64 is shorter

@@ -47,12 +47,14 @@ class Failed(NamedTuple):
         retry_after: What the provider asked for, if it did.
         handed_over: It may have gone out all the same (no answer after the data were sent): no other provider is asked.
         reached: Of several places, those that have it: the next attempt leaves them out.
+        recipient: It is the recipient's mailbox or server that may be better later: nothing against the provider.
     """
 
     detail: str
     retry_after: timedelta | None = None
     handed_over: bool = False
     reached: frozenset[str] = frozenset()
+    recipient: bool = False
 
 
 class Throttled(NamedTuple):

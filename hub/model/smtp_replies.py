@@ -205,7 +205,8 @@ def read_reply(phase: Phase, code: int, text: str) -> Reading:
         case Verdict.THROTTLED:
             return Reading(Throttled(detail=detail), hang_up=hang_up)
         case _:
-            return Reading(Failed(detail, _wait(phase, status, text)), hang_up=hang_up)
+            later = verdict is Verdict.LATER
+            return Reading(Failed(detail, _wait(phase, status, text), recipient=later), hang_up=hang_up)
 
 
 def is_bad_address(status: str) -> bool:

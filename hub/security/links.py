@@ -17,7 +17,7 @@ import msgspec
 
 from hub.exceptions import NotFound
 
-Purpose: TypeAlias = Literal["unsubscribe", "preferences", "open", "click"]
+Purpose: TypeAlias = Literal["unsubscribe", "preferences", "open", "click", "push", "renewal"]
 _SIGNATURE_BYTES = 16  # RFC 2104, section 5: not less than half of the hash, nor than 80 bits
 MAX_LENGTH = 4_096  # of a token: a click's holds the URL, of 2,048 characters at most
 

@@ -1,14 +1,35 @@
-"""Push subscriptions: the browsers that a person is pushed to."""
+"""Push subscriptions: the browsers that a person is pushed to.
+
+One that its push service knows no more is not pushed to and not shown; it is kept for a while, because the browser may
+only then tell what it was replaced with.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+from uuid_utils.compat import uuid7
 
 from hub.model.message import Browser
-from hub.store.database import Connection
+from hub.store.database import Connection, Database
 from hub.store.sql import load
 
 _SQL = load("push_subscriptions")
+MAX_BROWSERS = 20  # of one person: each costs a request of every push to them
+KEEP_DAYS = 30  # one that is gone; a browser that is not opened for so long tells of a change by its next page
+
+
+class Subscription(NamedTuple):
+    """What a browser says of itself: `PushSubscription.toJSON()`, checked."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+    expires_at: datetime | None = None
 
 
 async def of_people(conn: Connection, person_ids: Iterable[int]) -> dict[int, tuple[Browser, ...]]:
@@ -21,3 +42,68 @@ async def of_people(conn: Connection, person_ids: Iterable[int]) -> dict[int, tu
         browser = Browser(row["subscription_id"], row["endpoint"], row["p256dh"], row["auth"])
         found.setdefault(row["person_id"], []).append(browser)
     return {person_id: tuple(browsers) for person_id, browsers in found.items()}
+
+
+async def list_browsers(db: Database, project_id: int, person_id: int) -> list[asyncpg.Record]:
+    """What may be shown of a person's browsers: no keys."""
+    return await db.fetch(_SQL["list"], project_id, person_id)
+
+
+async def put(
+    conn: Connection, project_id: int, person_id: int, browser: Subscription, user_agent: str | None = None
+) -> asyncpg.Record | None:
+    """Stores a browser as this person's, whosever it was, and forgets what is over MAX_BROWSERS.
+
+    None: the person is gone. Its `subscription_id` is the one it had, unless it was somebody else's.
+    """
+    if await conn.fetchval(_SQL["lock_person"], project_id, person_id) is None:
+        return None
+    row = await conn.fetchrow(
+        _SQL["put"], uuid7(), project_id, person_id, browser.endpoint, browser.p256dh, browser.auth, user_agent,
+        browser.expires_at,
+    )  # fmt: skip
+    await conn.execute(_SQL["trim"], person_id, MAX_BROWSERS)
+    return row
+
+
+async def lock(conn: Connection, project_id: int, person_id: int, subscription_id: UUID) -> asyncpg.Record | None:
+    """One of the person's, also one that is gone; nobody else changes theirs until the transaction ends."""
+    if await conn.fetchval(_SQL["lock_person"], project_id, person_id) is None:
+        return None
+    return await conn.fetchrow(_SQL["find"], project_id, person_id, subscription_id)
+
+
+async def replace(
+    conn: Connection, project_id: int, person_id: int, old: asyncpg.Record, browser: Subscription
+) -> asyncpg.Record | None:
+    """Puts `browser` in the place of a locked one, or None: it is another person's by now, and the old one went."""
+    owner = await conn.fetchval(_SQL["owner"], project_id, browser.endpoint)
+    if owner is None:
+        await conn.execute(_SQL["move"], project_id, person_id, old["subscription_id"], browser.endpoint)
+    elif old["endpoint"] != browser.endpoint:
+        await remove(conn, project_id, person_id, subscription_id=old["subscription_id"])
+    return await put(conn, project_id, person_id, browser) if owner in (None, person_id) else None
+
+
+async def remove(
+    conn: Connection,
+    project_id: int,
+    person_id: int,
+    *,
+    subscription_id: UUID | None = None,
+    endpoint: str | None = None,
+) -> bool:
+    """Removes one of the person's browsers; whether there was one."""
+    status = await conn.execute(_SQL["remove"], project_id, person_id, subscription_id, endpoint)
+    return status != "DELETE 0"
+
+
+async def mark_gone(db: Database, gone: Sequence[tuple[UUID, str]]) -> None:
+    """These (subscription, endpoint) are known to their push services no more."""
+    ids, endpoints = [one for one, _ in gone], [endpoint for _, endpoint in gone]
+    await db.transaction(lambda conn: conn.execute(_SQL["mark_gone"], ids, endpoints))
+
+
+async def purge(db: Database, limit: int) -> int:
+    """Deletes those that are gone for more than KEEP_DAYS; how many."""
+    return int((await db.execute(_SQL["purge"], KEEP_DAYS, limit)).split()[-1])

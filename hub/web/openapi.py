@@ -18,6 +18,7 @@ TAGS: Mapping[str, str] = {
     "deliveries": "What leaves the app, has left it, or did not.",
     "users": "People, their tokens and their inboxes, as the backend sees them.",
     "categories": "Policies that notifications refer to.",
+    "templates": "What notifications say, by channel and language; and what mails wear.",
     "preferences": "What people want, and what tenants and projects set for who says nothing.",
     "topics": "Groups of people that one publish reaches.",
     "webhooks": "Endpoints of yours that hear what happens.",

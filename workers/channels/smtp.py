@@ -11,7 +11,7 @@ import structlog
 
 from hub.model.mail_address import Mailbox
 from hub.model.message import Message
-from hub.model.mime import Mail, write_mail
+from hub.model.mime import MAX_UNSUBSCRIBE, Mail, write_mail
 from hub.model.outcome import Failed, Outcome, Rejected, Sent
 from hub.model.reason import Reason
 from hub.model.smtp_replies import Phase, Reading, read_reply
@@ -81,6 +81,10 @@ class Smtp:
                 self._secret, message.project_id, message.person_id, message.delivery_id, message.category
             )
             unsubscribe = unsubscribe_url(self._public_url, token)
+            if len(unsubscribe) > MAX_UNSUBSCRIBE:
+                if message.marketing:
+                    raise ValueError("the name of its category is too long for a link to unsubscribe")
+                unsubscribe = None
         now = datetime.now(UTC)
         return write_mail(message, self._sender, now, unsubscribe=unsubscribe, more=self._more(message))
 

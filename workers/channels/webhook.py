@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 SECONDS = 15.0  # for a whole exchange: Standard Webhooks asks for 15 to 30
+ANSWER_SECONDS = 1.0  # for the rest of an answer whose status is known
 USER_AGENT = "notification-hub-webhooks"
 
 
@@ -90,19 +92,16 @@ class WebhookPoster:
             "user-agent": USER_AGENT,
             **sign(posting.keys, posting.message_id, int(time.time()), posting.body),
         }
-        status = None
         try:
             async with self._session.post(
                 URL(posting.url, encoded=True), data=posting.body, headers=headers, allow_redirects=False
             ) as answer:
-                status = answer.status
-                outcome = _outcome(status, answer.headers.get("retry-after"))
-                await read_answer(answer)
-                return Answered(outcome, status)
+                await _read_away(answer)
+                return Answered(_outcome(answer.status, answer.headers.get("retry-after")), answer.status)
         except TimeoutError:
-            return Answered(Failed(f"no whole answer within {SECONDS:g} s", handed_over=True), status)
+            return Answered(Failed(f"no answer within {SECONDS:g} s", handed_over=True))
         except (aiohttp.ClientError, OSError) as error:
-            return Answered(Failed(why_no_answer(error)), status)
+            return Answered(Failed(why_no_answer(error)))
         except ValueError:  # a host that no resolver takes
             return Answered(Failed("nothing can be sent to its URL"))
 
@@ -110,6 +109,15 @@ class WebhookPoster:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+
+async def _read_away(answer: aiohttp.ClientResponse) -> None:
+    """The rest of an answer whose status is known; one that is long, slow or broken costs the connection."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await read_answer(answer)
+    except Exception:
+        answer.close()
 
 
 def _outcome(status: int, retry_after: str | None) -> Outcome:

@@ -17,25 +17,30 @@ CREATE TABLE push_subscriptions (
     auth text NOT NULL,
     user_agent text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    used_at timestamptz,                       -- a push service last took a message for it
+    confirmed_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- when the browser last told of it
     expires_at timestamptz,                    -- what the browser said, if it did
+    gone_at timestamptz,                       -- its push service knows it no more; kept for a while, to be renewed
     UNIQUE (project_id, endpoint)
 );
 CREATE INDEX push_subscriptions_person ON push_subscriptions (person_id, subscription_id);
+CREATE INDEX push_subscriptions_gone ON push_subscriptions (gone_at) WHERE gone_at IS NOT NULL;
 
 CREATE FUNCTION keep_push() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
-        UPDATE people p SET push = EXISTS (SELECT 1 FROM push_subscriptions s WHERE s.person_id = p.person_id)
-        WHERE p.person_id = OLD.person_id;
+        -- In a statement of its own: of two that remove a person's last ones, the second sees what the first has done.
+        PERFORM 1 FROM people WHERE person_id = OLD.person_id FOR NO KEY UPDATE;
+        UPDATE people p SET push = false
+        WHERE p.person_id = OLD.person_id AND p.push AND NOT EXISTS (
+            SELECT 1 FROM push_subscriptions s WHERE s.person_id = OLD.person_id AND s.gone_at IS NULL);
     END IF;
-    IF TG_OP <> 'DELETE' THEN
+    IF TG_OP <> 'DELETE' AND NEW.gone_at IS NULL THEN
         UPDATE people SET push = true WHERE person_id = NEW.person_id AND NOT push;
     END IF;
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER push_subscriptions_keep AFTER INSERT OR DELETE OR UPDATE OF person_id ON push_subscriptions
+CREATE TRIGGER push_subscriptions_keep AFTER INSERT OR DELETE OR UPDATE OF person_id, gone_at ON push_subscriptions
     FOR EACH ROW EXECUTE FUNCTION keep_push();
 
 -- Addresses that nothing is sent to any more, and why. Compared in lower case.

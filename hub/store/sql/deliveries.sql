@@ -55,7 +55,7 @@ SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, 
        p.user_id, p.name, p.timezone, p.preferences::text AS preferences, p.email, p.phone, p.push, p.locale,
        ARRAY(SELECT s.channel FROM suppressions s WHERE s.project_id = d.project_id
              AND (s.channel, s.address) IN (('email', lower(p.email)), ('sms', p.phone))) AS suppressed,
-       n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.expires_at, n.sandbox,
+       n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.request ->> 'test' AS test, n.expires_at, n.sandbox,
        n.cancelled_at IS NOT NULL OR p.user_id = ANY(n.excluded_users) AS cancelled,
        i.item_id IS NOT NULL AS stored, i.seen_at, i.read_at, i.removed_at,
        i.archived_at IS NOT NULL OR i.snoozed_until IS NOT NULL AS shelved,

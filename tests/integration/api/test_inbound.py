@@ -75,7 +75,9 @@ async def suppressed(call: Caller) -> list[tuple[str, str]]:
 
 
 async def recorded(hub: Hub) -> list[tuple[str, str | None]]:
-    return [(r["event"], r["provider"]) for r in await hub.db.fetch("SELECT * FROM events ORDER BY event_id")]
+    """What came back, in order: (event, provider)."""
+    rows = await hub.db.fetch("SELECT event, provider FROM events WHERE event <> 'sent' ORDER BY event_id")
+    return [(row["event"], row["provider"]) for row in rows]
 
 
 async def test_a_bounce_suppresses_shows_in_the_timeline_and_stops_the_next(

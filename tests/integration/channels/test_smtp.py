@@ -193,6 +193,16 @@ async def test_what_nobody_opts_out_of_has_no_link_to_do_so() -> None:
     assert ["List-Unsubscribe" in r.message for r in sink.mails] == [False, True, True]
 
 
+async def test_a_link_that_does_not_fit_its_line_is_left_out_and_marketing_does_not_go_without() -> None:
+    async with mail_sink() as sink, channel(sink.url) as made:
+        for category, fits in (("x" * 255, True), ("ü" * 255, True), ("😀" * 255, False)):
+            assert isinstance(await made.send(mail(category=category)), Sent)
+            assert ("List-Unsubscribe" in sink.mails[-1].message) is fits
+            assert max(len(line) for line in sink.mails[-1].content.split(b"\r\n")) <= 998
+            found = await made.send(mail(category=category, marketing=True))
+            assert isinstance(found, Sent if fits else Rejected)
+
+
 async def test_bounces_go_where_the_url_says() -> None:
     async with mail_sink() as sink, channel(f"{sink.url}?bounces=bounces%40example.net") as made:
         await made.send(mail())

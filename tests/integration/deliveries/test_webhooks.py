@@ -27,6 +27,7 @@ from tests.support.api_server import Caller, serve_api
 from tests.support.deliveries import Steps, put_category, rows
 from tests.support.publishing import publish
 from tests.support.receiver import Receiver, receiver
+from workers.channels import webhook
 from workers.channels.webhook import Answered, WebhookPoster
 from workers.webhooks import Attempted, WebhookSender, report
 from workers.worker import Worker
@@ -528,3 +529,24 @@ async def test_what_a_person_does_in_the_app_is_told(
     await post(sender)
     assert sorted(got.json["type"] for got in backend.got) == ["item.clicked", "item.read", "item.seen"]
     assert {got.json["data"]["delivery_id"] for got in backend.got} == {None}
+
+
+async def test_a_status_counts_however_slow_the_rest_of_the_answer_is(
+    hub: Hub, call: Caller, sender: WebhookSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.2)
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n.")
+        await reader.read()
+        writer.close()
+
+    listener = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    endpoint = (await call("POST", "/v1/webhooks", {"url": url, "events": ["item.seen"]})).json
+    await ask_test(call, endpoint)
+    await post(sender)
+    assert (await attempts(call, endpoint))[0]["state"] == "sent"
+    listener.close()
+    await listener.wait_closed()

@@ -78,11 +78,12 @@ async def world(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         (Sent("1"), False),
         (Rejected("no such mailbox"), False),
         (Failed("no answer to the data", handed_over=True), False),
+        (Failed("greylisted", recipient=True), False),
         (Failed("421"), True),
         (Throttled(), True),
         (RuntimeError("a bug"), True),
     ],
-    ids=["sent", "rejected", "handed over", "failed", "throttled", "raised"],
+    ids=["sent", "rejected", "handed over", "recipient", "failed", "throttled", "raised"],
 )
 async def test_the_next_provider_is_asked_unless_it_went_out_or_was_refused(
     world: World, answer: Sent | Exception, asked_next: bool
@@ -91,6 +92,14 @@ async def test_the_next_provider_is_asked_unless_it_went_out_or_was_refused(
     attempt = await world.route().send(make_message())
     assert bool(world.second.asked) is asked_next
     assert attempt.provider == ("relay-2" if asked_next else "relay-1")
+
+
+async def test_mailboxes_that_are_full_open_no_breaker(world: World) -> None:
+    route = world.route()
+    world.first.answer = Failed("452 4.2.2", recipient=True)
+    for _ in range(30):
+        assert (await route.send(make_message())).provider == "relay-1"
+    assert not world.second.asked
 
 
 async def test_an_attempt_tells_who_was_asked_before_and_hides_whom_it_was_for(world: World) -> None:

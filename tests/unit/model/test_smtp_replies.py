@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.model.outcome import Failed, Rejected, Sent, Throttled
-from hub.model.smtp_replies import MEANINGS, Phase, enhanced_code, is_bad_address, read_reply
+from hub.model.smtp_replies import MAILBOX_FULL_WAIT, MEANINGS, Phase, enhanced_code, is_bad_address, read_reply
 
 C, H, T, A, M, R, D, B = Phase
 
@@ -225,3 +225,12 @@ def test_nothing_that_a_server_says_is_repeated_or_raises(phase: Phase, code: in
 )
 def test_a_bounce_suppresses_only_for_the_address(status: str, *, bad: bool) -> None:
     assert is_bad_address(status) is bad
+
+
+def test_what_may_pass_at_the_recipient_is_nothing_against_the_provider() -> None:
+    assert read_reply(Phase.RCPT, 452, "4.2.2 over quota").outcome == Failed(
+        "452 4.2.2 when naming the recipient: the mailbox is full", MAILBOX_FULL_WAIT, recipient=True
+    )
+    connecting = read_reply(Phase.HELLO, 451, "4.3.0 later").outcome
+    assert isinstance(connecting, Failed)
+    assert not connecting.recipient
