@@ -96,9 +96,7 @@ def _article(path: str, method: str, operation: Mapping[str, Any], document: Map
     for status, reply in operation["responses"].items():
         if "$ref" in reply:
             reply = document["components"]["responses"][reply["$ref"].rpartition("/")[2]]
-        shapes = {
-            _kind(content["schema"]) for content in reply.get("content", {}).values() if "schema" in content
-        }
+        shapes = {_kind(content["schema"]) for content in reply.get("content", {}).values() if "schema" in content}
         yield _row(status, " or ".join(sorted(shapes)), reply["description"])
     yield "</tbody></table></article>"
 
