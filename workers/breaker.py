@@ -90,7 +90,7 @@ class Breakers:
     async def admit(self, name: str) -> Ticket | None:
         """Leave to ask this provider now; None: it is left alone. Every ticket is given to `told` or to `dropped`."""
         now = self._clock()
-        if now - self._synced_at >= SYNC_SECONDS:
+        if abs(now - self._synced_at) >= SYNC_SECONDS:
             self._sync_soon()
         wanted = admission(self._seen[name], now)
         if wanted is Admission.PROBE and name not in self._asking:
@@ -98,7 +98,7 @@ class Breakers:
             # When it takes longer, this message goes without, and the probe is the next one's.
             await asyncio.wait({task}, timeout=ANSWER_SECONDS)
         found, ticket = self._seen[name], self._won.pop(name, None)
-        if ticket is not None and found.probe == ticket.probe and now < found.until:  # nobody came in time otherwise
+        if ticket is not None and found.probe == ticket.probe and admission(found, now) is not Admission.PROBE:
             log.info("breaker.probed", channel=self._channel, provider=name)
             return ticket
         # Another worker may have found out meanwhile that it is back.

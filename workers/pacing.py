@@ -59,7 +59,7 @@ class Pacer:
         return place._replace(wait=moment - now)
 
     async def _reserve(self, ask: PaceAsk) -> Place:
-        if self._redis is None or self._clock() < self._away_until:
+        if self._redis is None or 0 < self._away_until - self._clock() <= AWAY_SECONDS:
             return self._alone(ask)
         future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, future))
@@ -86,7 +86,7 @@ class Pacer:
 
     def _away(self, error: Exception) -> None:
         now = self._clock()
-        if now >= self._away_until:
+        if not 0 < self._away_until - now <= AWAY_SECONDS:
             log.warning("pacing.unshared", error=repr(error))
         self._away_until = now + AWAY_SECONDS
 

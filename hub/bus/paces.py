@@ -13,16 +13,20 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
-from hub.model.pace import Pace, Place
+from hub.model.pace import MAX_PATIENCE_SECONDS, Pace, Place
 
 # KEYS: one a pace. ARGV: how long it may wait, then the distance of each, in seconds. Answers the wait in microseconds,
 # and which pace has no room; 0: it has its places.
 _SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
+local ahead = math.max(tonumber(ARGV[1]), LONGEST) + 0.001
 local starts, latest = {}, 1
 for i, key in ipairs(KEYS) do
     starts[i] = math.max(now, tonumber(redis.call('GET', key) or '0'))
+    if starts[i] - now > ahead + tonumber(ARGV[i + 1]) then
+        starts[i] = now
+    end
     if starts[i] > starts[latest] then
         latest = i
     end
@@ -36,7 +40,7 @@ for i, key in ipairs(KEYS) do
     redis.call('SET', key, string.format('%.6f', moment), 'PX', math.ceil((moment - now) * 1000))
 end
 return {math.ceil(wait * 1000000), 0}
-"""
+""".replace("LONGEST", f"{MAX_PATIENCE_SECONDS:g}")
 
 _SHA = hashlib.sha1(_SCRIPT.encode("utf-8")).hexdigest()  # noqa: S324  # how Redis names scripts
 

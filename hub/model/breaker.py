@@ -16,7 +16,8 @@ A refusal of a message is a success here: the provider works. What was asked bef
 nothing about the provider as it is now: `era` tells it apart.
 
 A breaker is a value, stored whole and replaced by compare-and-set (hub/bus/breakers.py), so that of any number of
-workers that want to probe one does. Time is given, as unix seconds.
+workers that want to probe one does. Time is given, as unix seconds: of several machines, and of clocks that are set
+back. So nothing counts that lies further ahead than it can have been written.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ IN_A_ROW = 5  # failures, and no success within the window
 OPEN_SECONDS = 5.0  # until the first probe; doubled with every failed one
 MAX_OPEN_SECONDS = 300.0  # between probes, however long it is out
 JITTER = 0.25  # of it, more or less: the breakers of many providers are not probed at once
+_LONGEST_OPEN_SECONDS = MAX_OPEN_SECONDS * (1 + JITTER)
 PROBE_SECONDS = 35.0  # after which a probe without an answer is lost, with its worker: the longest send, and some
 MAX_REST_SECONDS = 3600.0  # that a provider which asks for patience is left alone at most
 
@@ -88,8 +90,8 @@ class Tally(msgspec.Struct):
     def add(self, now: float, *, failed: bool) -> None:
         second = int(now)
         last = self.buckets[-1] if self.buckets else None
-        if last is not None and last.second >= second and last.asked < ENOUGH:
-            self.buckets[-1] = Bucket(last.second, last.asked + 1, last.failed + failed)
+        if last is not None and last.second == second and last.asked < ENOUGH:
+            self.buckets[-1] = Bucket(second, last.asked + 1, last.failed + failed)
         else:
             self.buckets.append(Bucket(second, 1, int(failed)))
             del self.buckets[: -WINDOW_SECONDS - 1]
@@ -131,17 +133,21 @@ class Admission(Enum):
 
 def admission(breaker: Breaker, now: float) -> Admission:
     """Whether the provider may be asked at `now`."""
-    if now < breaker.rests_until:
+    if 0 < breaker.rests_until - now <= MAX_REST_SECONDS:
         return Admission.WAIT
     if breaker.state is State.CLOSED:
         return Admission.ASK
-    return Admission.PROBE if now >= breaker.until else Admission.WAIT
+    return Admission.WAIT if 0 < breaker.until - now <= _LONGEST_OPEN_SECONDS else Admission.PROBE
 
 
 def free_at(breaker: Breaker, now: float) -> float:
     """When to look again, while it may not be asked. A probe under way is not waited for until it is lost."""
-    until = breaker.until if breaker.state is State.OPEN else min(breaker.until, now + OPEN_SECONDS)
-    return max(breaker.rests_until, 0.0 if breaker.state is State.CLOSED else until)
+    if admission(breaker, now) is not Admission.WAIT:
+        return now
+    rests_until = breaker.rests_until if breaker.rests_until - now <= MAX_REST_SECONDS else now
+    if breaker.state is State.CLOSED or breaker.until - now > _LONGEST_OPEN_SECONDS:
+        return rests_until
+    return max(rests_until, breaker.until if breaker.state is State.OPEN else min(breaker.until, now + OPEN_SECONDS))
 
 
 def count(breaker: Breaker, tally: Tally, now: float, chance: float) -> Breaker:
@@ -161,8 +167,8 @@ def count(breaker: Breaker, tally: Tally, now: float, chance: float) -> Breaker:
 
 def rest(breaker: Breaker, until: float, now: float) -> Breaker:
     """Leaves the provider alone until then, for MAX_REST_SECONDS at most."""
-    until = min(until, now + MAX_REST_SECONDS)
-    return breaker if until <= breaker.rests_until else msgspec.structs.replace(breaker, rests_until=until)
+    until, held = min(until, now + MAX_REST_SECONDS), breaker.rests_until
+    return breaker if until <= held <= now + MAX_REST_SECONDS else msgspec.structs.replace(breaker, rests_until=until)
 
 
 def probe(breaker: Breaker, who: str, now: float) -> Breaker:
@@ -194,6 +200,8 @@ def _newest(buckets: tuple[Bucket, ...], after: int) -> tuple[Bucket, ...]:
     found: list[Bucket] = []
     asked = 0
     for bucket in sorted(buckets, key=lambda bucket: -bucket.second):  # of the same second, those told last come first
+        if bucket.second > after + 2 * WINDOW_SECONDS:
+            continue
         if bucket.second <= after or asked >= ENOUGH:
             break
         found.append(bucket)

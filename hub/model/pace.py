@@ -4,6 +4,9 @@ A pace is remembered as one moment: when the next one may leave. Whoever reserve
 stretch of time holds at most as many as fit into it, and one more; there are no bursts.
 
 A message with several paces goes when all of them let it, or takes a place in none.
+
+No place is further ahead than the longest patience and one distance. A moment that is was written before the clock was
+set back, or the pace made faster: it counts for nothing, because it would hold up everything until then.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from typing import NamedTuple
 PATIENCE_SECONDS = {"critical": 1.0, "normal": 0.5, "bulk": 0.25}
 """How far ahead a priority may reserve: what is worth waiting for with the message in hand. Bulk fills no more than a
 quarter of a second, so that critical finds room behind it however long its backlog is."""
+MAX_PATIENCE_SECONDS = max(PATIENCE_SECONDS.values())
+_ROUNDING_SECONDS = 0.001
 MAX_HOLD_SECONDS = 60.0  # until what found no room asks again
 
 
@@ -38,7 +43,8 @@ def reserve(moments: MutableMapping[str, float], paces: Sequence[Pace], patience
     Args:
         moments: When the next one of each pace may leave; those that are not there are free.
     """
-    starts = [max(now, moments.get(pace.key, now)) for pace in paces]
+    ahead = now + max(patience, MAX_PATIENCE_SECONDS) + _ROUNDING_SECONDS
+    starts = [_start(moments.get(pace.key, now), now, ahead + pace.distance) for pace in paces]
     latest = max(range(len(paces)), key=starts.__getitem__)
     wait = starts[latest] - now
     if wait > patience:
@@ -46,3 +52,7 @@ def reserve(moments: MutableMapping[str, float], paces: Sequence[Pace], patience
     for pace, start in zip(paces, starts, strict=True):
         moments[pace.key] = start + pace.distance
     return Place(wait)
+
+
+def _start(moment: float, now: float, latest: float) -> float:
+    return moment if now < moment <= latest else now

@@ -19,7 +19,7 @@ WINDOW_SECONDS = 10
 
 
 class RetryBudget:
-    """Counts what is sent, by second. Times are unix seconds, and do not go back."""
+    """Counts what is sent, by second. Times are unix seconds; a clock that is set back far begins anew."""
 
     def __init__(self) -> None:
         self._seconds: deque[tuple[int, int, int]] = deque()
@@ -35,19 +35,20 @@ class RetryBudget:
         if retry and not self.allows(now):
             return False
         second = int(now)
+        self._forget(second)
         first, again = (0, 1) if retry else (1, 0)
         if self._seconds and self._seconds[-1][0] >= second:
             last, firsts, retries = self._seconds[-1]
             self._seconds[-1] = (last, firsts + first, retries + again)
         else:
-            self._forget(second)
             self._seconds.append((second, first, again))
         self._firsts += first
         self._retries += again
         return True
 
     def _forget(self, second: int) -> None:
-        while self._seconds and self._seconds[0][0] <= second - WINDOW_SECONDS:
+        ahead = bool(self._seconds) and self._seconds[-1][0] > second + WINDOW_SECONDS
+        while self._seconds and (ahead or self._seconds[0][0] <= second - WINDOW_SECONDS):
             _, firsts, retries = self._seconds.popleft()
             self._firsts -= firsts
             self._retries -= retries

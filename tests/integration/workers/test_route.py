@@ -359,6 +359,16 @@ async def test_workers_keep_one_pace_together(redis: Redis) -> None:
     assert all(35 <= wait <= MAX_HOLD_SECONDS for wait in later)
 
 
+async def test_a_moment_that_no_pace_can_have_written_holds_up_nothing(redis: Redis) -> None:
+    installation, pace = secrets.token_hex(4), Pace("relay", 1.0)
+    seconds, _ = await redis.time()
+    await redis.set(f"hub:{installation}:pace:relay", f"{seconds + 3_600}.0", ex=3_600)
+    pacer = Pacer(redis, installation)
+    assert (await pacer.place([pace], 0.5)).wait == 0.0
+    assert not (await pacer.place([pace], 0.5)).taken
+    await pacer.close()
+
+
 async def test_a_place_is_taken_in_all_paces_or_in_none(redis: Redis) -> None:
     pacer = Pacer(redis, secrets.token_hex(4))
     relay, ada = Pace("relay", 5.0), Pace("ada", 3_600.0)

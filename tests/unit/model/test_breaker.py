@@ -202,3 +202,21 @@ class Fleet(RuleBasedStateMachine):
 
 
 TestFleet = Fleet.TestCase
+
+
+def test_a_clock_that_was_set_back_stops_nothing_and_blinds_nobody() -> None:
+    back = NOW - 86_400
+    resting = rest(FRESH, NOW + 30, NOW)
+    assert admission(resting, back) is Admission.ASK
+    assert rest(resting, back + 5, back).rests_until == back + 5
+    assert admission(OPEN, back) is Admission.PROBE
+    assert free_at(OPEN, back) == back
+    half = probe(OPEN, "a", OPEN.until)
+    assert probe(half, "b", back).probe == "b"
+    busy = told(FRESH, "." * ENOUGH)
+    assert told(busy, "x" * LEAST, back).state is State.OPEN
+    tally = Tally()
+    tally.add(NOW, failed=False)
+    for _ in range(LEAST):
+        tally.add(back, failed=True)
+    assert count(FRESH, tally, back, 0.5).state is State.OPEN

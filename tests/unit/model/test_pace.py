@@ -46,3 +46,9 @@ def test_a_backlog_of_bulk_leaves_room_for_critical() -> None:
     place = reserve(moments, relay, PATIENCE_SECONDS["critical"], NOW)
     assert place.taken
     assert place.wait < PATIENCE_SECONDS["normal"]
+
+
+def test_a_clock_that_was_set_back_and_a_pace_that_became_faster_hold_up_nothing() -> None:
+    moments = {"relay": NOW + 3_600}
+    assert reserve(moments, [Pace("relay", 0.1)], 0.5, NOW) == Place(0.0)
+    assert moments == {"relay": NOW + 0.1}

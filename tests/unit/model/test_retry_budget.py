@@ -33,3 +33,12 @@ def test_a_few_can_always_be_repeated_and_more_once_more_is_sent() -> None:
     assert sum(budget.take(NOW, retry=True) for _ in range(1_000)) == SHARE * 1_000
     assert not budget.allows(NOW + WINDOW_SECONDS - 1)
     assert budget.allows(NOW + WINDOW_SECONDS)
+
+
+def test_a_clock_that_was_set_back_leaves_the_budget_as_it_is_for_everybody() -> None:
+    budget = RetryBudget()
+    while budget.take(NOW, retry=True):
+        pass
+    assert budget.allows(NOW - 3_600)
+    assert sum(budget.take(NOW - 3_600, retry=True) for _ in range(1_000)) == FLOOR
+    assert budget.allows(NOW - 3_600 + WINDOW_SECONDS)
