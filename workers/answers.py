@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from hub.security.outbound import ForbiddenAddressError
 if TYPE_CHECKING:
     import aiohttp
 
+ANSWER_SECONDS = 1.0  # for the rest of an answer whose status is known
 MAX_ANSWER_BYTES = 16 * 1024  # that are read, so that the connection can be used again; a longer answer costs it
 
 
@@ -24,6 +26,21 @@ async def read_answer(answer: aiohttp.ClientResponse) -> bytes:
     return bytes(body[:MAX_ANSWER_BYTES])
 
 
+async def read_rest(answer: aiohttp.ClientResponse) -> bytes:
+    """What is left to read of an answer whose status says all; one that is long, slow or broken costs the connection.
+
+    Raises nothing: nothing, then, is what was read.
+    """
+    if answer.content.at_eof():
+        return b""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await read_answer(answer)
+    except Exception:
+        answer.close()
+        return b""
+
+
 def read_retry_after(text: str | None, now: datetime) -> timedelta | None:
     """`Retry-After`: seconds or a date (RFC 9110, section 10.2.3); None where it says nothing that can be read."""
     if text is None:
@@ -33,7 +50,7 @@ def read_retry_after(text: str | None, now: datetime) -> timedelta | None:
         return timedelta(seconds=int(text[:9]))
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last of a year or a zone of twenty digits
         return None
     return max(timedelta(0), (at if at.tzinfo else at.replace(tzinfo=UTC)) - now)
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: holds an IPv4 address in its last 32 bits
+_GLOBAL_UNICAST = ip_network("2000::/3")
+"""All of IPv6 that IANA gives out. What lies outside is not public, though Python says so of some: site-local addresses,
+and IPv4 ones behind `::`, `::ffff:0:` (RFC 2765) or the NAT64 prefix of a site (RFC 8215)."""
+
+DNS_SECONDS = 30  # for which an answer is used again, so that names nobody answers for do not delay the others'
 
 
 class ForbiddenAddressError(OSError):
@@ -37,6 +42,8 @@ def is_public(text: str) -> bool:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if address not in _GLOBAL_UNICAST:
+            return False
     return address.is_global and not address.is_multicast
 
 
@@ -84,7 +91,8 @@ def _public_socket(info: tuple[int, int, int, str, Any]) -> socket.socket:
 def create_session(
     *, allow_private: bool, timeout_seconds: float, connections: int = 20, context: ssl.SSLContext | None = None
 ) -> aiohttp.ClientSession:
-    """A session for foreign URLs: no proxy from the environment, no cookies. Redirects are the caller's to refuse.
+    """A session for foreign URLs: no proxy from the environment, no cookies, nothing unpacked (60 KB on the wire may be
+    60 MB). Redirects are the caller's to refuse.
 
     Args:
         allow_private: Lets it connect anywhere; for tests and closed networks.
@@ -94,9 +102,12 @@ def create_session(
     """
     import aiohttp  # a tenth of a second at every start, for a feature that few projects use
 
+    from hub.security.resolver import ThreadResolver
+
     connector = aiohttp.TCPConnector(
         limit=connections,
-        use_dns_cache=False,
+        resolver=ThreadResolver(),
+        ttl_dns_cache=DNS_SECONDS,  # what it answered is checked at each socket all the same
         socket_factory=None if allow_private else _public_socket,
         ssl=True if context is None else context,
     )
@@ -104,5 +115,7 @@ def create_session(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=timeout_seconds),
         cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"accept-encoding": "identity"},
+        auto_decompress=False,
         trust_env=False,
     )

@@ -1,7 +1,7 @@
 """Webhooks: endpoints of backends, and the messages to them, which wait in a table, are claimed, and are settled.
 
 Messages are written in the transaction in which something happens: of deliveries here, of events by a trigger
-(0011_webhooks.sql). So none is missed, and none tells of what was rolled back.
+(0008_webhooks.sql). So none is missed, and none tells of what was rolled back.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from hub.model.message import Message
 from hub.model.outcome import Failed, Outcome, Rejected, Sent, Throttled
 from hub.model.reason import Reason
 from hub.security.outbound import create_session
-from workers.answers import read_answer, read_retry_after, why_no_answer
+from workers.answers import read_answer, read_rest, read_retry_after, why_no_answer
 
 if TYPE_CHECKING:
     import aiohttp
@@ -92,7 +92,9 @@ class Twilio:
             async with self._session.post(
                 self._url, data=form, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
-                return tell(answer.status, answer.headers.get("retry-after"), await read_answer(answer))
+                # What a 201 says is known without its body: one that breaks must not make it a second SMS.
+                body = await (read_rest(answer) if answer.status < 300 else read_answer(answer))
+                return tell(answer.status, answer.headers.get("retry-after"), body)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             timed_out = isinstance(error, TimeoutError)
             return Failed(f"no connection within {CONNECT_SECONDS:g} s" if timed_out else why_no_answer(error))

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from yarl import URL
 from hub.model.outcome import Failed, Outcome, Sent, Throttled
 from hub.security.outbound import check_url, create_session
 from hub.security.webhooks import sign
-from workers.answers import read_answer, read_retry_after, why_no_answer
+from workers.answers import read_rest, read_retry_after, why_no_answer
 
 if TYPE_CHECKING:
     import ssl
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 SECONDS = 15.0  # for a whole exchange: Standard Webhooks asks for 15 to 30
-ANSWER_SECONDS = 1.0  # for the rest of an answer whose status is known
 USER_AGENT = "notification-hub-webhooks"
 
 
@@ -96,7 +94,7 @@ class WebhookPoster:
             async with self._session.post(
                 URL(posting.url, encoded=True), data=posting.body, headers=headers, allow_redirects=False
             ) as answer:
-                await _read_away(answer)
+                await read_rest(answer)
                 return Answered(_outcome(answer.status, answer.headers.get("retry-after")), answer.status)
         except TimeoutError:
             return Answered(Failed(f"no answer within {SECONDS:g} s", handed_over=True))
@@ -109,15 +107,6 @@ class WebhookPoster:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
-
-
-async def _read_away(answer: aiohttp.ClientResponse) -> None:
-    """The rest of an answer whose status is known; one that is long, slow or broken costs the connection."""
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await read_answer(answer)
-    except Exception:
-        answer.close()
 
 
 def _outcome(status: int, retry_after: str | None) -> Outcome:

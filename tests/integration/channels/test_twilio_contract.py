@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
 from hub.model.message import Address, Message
+from hub.model.outcome import Sent
 from hub.providers import parse_providers
 from hub.twilio import read_account
 from tests.integration.channels.contract import ChannelContract, Does
@@ -41,6 +42,7 @@ class TwilioRig:
         (provider,) = parse_providers("sms", SecretStr(url), ("twilio",))
         self.channel = Twilio(read_account(provider))
         self._does = Does.ACCEPT
+        self.status = 500  # of an answer that breaks
         self._sent = 0
         self._texts: list[str] = []
         self._server: asyncio.Server | None = None
@@ -96,7 +98,7 @@ class TwilioRig:
         if self._does is Does.NOT_ANSWER:
             await reader.read()
             raise ConnectionError
-        writer.write(b"HTTP/1.1 201 x\r\ncontent-length: 1000\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d x\r\ncontent-length: 1000\r\n\r\n" % self.status)
         while self._does is Does.DRIP:
             writer.write(b" ")
             await writer.drain()
@@ -114,3 +116,9 @@ class TestTwilio(ChannelContract):
         yield rig
         await rig.channel.close()
         await rig.stop()
+
+    @pytest.mark.parametrize("how", [Does.RESET, Does.DRIP])
+    async def test_what_was_taken_is_no_second_sms_because_the_answer_breaks(self, rig: TwilioRig, how: Does) -> None:
+        rig.status = 201
+        await rig.does(how)
+        assert await rig.channel.send(rig.message()) == Sent(None)

@@ -27,7 +27,7 @@ from tests.support.api_server import Caller, serve_api
 from tests.support.deliveries import Steps, put_category, rows
 from tests.support.publishing import publish
 from tests.support.receiver import Receiver, receiver
-from workers.channels import webhook
+from workers import answers
 from workers.channels.webhook import Answered, WebhookPoster
 from workers.webhooks import Attempted, WebhookSender, report
 from workers.worker import Worker
@@ -534,7 +534,7 @@ async def test_what_a_person_does_in_the_app_is_told(
 async def test_a_status_counts_however_slow_the_rest_of_the_answer_is(
     hub: Hub, call: Caller, sender: WebhookSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(answers, "ANSWER_SECONDS", 0.2)
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
