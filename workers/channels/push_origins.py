@@ -2,7 +2,8 @@
 
 Every subscription names its own service, so that there are as many as browsers' makers, and as many more as somebody
 makes up. One that fails again and again is left alone for a while, then asked by a single push; one that says nothing
-has a bound on what waits for it.
+has a bound on what waits for it. And all that have shown nothing good yet have one together: any number of names that
+lead to one silent server keep no more places than that.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ FAILURES: Final = 5  # in a row, until it is left alone
 FIRST_PAUSE_SECONDS: Final = 1.0  # doubled with every further failure
 MAX_PAUSE_SECONDS: Final = 60.0
 BUSY: Final = 50  # pushes at once to one that does not answer: half of a sender's slots
+STRANGERS: Final = (
+    75  # pushes at once to all together that are not known as good: room beside a BUSY one, and beside all
+)
 SILENT_SECONDS: Final = 2.0  # without any answer while some wait: it does not answer
 
 
@@ -24,6 +28,12 @@ class Origin:
         self._failures = 0
         self._heard_at = 0.0
         self._paused_until = 0.0
+        self._answered = False
+
+    @property
+    def known(self) -> bool:
+        """Whether it has done what it is there for, and has not failed again and again since."""
+        return self._answered and self._failures < FAILURES
 
     def wait(self, now: float) -> float:
         """Seconds until it may be asked; 0: now."""
@@ -44,6 +54,7 @@ class Origin:
         """It did what it is there for, or said why not."""
         self._end(now)
         self._failures = 0
+        self._answered = True
 
     def failed(self, now: float, retry_after: float = 0.0) -> None:
         """It did not: no answer, a fault of its own, or too many at once."""

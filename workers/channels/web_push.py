@@ -41,8 +41,8 @@ from hub.security.vapid import read_key
 from hub.store import push_subscriptions
 from hub.store.database import GONE, Database
 from hub.web.origins import origin_of
-from workers.answers import read_retry_after, why_no_answer
-from workers.channels.push_origins import Origin
+from workers.answers import read_rest, read_retry_after, why_no_answer
+from workers.channels.push_origins import SILENT_SECONDS, STRANGERS, Origin
 from workers.channels.push_payload import headers, payload
 
 if TYPE_CHECKING:
@@ -53,12 +53,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger("hub.push")
 
 TIMEOUT_SECONDS = 10.0  # for one exchange; well below what the frame gives a message
-ANSWER_SECONDS = 1.0  # for the rest of an answer whose status is known
-MAX_ANSWER_BYTES = 16 * 1024  # read to its end, so that the connection can be used again
 CONNECTIONS = 200  # at once: twice a sender's slots, as many people have more than one browser
 MAX_ORIGINS = 1_000  # remembered; subscriptions name whom they like
 TOKEN_LIFE = timedelta(hours=12)  # RFC 8292, section 2: at most 24 hours
 TOKEN_RENEWAL = timedelta(hours=1)  # before its end: clocks differ
+MAX_ASKED = timedelta(hours=1)  # of one service's Retry-After, where a message waits for several
 APPLE: Final = ".push.apple.com"
 """Safari takes the permission to notify away from a page whose pushes show nothing: withdrawals do not go there."""
 
@@ -109,7 +108,8 @@ class WebPush:
         self._allow_private = settings.allow_private_push
         self._context = context
         self._services: OrderedDict[str, _Service] = OrderedDict()
-        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._slots = asyncio.Semaphore(CONNECTIONS - STRANGERS)
+        self._strangers = asyncio.Semaphore(STRANGERS)
         self._session: aiohttp.ClientSession | None = None
         self._db = db
         self._gone: list[tuple[UUID, str]] = []
@@ -140,8 +140,16 @@ class WebPush:
             return Told(Result.THROTTLED, f"{service.host} is left alone for a while", timedelta(seconds=wait))
         service.origin.asked(loop.time())
         try:
-            async with self._slots:
+            slots = self._slots if service.origin.known else self._strangers
+            if not await _take(slots, None if service.origin.known else SILENT_SECONDS):
+                service.origin.left()
+                return Told(
+                    Result.THROTTLED, f"{service.host} has to wait for others", timedelta(seconds=SILENT_SECONDS)
+                )
+            try:
                 told = await self._exchange(name, service, browser, said, how)
+            finally:
+                slots.release()
         except BaseException:
             service.origin.left()
             raise
@@ -182,7 +190,7 @@ class WebPush:
         url = URL(endpoint, encoded=True)
         async with self._session.post(url, data=body, headers=sent, allow_redirects=False) as answer:
             told = tell(answer.status, answer.headers, service.host, datetime.now(UTC))
-            await _read_away(answer)
+            await read_rest(answer)
             return told
 
     def _service(self, name: str) -> _Service:
@@ -258,6 +266,8 @@ def combine(reached: frozenset[str], browsers: Sequence[Browser], told: Sequence
     if trouble:
         waits = [one.retry_after for one in trouble if one.retry_after is not None]
         wait = max(waits, default=None)
+        if wait is not None and len(trouble) > 1:  # none of them may put the others off for ever
+            wait = min(wait, MAX_ASKED)
         worst = next((one for one in trouble if one.result is not Result.THROTTLED), trouble[0])
         detail = worst.detail if len(told) == 1 else f"{worst.detail} ({len(trouble)} of {len(told)} browsers)"
         if worst.result is Result.THROTTLED and not new and not reached:
@@ -271,16 +281,10 @@ def combine(reached: frozenset[str], browsers: Sequence[Browser], told: Sequence
     return Rejected("no browser is left to push to", Reason.NO_ADDRESS)
 
 
-async def _read_away(answer: aiohttp.ClientResponse) -> None:
-    """The rest of an answer, so that its connection can be used again; what is long or slow costs the connection."""
-    if answer.content.at_eof():
-        return
+async def _take(slots: asyncio.Semaphore, seconds: float | None) -> bool:
+    """Whether there was a place in time."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            size = 0
-            while size <= MAX_ANSWER_BYTES and (chunk := await answer.content.readany()):
-                size += len(chunk)
-    except (aiohttp.ClientError, OSError):
-        pass  # TimeoutError is one: the status is known
-    if not answer.content.at_eof():
-        answer.close()
+        async with asyncio.timeout(seconds):
+            return await slots.acquire()
+    except TimeoutError:
+        return False

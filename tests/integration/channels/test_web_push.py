@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
+from hub.bus.tasks import end
 from hub.config import Settings
 from hub.model.mark import Action, Mark
 from hub.model.message import Address, Browser, Message
@@ -35,8 +37,10 @@ from tests.support.certificates import Authority
 from tests.support.deliveries import put_category, rows, states, steps
 from tests.support.publishing import publish
 from tests.support.push_sink import PushSink, SinkBrowser, push_sink
+from workers import answers
 from workers.channels import web_push
-from workers.channels.web_push import WebPush
+from workers.channels.push_origins import STRANGERS
+from workers.channels.web_push import MAX_ASKED, Result, Told, WebPush, combine
 
 LADDER = [{"channel": "in_app"}, {"channel": "web_push", "if": "always"}]
 
@@ -198,13 +202,52 @@ async def test_silence_fails_and_a_slow_body_does_not(
     channel: WebPush, sink: PushSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web_push, "TIMEOUT_SECONDS", 1.5)
-    monkeypatch.setattr(web_push, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(answers, "ANSWER_SECONDS", 0.2)
     sink.answers.append(sink.dripping)
     assert isinstance(await channel.send(message(sink.browser())), Sent)
     sink.answers.append(sink.silent)
     outcome = await channel.send(message(sink.browser()))
     assert isinstance(outcome, Failed)
     assert "no answer" in outcome.detail
+
+
+async def test_silent_services_by_any_number_of_names_leave_room_for_the_others(
+    channel: WebPush, sink: PushSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_push, "TIMEOUT_SECONDS", 60.0)
+    assert isinstance(await channel.send(message(sink.browser())), Sent)
+    held, full = 0, asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal held
+        held += 1
+        if held >= STRANGERS:
+            full.set()
+        await reader.read()
+        writer.close()
+
+    listener = await asyncio.start_server(silent, "0.0.0.0", 0)  # all of 127.0.0.0/8
+    port, keys = listener.sockets[0].getsockname()[1], sink.browser().stored()
+    named = (
+        Browser(uuid7(), f"http://127.0.{n // 200}.{2 + n % 200}:{port}/x", keys.p256dh, keys.auth) for n in range(220)
+    )
+    sends = [asyncio.create_task(channel.send(message(*itertools.islice(named, 20)))) for _ in range(11)]
+    async with asyncio.timeout(30):
+        await full.wait()
+        assert isinstance(await channel.send(message(sink.browser())), Sent)
+        done, _ = await asyncio.wait(sends, return_when=asyncio.FIRST_COMPLETED)
+    assert all(isinstance(task.result(), Throttled) for task in done), "who finds no place comes again"
+    for task in sends:
+        await end(task)
+    listener.close()
+
+
+def test_one_services_patience_does_not_end_a_message_to_others() -> None:
+    browsers = [Browser(uuid7(), "https://push.example.com/x", "", "") for _ in range(2)]
+    told = [Told(Result.THROTTLED, "429", timedelta(days=365)), Told(Result.FAILED, "503")]
+    outcome = combine(frozenset(), browsers, told)
+    assert isinstance(outcome, Failed)
+    assert outcome.retry_after == MAX_ASKED
 
 
 async def test_nobody_listens(channel: WebPush) -> None:
