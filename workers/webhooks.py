@@ -1,7 +1,8 @@
 """The sender of webhooks: claims what is due for its free slots, posts it, reports what came of it.
 
-Posts run side by side. An endpoint has PER_ENDPOINT of the slots at most, and one while it fails; after several
-failures in a row it is left alone for a while. So one that is down holds up nobody else, and costs little.
+Posts run side by side. An endpoint has PER_ENDPOINT of the slots at most, one while it fails, a project PER_PROJECT.
+After several failures in a row an endpoint is left alone for a while. So one that is down or slow holds up nobody else,
+and costs little.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ log = structlog.get_logger("hub.webhooks")
 ATTEMPTS = Counter("hub_webhook_attempts_total", "Attempts to post a webhook, by result", ["result"])
 SLOTS = 100  # posts under way at once per worker
 PER_ENDPOINT = 10  # of them, over all workers; one for an endpoint whose last post failed
+PER_PROJECT = 50  # of all its endpoints together: slow ones hold their places for the whole of a post
 LEASE_SECONDS = 60.0  # four times the longest post
 CLOSE_SECONDS = 5.0  # that a worker that is told to stop waits for what is under way; the rest is left to its lease
 REPORT_RETRY_SECONDS = 1.0  # while the database is away
@@ -65,7 +67,8 @@ class WebhookSender:
         free = SLOTS - len(self._posting) - len(self._done)
         if free <= 0:
             return replaying  # a report wakes the loop
-        rows = await webhooks.claim(self._hub.db, free, per_endpoint=PER_ENDPOINT, lease_seconds=LEASE_SECONDS)
+        bounds = {"per_endpoint": PER_ENDPOINT, "per_project": PER_PROJECT}
+        rows = await webhooks.claim(self._hub.db, free, **bounds, lease_seconds=LEASE_SECONDS)
         for row in rows:
             task = asyncio.create_task(self._post(row))
             self._posting.add(task)

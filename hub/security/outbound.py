@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: holds an IPv4 address in its last 32 bits
 _GLOBAL_UNICAST = ip_network("2000::/3")
-"""All of IPv6 that IANA gives out. What lies outside is not public, though Python says so of some: site-local addresses,
-and IPv4 ones behind `::`, `::ffff:0:` (RFC 2765) or the NAT64 prefix of a site (RFC 8215)."""
+"""All of IPv6 that IANA gives out. What lies outside is not public, though Python says so of some: site-local ones, and
+IPv4 behind `::`, `::ffff:0:` (RFC 2765) or the NAT64 prefix of a site (RFC 8215)."""
 
 DNS_SECONDS = 30  # for which an answer is used again, so that names nobody answers for do not delay the others'
 

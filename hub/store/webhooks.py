@@ -138,12 +138,14 @@ async def replay_some(db: Database) -> bool:
     return await db.transaction(work)
 
 
-async def claim(db: Database, free: int, *, per_endpoint: int, lease_seconds: float) -> list[asyncpg.Record]:
+async def claim(
+    db: Database, free: int, *, per_endpoint: int, per_project: int, lease_seconds: float
+) -> list[asyncpg.Record]:
     """Takes up to `free` due messages for this worker, each with its endpoint's URL and secrets.
 
     Durable when it returns: what a worker that dies had claimed is due again after the lease, its attempt counted.
     """
-    return await db.fetch(_SQL["claim"], free, per_endpoint, lease_seconds)
+    return await db.fetch(_SQL["claim"], free, per_endpoint, lease_seconds, per_project)
 
 
 class Settled(NamedTuple):

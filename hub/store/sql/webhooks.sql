@@ -63,24 +63,34 @@ INSERT INTO webhook_messages (endpoint_id, message_id, type, at, data, retry_unt
 VALUES ($1, $2, $3, clock_timestamp(), $4, clock_timestamp() + make_interval(secs => $5))
 
 -- name: claim
--- $1 at most so many; $2 of one endpoint at once, over all workers; one at once where the last failed. Endpoints by chance: a
--- backlog of some starves no other. The chosen are an array: no plan reads the table to find them.
+-- $1 at most so many; $2 of one endpoint at once, over all workers, and one where the last failed; $4 of one project. By
+-- chance: a backlog of some starves no other. The chosen are an array: no plan reads the table to find them.
 UPDATE webhook_messages m SET state = 'claimed', attempts = attempts + 1,
     lease_until = clock_timestamp() + make_interval(secs => $3)
 FROM webhook_endpoints w
 WHERE w.endpoint_id = m.endpoint_id AND m.state = 'due' AND m.position = ANY (ARRAY(
-    SELECT d.position FROM webhook_endpoints e
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS claimed FROM webhook_messages c WHERE c.endpoint_id = e.endpoint_id AND c.state = 'claimed'
-    ) b
-    CROSS JOIN LATERAL (
-        SELECT position FROM webhook_messages
-        WHERE endpoint_id = e.endpoint_id AND state = 'due' AND due_at <= now() AND retry_until > now()
-        ORDER BY due_at
-        LIMIT GREATEST(0, CASE WHEN e.failures = 0 THEN $2::bigint ELSE 1 END - b.claimed)
-        FOR UPDATE SKIP LOCKED
-    ) d
-    WHERE e.enabled AND (e.paused_until IS NULL OR e.paused_until <= now())
+    SELECT position FROM (
+        SELECT d.position, row_number() OVER (PARTITION BY e.project_id ORDER BY random()) + p.claimed AS place
+        FROM webhook_endpoints e
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS claimed FROM webhook_messages c
+            WHERE c.endpoint_id = e.endpoint_id AND c.state = 'claimed'
+        ) b
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS claimed FROM webhook_endpoints o
+            JOIN webhook_messages c ON c.endpoint_id = o.endpoint_id AND c.state = 'claimed'
+            WHERE o.project_id = e.project_id
+        ) p
+        CROSS JOIN LATERAL (
+            SELECT position FROM webhook_messages
+            WHERE endpoint_id = e.endpoint_id AND state = 'due' AND due_at <= now() AND retry_until > now()
+            ORDER BY due_at
+            LIMIT GREATEST(0, CASE WHEN e.failures = 0 THEN $2::bigint ELSE 1 END - b.claimed)
+            FOR UPDATE SKIP LOCKED
+        ) d
+        WHERE e.enabled AND (e.paused_until IS NULL OR e.paused_until <= now())
+    ) f
+    WHERE place <= $4::bigint
     ORDER BY random() LIMIT $1
 ))
 RETURNING m.position, m.endpoint_id, m.message_id, m.type, m.at, m.data, m.attempts, m.attempts_before, m.retry_until, w.url,

@@ -29,7 +29,7 @@ from tests.support.publishing import publish
 from tests.support.receiver import Receiver, receiver
 from workers import answers
 from workers.channels.webhook import Answered, WebhookPoster
-from workers.webhooks import Attempted, WebhookSender, report
+from workers.webhooks import PER_ENDPOINT, PER_PROJECT, SLOTS, Attempted, WebhookSender, report
 from workers.worker import Worker
 
 
@@ -267,6 +267,20 @@ async def test_an_endpoint_that_is_down_holds_up_no_other(
         assert len(silent.got) == 15
 
 
+async def test_a_project_whose_endpoints_are_all_slow_leaves_slots_to_the_others(
+    hub: Hub, call: Caller, backend: Receiver, sender: WebhookSender
+) -> None:
+    for _ in range(webhooks.MAX_ENDPOINTS):
+        endpoint = await add(call, backend)
+        for _ in range(PER_ENDPOINT):
+            await ask_test(call, endpoint)
+    bounds = {"per_endpoint": PER_ENDPOINT, "per_project": PER_PROJECT}
+    claimed = await webhooks.claim(hub.db, SLOTS, **bounds, lease_seconds=60)
+    assert len(claimed) == PER_PROJECT < SLOTS
+    assert await webhooks.claim(hub.db, SLOTS, **bounds, lease_seconds=60) == []
+    assert len(await webhooks.claim(hub.db, SLOTS, per_endpoint=10, per_project=60, lease_seconds=60)) == 10
+
+
 async def test_an_endpoint_that_fails_is_asked_by_one_and_then_left_alone(
     hub: Hub, call: Caller, backend: Receiver, sender: WebhookSender
 ) -> None:
@@ -374,14 +388,14 @@ async def test_a_worker_that_died_over_it_has_made_an_attempt(
 ) -> None:
     endpoint = await add(call, backend)
     await ask_test(call, endpoint)
-    (claimed,) = await webhooks.claim(hub.db, 10, per_endpoint=10, lease_seconds=60)  # and dies
+    (claimed,) = await webhooks.claim(hub.db, 10, per_endpoint=10, per_project=50, lease_seconds=60)  # and dies
     assert claimed["attempts"] == 1
     await sender.upkeep()
     await post(sender)
     assert backend.got == []
     await later(hub, minutes=2)
     await sender.upkeep()
-    (again,) = await webhooks.claim(hub.db, 10, per_endpoint=10, lease_seconds=60)
+    (again,) = await webhooks.claim(hub.db, 10, per_endpoint=10, per_project=50, lease_seconds=60)
     await report(hub, [Attempted(claimed, Answered(Sent(), 204), 1)])  # it only stood still, and is too late
     assert (await attempts(call, endpoint))[0]["state"] == "claimed"
     await report(hub, [Attempted(again, Answered(Failed("503"), 503), 1)])
