@@ -82,11 +82,11 @@ class PushRoutes:
                 guard=guard, errors=(404,),
             ),
             Route(
-                "POST", f"{base}/push-subscriptions", self.add_push_subscription, "Push to this browser", tag,
+                "POST", f"{base}/push-subscriptions", self.add_inbox_push_subscription, "Push to this browser", tag,
                 {201: api.STORED}, api.ABOUT, guard=guard, scopes=WRITE, body=api.SUBSCRIPTION, idempotent=True,
             ),
             Route(
-                "DELETE", f"{base}/push-subscriptions", self.remove_push_subscription, "Push to it no more", tag,
+                "DELETE", f"{base}/push-subscriptions", self.remove_inbox_push_subscription, "Push to it no more", tag,
                 {204: GONE}, api.ABOUT_REMOVING,
                 guard=guard, scopes=WRITE, body=api.NAMED, body_required=False, query=(api.WHICH,), errors=(404,),
             ),
@@ -107,7 +107,7 @@ class PushRoutes:
             raise NotFound("This hub pushes nothing: HUB_VAPID_PRIVATE_KEY is not set.", code="no_push_key")
         return json_response({"public_key": self._public_key})
 
-    async def add_push_subscription(self, request: Request) -> Response:
+    async def add_inbox_push_subscription(self, request: Request) -> Response:
         token, hub = token_of(request), self._hub
         key = await client_key(request, token)
         browser = api.read_subscription(await request.json(), allow_private=hub.settings.allow_private_push)
@@ -115,7 +115,7 @@ class PushRoutes:
         agent = request.header(b"user-agent")
         return await api.store(hub, person.project_id, person.person_id, browser, agent=agent, key=key)
 
-    async def remove_push_subscription(self, request: Request) -> Response:
+    async def remove_inbox_push_subscription(self, request: Request) -> Response:
         person = await person_of(self._hub, token_of(request))
         return await api.remove(self._hub, request, person.project_id, person.person_id)
 

@@ -14,6 +14,8 @@ import msgspec
 
 from gateway.asyncapi import asyncapi_document
 from gateway.guard import ClientTokenGuard
+from gateway.links import TrackedLinks
+from gateway.pages import LinkPages
 from gateway.push import PushRoutes
 from gateway.rest import InboxRoutes
 from gateway.sse import TRANSPORT_KEY
@@ -23,6 +25,7 @@ from gateway.ws import WebSocket, protocol_class
 from hub.api.app import api_routes
 from hub.api.context import Api
 from hub.api.outages import translate_outage
+from hub.publish.engagement import Engagement
 from hub.runtime import Hub
 from hub.web.app import WebApp
 from hub.web.asgi import Receive, Scope, Send
@@ -47,6 +50,7 @@ class GatewayApp:
 
     def __init__(self, hub: Hub, *, described: Callable[[], Iterable[Route]] | None = None) -> None:
         self.board = Switchboard(hub)
+        self.engagement = Engagement(hub)
         self.ws_protocol: type[WebSocket] = protocol_class(self.board)
         settings = hub.settings
         token = settings.metrics_token
@@ -60,6 +64,8 @@ class GatewayApp:
             *InboxRoutes(self.board, guard).routes(),
             *PushRoutes(self.board, guard).routes(),
             *Widget().routes(),
+            *LinkPages(hub).routes(),
+            *TrackedLinks(hub, self.engagement).routes(),
         ]
         self._asyncapi = b""
         protocol = Route(
@@ -85,6 +91,7 @@ class GatewayApp:
     async def startup(self) -> None:
         """Subscribes. Redis may be away: then clients wait, and /readyz says so."""
         self.board.start()
+        self.engagement.start()
         try:
             async with asyncio.timeout(STARTUP_SECONDS):
                 await self.board.subscriber.wait_connected()
@@ -97,6 +104,7 @@ class GatewayApp:
 
     async def close(self) -> None:
         """Ends what is left."""
+        await self.engagement.close()
         await self.board.close()
 
     async def _subscribed(self) -> None:

@@ -17,7 +17,9 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hub.exceptions import ConfigError
+from hub.model.mail_address import parse_mailbox
 from hub.providers import ProviderSettings, parse_providers
+from hub.smtp import read_server
 
 log = structlog.get_logger("hub.config")
 
@@ -30,6 +32,7 @@ EXAMPLES = {
     "log_format": "json",
     "smtp_url": "smtp://user:password@smtp.example.com:587?starttls=true",
     "email_from": "Acme <notifications@example.com>",
+    "sendgrid_webhook_key": "the verification key of Settings, Mail Settings, Event Webhook",
     "sms_url": "twilio://ACCOUNT_SID:AUTH_TOKEN@api.twilio.com?from=%2B15005550006",
     "vapid_private_key": "the output of: hub doctor --fix",
     "vapid_subject": "mailto:ops@example.com",
@@ -55,6 +58,8 @@ class Settings(BaseSettings):
     encryption_keys: SecretStr | None = None
     smtp_url: SecretStr | None = None
     email_from: str | None = Field(None, validate_default=True)
+    sendgrid_webhook_key: str | None = None  # public: it verifies
+    mailgun_webhook_key: SecretStr | None = None
     sms_url: SecretStr | None = None
     public_url: str | None = None
     vapid_private_key: SecretStr | None = None
@@ -82,6 +87,8 @@ class Settings(BaseSettings):
     presence_grace_seconds: float = Field(15, ge=0)  # from leaving, or turning idle, to absent
     lease_seconds: float = Field(10, gt=0)  # of a gateway's presence
     delivery_lease_seconds: float = Field(60, gt=0)  # that a worker has for one attempt; twice the longest send
+    project_pace_per_second: float = Field(0, ge=0)  # messages of a project on each channel, over all workers; 0: any
+    person_pace_per_minute: float = Field(0, ge=0)  # messages to a person on each channel; 0: any
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-* count; comma-separated, as uvicorn's forwarded_allow_ips
     allow_private_push: bool = False  # push endpoints and webhooks on private addresses and over http: tests, local use
     allow_private_jwks: bool = False  # JWKS URLs on private addresses and over http: tests and closed networks
@@ -113,7 +120,11 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: SecretStr | None) -> SecretStr | None:
-        parse_providers("email", value, ("smtp", "smtps"))
+        for place, provider in enumerate(parse_providers("email", value, ("smtp", "smtps"))):
+            try:
+                read_server(provider)
+            except ValueError as error:
+                raise ValueError(f"the {place + 1}. of them, {error}" if place else str(error)) from None
         return value
 
     @field_validator("sms_url")
@@ -127,6 +138,22 @@ class Settings(BaseSettings):
     def _sender(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("smtp_url") is not None:
             raise ValueError("is not set, and HUB_SMTP_URL is: e-mail needs a sender")
+        if value is not None:
+            try:
+                ascii_local = parse_mailbox(value).local.isascii()
+            except ValueError as error:
+                raise ValueError(f"names no sender: {error}") from None
+            if not ascii_local:
+                raise ValueError("names no sender that every server takes: its address is not ASCII before the @")
+        return value
+
+    @field_validator("sendgrid_webhook_key")
+    @classmethod
+    def _sendgrid(cls, value: str | None) -> str | None:
+        if value is not None:
+            from hub.security.provider_signatures import read_sendgrid_key  # cryptography, for the few that set it
+
+            read_sendgrid_key(value)
         return value
 
     @field_validator("vapid_private_key")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -22,9 +23,12 @@ from hub.config import Settings, unknown_variables
 from hub.exceptions import HubError, Unreachable
 from hub.loopback import is_loopback
 from hub.model.counts import Counts
+from hub.model.smtp_replies import Phase
+from hub.providers import ProviderSettings
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.runtime import open_hub
 from hub.security.vapid import make_key, read_key
+from hub.smtp import SmtpFailure, connect, read_server, tls_context
 from hub.store import outbox
 from hub.store.database import Database, describe
 from hub.store.migrate import pending
@@ -32,6 +36,7 @@ from hub.store.projects import DEV_PROJECT
 from hub.store.sql import load
 
 _SQL = load("doctor")
+_MAIL_SECONDS = 10.0  # for a mail server to answer, encrypt and log in
 _OLDEST_POSTGRES = 150000  # server_version_num
 _CLOCK_WARN_SECONDS, _CLOCK_FAIL_SECONDS = 1.0, 30.0  # tokens have 60 s of leeway between two clocks
 _OVERDUE_SECONDS = 30.0  # workers look every second or two
@@ -70,6 +75,9 @@ async def examine(settings: Settings, *, people: int | None, fix: bool = False) 
         yield finding
     yield _check_push_key(settings, fix=fix)
     yield await _check_public_url(settings)
+    for provider in settings.providers:
+        if provider.channel == "email":
+            yield await _check_mail(provider)
     async for finding in _check_redis(settings):
         yield finding
     url = settings.database_url.get_secret_value()
@@ -97,6 +105,7 @@ async def _check_contents(db: Database, settings: Settings, *, people: int | Non
     yield await _check_outbox(db)
     yield await _check_jobs(db)
     yield await _check_deliveries(db)
+    yield await _check_brands(db)
     async for finding in _check_inboxes(db, settings, people=people, fix=fix):
         yield finding
 
@@ -134,6 +143,8 @@ async def _check_public_url(settings: Settings) -> Finding:
     url = settings.public_url
     if url is None:
         detail = "HUB_PUBLIC_URL is not set: the hub does not know how people reach it."
+        if settings.smtp_url is not None:
+            detail += " E-mail has no link to unsubscribe, and marketing is not sent."
         return Finding("public_url", State.WARN, detail, "Set it. Example: HUB_PUBLIC_URL=https://hub.example.com")
     if url.startswith("http://") and not is_loopback(url):
         detail = f"{url} is not encrypted: tokens can be read on the way."
@@ -149,6 +160,27 @@ async def _check_public_url(settings: Settings) -> Finding:
     except (aiohttp.ClientError, OSError) as error:
         detail = f"{url} does not answer from here: {str(error) or 'no answer in time'}"
     return Finding("public_url", State.WARN, detail, "Start the hub, or correct HUB_PUBLIC_URL or the proxy.")
+
+
+async def _check_mail(provider: ProviderSettings) -> Finding:
+    """Connects, encrypts, logs in, and leaves; sends nothing."""
+    check, server = f"email {provider.name}", read_server(provider)
+    started = time.perf_counter()
+    try:
+        client = await connect(server, tls_context(server), _MAIL_SECONDS)
+    except SmtpFailure as failure:
+        where = f"{server.host}:{server.port}"
+        login = failure.phase is Phase.AUTH and failure.reply is not None
+        mend = "Correct user and password in HUB_SMTP_URL." if login else "Check HUB_SMTP_URL and the mail server."
+        return Finding(check, State.FAIL, f"{where} cannot be used: {failure.detail}.", mend)
+    secure = client.get_transport_info("sslcontext") is not None
+    with suppress(OSError, TimeoutError):
+        client.close()
+    took = (time.perf_counter() - started) * 1000
+    detail = f"{server.host}:{server.port} is ready after {took:.0f} ms, {'encrypted' if secure else 'not encrypted'}"
+    if not secure and not is_loopback(f"//{server.host}"):
+        return Finding(check, State.WARN, f"{detail}.", "Use a server that offers STARTTLS, or smtps://.")
+    return Finding(check, State.OK, f"{detail}{', logged in' if server.user else ''}.")
 
 
 async def _check_redis(settings: Settings) -> AsyncIterator[Finding]:
@@ -246,6 +278,14 @@ async def _check_schema(db: Database) -> Finding:
     if missing:
         return Finding("schema", State.FAIL, f"Not applied: {', '.join(missing)}.", "Run: hub migrate")
     return Finding("schema", State.OK, "Up to date.")
+
+
+async def _check_brands(db: Database) -> Finding:
+    names = [row["name"] for row in await db.fetch(_SQL["marketing_without_address"])]
+    if names:
+        detail = f"Marketing without a postal address in {', '.join(names)}: its e-mail is not sent."
+        return Finding("brands", State.WARN, detail, 'Say it: PUT /v1/brand {"address": …}')
+    return Finding("brands", State.OK, "Whoever has marketing has a postal address.")
 
 
 async def _check_credentials(db: Database, settings: Settings) -> list[Finding]:

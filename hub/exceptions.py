@@ -12,10 +12,12 @@ HubError
     ├── NotFound         404  not there, or not yours
     ├── TooSlow          408  the body did not arrive in time
     ├── Conflict         409
+    ├── Gone             410  what a link was about is there no more
     ├── TooLarge         413
     ├── Unsupported      415
     ├── Invalid          422  with one entry per wrong field
     ├── RateLimited      429  with the seconds to wait
+    ├── InternalError    500  ours; only where no problem document would be understood
     └── Unavailable      503  with the seconds to wait
 
 Theirs and ours are told apart by the root: a Refused is the caller's to mend, the others are the operator's.
@@ -110,6 +112,10 @@ class Conflict(Refused):
     status, title, default_code = 409, "Conflict", "conflict"
 
 
+class Gone(Refused):
+    status, title, default_code = 410, "Gone", "gone"
+
+
 class TooLarge(Refused):
     status, title, default_code = 413, "Too large", "too_large"
 
@@ -129,6 +135,10 @@ class Invalid(Refused):
 
 class RateLimited(Refused):
     status, title, default_code = 429, "Too many requests", "rate_limited"
+
+
+class InternalError(Refused):
+    status, title, default_code = 500, "Internal error", "internal_error"
 
 
 class Unavailable(Refused):

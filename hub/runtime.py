@@ -22,6 +22,7 @@ from hub.exceptions import HubError, Unreachable
 from hub.publish.announcing import AnnounceQueue
 from hub.publish.publisher import Publisher
 from hub.publish.rulebook import Rulebook
+from hub.publish.templatebook import Templatebook
 from hub.store.database import Database
 from hub.store.migrate import pending
 
@@ -40,6 +41,7 @@ class Hub:
         self.announcing = AnnounceQueue(self.announcer, db)
         self.publisher = Publisher(self)
         self.rulebook = Rulebook(settings.channels)
+        self.templates = Templatebook()
 
     async def publish_hint(self, channel: str, payload: bytes) -> None:
         """Tells other processes something they would find out by themselves; lost when Redis is away."""

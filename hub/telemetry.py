@@ -35,13 +35,15 @@ _SECRET_TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"(?i)(\bbearer\s+)[\w.~+/=-]{8,}"), rf"\1{_HIDDEN}"),
     (re.compile(r"(://[^\s:/@\\'\"]*:)[^\s@/\\'\"]+(?=@)"), rf"\1{_HIDDEN}"),  # credentials in a URL
+    (re.compile(r"(/l/[a-z]/)[^\s\\\"'?#<>]+"), rf"\1{_HIDDEN}"),  # whoever holds a mail's link may do what it says
     (re.compile(r"\bhk_[\w-]{16,}"), f"hk_{_HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), _HIDDEN),  # a JWT begins with the Base64 of {"
 )
 
 
 def redact(text: str) -> str:
-    """`text` without API keys, client tokens, `Authorization` values, `token=` parameters and passwords in URLs."""
+    """`text` without API keys, client tokens, `Authorization` values, `token=` parameters, mails' links and passwords
+    in URLs."""
     for pattern, replacement in _SECRET_TEXTS:
         text = pattern.sub(replacement, text)
     return text

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from hub.model.mail_address import parse_mailbox
 from hub.model.policy import OUTSIDE_CHANNELS
+from hub.model.provider_events import delivery_header
+from hub.providers import ProviderSettings
+from hub.publish.bounces import record_refusal
 from hub.runtime import Hub
-from workers.route import Provider, Route
+from hub.smtp import read_server
+from workers.channels.smtp import Smtp
+from workers.route import Fleet, Provider, Route
 
 
 def routes_of(hub: Hub) -> dict[str, Route]:
     """A route for every channel outside the app; one without a provider has none, and nothing is claimed for it."""
     found: dict[str, list[Provider]] = {channel: [] for channel in OUTSIDE_CHANNELS}
-    if hub.settings.vapid_private_key is not None:
+    settings = hub.settings
+    for provider in settings.providers:
+        if provider.channel == "email":
+            channel = _smtp(hub, provider)
+            found["email"].append(
+                Provider(provider.name, channel, provider.order, provider.weight, provider.per_second)
+            )
+    if settings.vapid_private_key is not None:
         from workers.channels.web_push import WebPush  # 0.2 s at every start otherwise
 
-        found["web_push"].append(Provider("web_push", WebPush(hub.settings, hub.db)))
-    return {channel: Route(channel, providers) for channel, providers in found.items()}
+        found["web_push"].append(Provider("web_push", WebPush(settings, hub.db), shared=False))
+    fleet = Fleet(hub.redis, hub.installation, settings.project_pace_per_second, settings.person_pace_per_minute)
+    return {channel: Route(channel, providers, fleet) for channel, providers in found.items()}
+
+
+def _smtp(hub: Hub, provider: ProviderSettings) -> Smtp:
+    server, settings = read_server(provider), hub.settings
+    assert settings.email_from is not None, "the settings ask for it"
+    return Smtp(
+        server,
+        parse_mailbox(settings.email_from),
+        secret=settings.secret.get_secret_value(),
+        public_url=settings.public_url,
+        on_bounce=partial(record_refusal, hub),
+        more=partial(delivery_header, server.host),
+    )

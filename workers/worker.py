@@ -11,7 +11,7 @@
 | leases   | takes up what dead workers had claimed                      | 5 s                 |
 | settle   | expiry and the end of snoozes                               | 1 s                 |
 | outbox   | announces again what was left behind                        | 1 s                 |
-| upkeep   | purges old keys, tombstones, jobs, deliveries               | 60 s                |
+| upkeep   | purges old keys, tombstones, jobs, deliveries, events       | 60 s                |
 
 Any number of workers may run: claims skip what others hold, and every step is one transaction.
 """
@@ -33,7 +33,7 @@ from hub.publish.reannounce import reannounce
 from hub.publish.schedule import decide_due
 from hub.publish.settle import recover
 from hub.runtime import Hub
-from hub.store import deliveries, digests, idempotency, jobs, push_subscriptions, retention, sandbox
+from hub.store import deliveries, digests, events, idempotency, jobs, push_subscriptions, retention, sandbox
 from workers.channels.sandbox import Sandbox
 from workers.loop import Loop
 from workers.providers import routes_of
@@ -64,7 +64,7 @@ class Worker:
         self._senders: list[Sender] = []
         self.sending: list[Loop] = []
         for channel, route in self._routes.items():
-            trial = Route(channel, [Provider("sandbox", self._sandbox)])
+            trial = Route(channel, [Provider("sandbox", self._sandbox, shared=False)])
             sender = Sender(hub, channel, route, trial, self._wake_senders)
             self._senders.append(sender)
             self.sending.append(Loop(f"send_{channel}", sender.step, POLL_SECONDS))
@@ -197,5 +197,6 @@ class Worker:
         gone = await deliveries.purge_of_gone_projects(self._hub.db)
         tried = await sandbox.purge(self._hub.db, PURGE_ROWS)
         closed = await digests.purge(self._hub.db, PURGE_ROWS)
+        told = await events.purge(self._hub.db, PURGE_ROWS)
         browsers = await push_subscriptions.purge(self._hub.db, PURGE_ROWS)
-        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, browsers) or people > 0 or gone > 0
+        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, told, browsers) or people > 0 or gone > 0

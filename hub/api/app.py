@@ -9,13 +9,17 @@ from hub.api.cancelling import Cancelling
 from hub.api.categories import Categories
 from hub.api.context import Api
 from hub.api.deliveries import Deliveries
+from hub.api.engagement import Engagements
 from hub.api.explain import Explanations
+from hub.api.inbound import Inbound
 from hub.api.inboxes import Inboxes
 from hub.api.notifications import Notifications
 from hub.api.outages import translate_outage
 from hub.api.preferences import Preferences
 from hub.api.push_subscriptions import PushSubscriptions
 from hub.api.sandbox import SandboxMessages
+from hub.api.suppressions import Suppressions
+from hub.api.templates import Templates
 from hub.api.timeline import Timelines
 from hub.api.tokens import Tokens
 from hub.api.topics import Topics
@@ -37,6 +41,7 @@ def api_routes(api: Api) -> list[Route]:
         *Cancelling(api).routes(),
         *Explanations(api).routes(),
         *Deliveries(api).routes(),
+        *Engagements(api).routes(),
         *SandboxMessages(api).routes(),
         *Timelines(api).routes(),
         *Users(api).routes(),
@@ -46,6 +51,9 @@ def api_routes(api: Api) -> list[Route]:
         *Categories(api).routes(),
         *Preferences(api).routes(),
         *Topics(api).routes(),
+        *Templates(api).routes(),
+        *Suppressions(api).routes(),
+        *Inbound(api).routes(),
     ]
 
 

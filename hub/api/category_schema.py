@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from hub.api.documents import STRICT
 from hub.exceptions import FieldError, Invalid
-from hub.model.liquid import check_template
+from hub.model.digest_key import check_key
 from hub.model.policy import IN_APP
 from hub.store.categories import GENERAL_POLICY
 from hub.web.fields import DurationText, parse_duration
@@ -58,6 +58,14 @@ class Digest(TypedDict):
 
 
 @with_config(STRICT)
+class Tracking(TypedDict):
+    """Whether opens and clicks of the category's e-mails are counted. Neither is, unless it is switched on."""
+
+    opens: NotRequired[Annotated[bool, Field(description="By a picture of one pixel.")]]
+    clicks: NotRequired[Annotated[bool, Field(description="By links that lead through the hub.")]]
+
+
+@with_config(STRICT)
 class Category(TypedDict):
     """A policy. All of it may be left out."""
 
@@ -71,6 +79,7 @@ class Category(TypedDict):
     quiet_hours: NotRequired[Literal["respect", "ignore"]]
     retention: NotRequired[DurationText]
     digest: NotRequired[Digest]
+    tracking: NotRequired[Tracking]
 
 
 class CategoryDocument(TypedDict):
@@ -87,6 +96,7 @@ class CategoryDocument(TypedDict):
     quiet_hours: NotRequired[Literal["respect", "ignore"]]
     retention: NotRequired[str]
     digest: NotRequired[Digest]
+    tracking: NotRequired[Tracking]
 
 
 class CategoryPage(TypedDict):
@@ -120,7 +130,7 @@ def complete(body: Category) -> dict[str, Any]:
             errors.append(FieldError("digest.max_window", "out_of_range", "must not be shorter than the window"))
         if "key" in digest:
             try:
-                check_template(digest["key"])
+                check_key(digest["key"])
             except ValueError as error:
                 errors.append(FieldError("digest.key", "invalid_template", f"is no Liquid template: {error}"))
     for path in ("cap.per", "retry.max_age", "retention", "digest.window", "digest.max_window"):

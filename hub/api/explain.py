@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from hub.api.accepting import accept_publish
 from hub.api.context import Api
 from hub.api.guard import credential_of
 from hub.api.idempotent import answer, key_of, known_answer, once
-from hub.api.publish_schema import PUBLISH, check_publish
+from hub.api.publish_schema import PUBLISH
 from hub.exceptions import Refused
-from hub.model.times import format_time, truncate
-from hub.publish.accept import accept
+from hub.model.times import format_time
 from hub.publish.explain import MAX_PEOPLE, Explained, explain_notification
 from hub.store.database import Connection
 from hub.store.idempotency import Answer
@@ -92,10 +91,7 @@ class Explanations:
         raw = await request.json()
         key = await key_of(request)
         try:
-            body = check_publish(raw)
-            policy = await self._api.policy(credential, body.setdefault("category", "general"))
-            body.setdefault("priority", policy.get("priority", "normal"))
-            notification = accept(credential.project_id, body, truncate(datetime.now(UTC)))
+            notification = await accept_publish(self._api, credential, raw)
         except Refused:
             known = await known_answer(self._hub, key)
             if known is None:

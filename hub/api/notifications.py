@@ -11,14 +11,15 @@ import msgspec
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
+from hub.api.accepting import accept_publish
 from hub.api.context import Api
 from hub.api.documents import STRICT
 from hub.api.guard import credential_of
 from hub.api.idempotent import answer, key_of, known_answer, respond
-from hub.api.publish_schema import PUBLISH, check_publish
+from hub.api.publish_schema import PUBLISH
 from hub.exceptions import Forbidden, NotFound, Refused
 from hub.model.notification import Notification
-from hub.model.times import format_time, truncate
+from hub.model.times import format_time
 from hub.publish import accept
 from hub.publish.publisher import PublishUnit
 from hub.store import notifications
@@ -122,7 +123,7 @@ async def find_notification(api: Api, key: KeyRow, text: str) -> Any:
     return row
 
 
-_ACCEPTED = Reply(
+ACCEPTED = Reply(
     "Durably accepted: it will reach every recipient's inbox exactly once.",
     Schema(Accepted),
     links={operation: {"id": "$response.body#/id"} for operation in ("get_notification", "read_timeline", "cancel")},
@@ -145,7 +146,7 @@ class Notifications:
                 self.publish,
                 "Publish",
                 "notifications",
-                {202: _ACCEPTED},
+                {202: ACCEPTED},
                 guard=guard,
                 scopes=write,
                 body=PUBLISH,
@@ -195,7 +196,7 @@ class Notifications:
         raw = await request.json()
         key = await key_of(request)
         try:
-            notification = await self._accept(credential, raw)
+            notification = await accept_publish(self._api, credential, raw)
         except Refused:
             # A repetition may have become invalid since the first time: its `expires_at` has passed, a category went.
             known = await known_answer(self._hub, key)
@@ -213,7 +214,7 @@ class Notifications:
         results: list[dict[str, Any]] = []
         for index, entry in enumerate(entries):
             try:
-                notification = await self._accept(credential, entry)
+                notification = await accept_publish(self._api, credential, entry)
             except Refused as refused:
                 results.append({"status": refused.status, "error": _error(refused, f"{request.id}.{index}")})
                 continue
@@ -224,13 +225,6 @@ class Notifications:
         if not accepted and key is None:
             return respond(done)
         return respond(await self._hub.publisher.publish(PublishUnit(accepted, done, key)))
-
-    async def _accept(self, credential: KeyRow, value: Any) -> Notification:
-        """Everything that can be refused is refused here; after it, only servers can fail."""
-        body = check_publish(value)
-        policy = await self._api.policy(credential, body.setdefault("category", "general"))
-        body.setdefault("priority", policy.get("priority", "normal"))
-        return accept.accept(credential.project_id, body, truncate(datetime.now(UTC)))
 
     async def list_notifications(self, request: Request) -> Response:
         query, key = request.query, credential_of(request)

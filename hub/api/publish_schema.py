@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from hub.api.category_schema import Channel
 from hub.api.documents import STRICT
-from hub.exceptions import FieldError, Invalid
+from hub.exceptions import Invalid
 from hub.web.fields import (
     AlwaysTrue,
     Duration,
@@ -186,7 +186,7 @@ class Publish(TypedDict):
     tags: NotRequired[
         Annotated[Annotated[list[Name], Field(max_length=MAX_TAGS)] | None, Field(description="Filters of the inbox.")]
     ]
-    template: NotRequired[Annotated[Name | None, Field(description="Instead of `title`.")]]
+    template: NotRequired[Annotated[Name | None, Field(description="Published; instead of `title` and `body`.")]]
     actor: NotRequired[Annotated[Name | None, Field(description="The user who caused it.")]]
     tenant: NotRequired[
         Annotated[Name | None, Field(description="Shown with the item; selects the tenant's preferences.")]
@@ -227,12 +227,10 @@ def check_publish(value: Any) -> dict[str, Any]:
     found = PUBLISH.validate(value)
     body = {name: field for name, field in found.items() if field is not None}
     if "template" in body:
-        raise Invalid(
-            f"There is no template {body['template']!r}. Give `title` instead.",
-            code="unknown_template",
-            errors=(FieldError("template", "unknown_template", "is no template of this project"),),
-        )
-    if "title" not in body:
+        for name in ("title", "body"):
+            if name in body:
+                raise Invalid.field(name, "not_allowed", "is what the template says; give either")
+    elif "title" not in body:
         raise Invalid.field("title", "required", "is required (or `template`)")
     for path in ("title", "body"):
         texts = body.get(path)

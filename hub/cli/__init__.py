@@ -35,6 +35,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "timeline": ("hub.cli.calls", "Show everything that happened to a notification."),
     "explain": ("hub.cli.calls", "Say who would get what, when and why, without sending."),
     "dead": ("hub.cli.calls", "List and replay dead letters."),
+    "inbound": ("hub.cli.calls", "Hand in a mail that came back."),
     "doctor": ("hub.cli.doctor", "Check the set-up and say what to mend."),
 }
 

@@ -1,16 +1,19 @@
-"""Commands that are one call to the API: send, timeline, explain, dead."""
+"""Commands that are one call to the API: send, timeline, explain, dead, inbound."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import msgspec
 
 from hub.cli.output import Command, json_option, printable, show, table
 from hub.cli.remote import ApiRefused, Remote, open_remote, segment
+from hub.model.bounce import MAX_BYTES
+
+MAIL = "message/rfc822"
 
 
 def _call(work: Callable[[Remote], Coroutine[Any, Any, Any]]) -> Any:
@@ -198,3 +201,22 @@ def dead_replay(ids: tuple[str, ...], *, everything: bool, as_json: bool, **quer
 
     answer = _call(work)
     show(answer, f"{printable(answer['replayed'])} sent again", as_json=as_json)
+
+
+@click.command()
+@click.argument("mail", type=click.File("rb"), default="-")
+@json_option
+def inbound(mail: BinaryIO, *, as_json: bool) -> None:
+    """Hand in a MAIL that came back (a file, or standard input): a bounce or a complaint.
+
+    Fits a line of /etc/aliases: bounces: "|hub inbound"
+    """
+    content = mail.read(MAX_BYTES + 1)
+
+    async def work(remote: Remote) -> Any:
+        path = "/v1/inbound/email"
+        return await _ask(remote, path, "POST", path, raw=(MAIL, content))
+
+    answer = _call(work)
+    said = "nothing about a mail of this project's" if answer["kind"] is None else answer["kind"]
+    show(answer, f"{printable(said)}{', suppressed' * answer['suppressed']}", as_json=as_json)

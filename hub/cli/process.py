@@ -283,7 +283,7 @@ class _ByPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
         # The gateway's readiness knows of its subscriptions, beside what the api needs.
-        ours = path in ("/v1/inbox", "/asyncapi.json", "/readyz") or path.startswith(("/v1/inbox/", "/widget/"))
+        ours = path in ("/v1/inbox", "/asyncapi.json", "/readyz") or path.startswith(("/v1/inbox/", "/widget/", "/l/"))
         await (self._gateway if ours else self._api)(scope, receive, send)
 
 

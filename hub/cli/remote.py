@@ -40,9 +40,18 @@ class Remote:
         self.url = url
 
     async def call(
-        self, method: str, path: str, body: object = None, query: Mapping[str, str | None] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, str | None] | None = None,
+        *,
+        raw: tuple[str, bytes] | None = None,
     ) -> Any:
         """The decoded answer, None when it has no body. `path` is percent-encoded already.
+
+        Args:
+            raw: A media type and a body of it, in place of a JSON `body`.
 
         Raises:
             Unreachable: No answer.
@@ -52,6 +61,8 @@ class Remote:
         address = URL(self.url + path, encoded=True).update_query(given)
         headers = {} if body is None else {"Content-Type": "application/json"}
         data = None if body is None else msgspec.json.encode(body)
+        if raw is not None:
+            headers, data = {"Content-Type": raw[0]}, raw[1]
         try:
             async with self._session.request(method, address, data=data, headers=headers) as response:
                 content = await response.read()

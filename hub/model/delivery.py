@@ -44,6 +44,7 @@ class State(StrEnum):
 
 class Event(Enum):
     HELD = auto()  # decided: not yet
+    PUT_BACK = auto()  # no provider could be asked: no attempt was made
     READY = auto()  # decided: go
     FIRST = auto()  # nothing of the same person, channel and lane is before it
     CLAIMED = auto()  # a worker took it
@@ -71,6 +72,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
         Event.SENT: State.SENT,
         Event.FAILED: State.DUE,
         Event.LOST: State.DUE,
+        Event.PUT_BACK: State.DUE,
         Event.HELD: State.WAITING,
         Event.GIVEN_UP: State.DEAD,
         Event.SKIPPED: State.SKIPPED,

@@ -1,153 +1,289 @@
-"""Liquid templates, as far as the hub takes them: the keys by which digests gather.
+"""Liquid, bounded: what every template costs at most, whoever wrote it and whatever it is given.
 
-A key is rendered where a notification is dispatched, by whoever serves many projects, so what it may cost is bounded
-whatever its author writes. python-liquid bounds output, loops and assigned names. That alone would leave ranges (for
-`(1..n) contains "x"` it looks at every number), filters that multiply (`replace`, `join`), and the clock. So there are
-no ranges, no partials, no filters that a key has no use for; and what goes through filters is added up.
+python-liquid bounds the output, the iterations of loops within loops, and assigned names. That alone leaves loops one
+after the other, filters that multiply (`replace`, `join`), comparisons of long lists, ranges, and the clock. So a
+rendering has a budget of work, from which everything takes that a template can repeat:
+
+| what                                     | takes                                                        |
+|------------------------------------------|--------------------------------------------------------------|
+| a template, partial, or turn of a loop   | STEP for each node and expression in it, rendered or not     |
+| a filter                                 | the size of what goes through it; of those that multiply,    |
+|                                          | the product                                                  |
+| a comparison                             | the size of both sides                                       |
+| a variable                               | a quarter of a text, STEP for each entry of a list           |
+
+One unit is about a character that goes through a filter (some 30 ns), a STEP about half a microsecond.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar, TextIO
 
-from liquid import BoundTemplate, Environment, RenderContext, Token
-from liquid.builtin.expressions import FilteredExpression
+from liquid import BoundTemplate, Environment, Markup, RenderContext, Token
+from liquid.ast import BlockNode, Node
+from liquid.builtin.expressions import FilteredExpression, Path, StringLiteral
+from liquid.builtin.expressions import logical as comparisons
 from liquid.builtin.expressions.primitive import RangeLiteral
+from liquid.builtin.tags.case_tag import _AnyExpression
+from liquid.builtin.tags.for_tag import ForNode
+from liquid.builtin.tags.render_tag import RenderNode
 from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.expression import Expression
+from liquid.undefined import UNDEFINED
 from liquid.utils import ReadOnlyChainMap
 
-MAX_KEY_BYTES = 1_000  # of UTF-8: beside a category's name it still fits an index row of Postgres (2,704 bytes)
-MAX_LOOPS = 100  # iterations, of loops within loops multiplied; `tags` are 20 at most
-MAX_NAMES_BYTES = 64 * 1024  # of what a template assigns and captures: an item's data is a quarter of it
-MAX_WORK = 100_000  # characters that go through the filters of one rendering: an item's data several times
-KEPT_TEMPLATES = 1_000  # parsed; a few KiB each
+STEP = 10  # units of work
+MAX_NODES = 10_000  # nodes and expressions of one text
+_MULTIPLYING = frozenset({"replace", "join", "uniq"})  # `uniq` in time: it compares each with each
+_COMPARING = (
+    comparisons.EqExpression, comparisons.NeExpression, comparisons.LeExpression, comparisons.GeExpression,
+    comparisons.LtExpression, comparisons.GtExpression, comparisons.ContainsExpression,
+)  # fmt: skip
 
-_LEFT_OUT = frozenset({"tablerow", "include", "render"})
-_FILTERS = frozenset({
+TEXT_FILTERS = frozenset({
     "append", "capitalize", "downcase", "lstrip", "prepend", "remove", "remove_first", "remove_last", "replace",
     "replace_first", "replace_last", "rstrip", "slice", "split", "squish", "strip", "truncate", "truncatewords",
     "upcase", "abs", "at_least", "at_most", "ceil", "divided_by", "floor", "minus", "modulo", "plus", "round", "times",
     "compact", "first", "join", "last", "map", "reverse", "sort", "sort_natural", "sum", "uniq", "where",
     "default", "size",
 })  # fmt: skip
-_MULTIPLYING = frozenset({"replace", "join", "uniq"})  # `uniq` in time: it compares each with each
+"""Of the library's: none that reads the clock, makes HTML of a text, or marks one as HTML."""
 
 
-class _Context(RenderContext):
-    """Adds up what goes through filters. Names are those of the data and the template: no `now`, no `today`."""
+class _Budget:
+    __slots__ = ("left",)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+class BoundedContext(RenderContext):
+    """Takes from the budget. Names are those of the data and the template: no `now`, no `today`."""
+
+    def __init__(self, *args: Any, parent_context: BoundedContext | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, parent_context=parent_context, **kwargs)
         self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
-        self._work = 0
+        self.budget: _Budget = _Budget(self.env.work_limit) if parent_context is None else parent_context.budget  # type: ignore[attr-defined]
+
+    def charge(self, work: int) -> None:
+        self.budget.left -= work
+        if self.budget.left < 0:
+            raise ResourceLimitError("takes more work than a template may", token=None)
+
+    def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
+        value = super().get(path, token=token, default=default)
+        kind = type(value)
+        if kind is str:
+            self.charge(len(value) >> 2)  # type: ignore[arg-type]
+        elif kind is list or kind is dict:
+            self.charge(STEP * len(value))  # type: ignore[arg-type]
+        return value
 
     def filter(self, name: str, token: Token | None) -> Callable[..., object]:
         return partial(self._measured, name, super().filter(name, token))
 
     def _measured(self, name: str, call: Callable[..., object], left: object, *args: object, **named: object) -> object:
-        size, more = _size(left), sum(map(_size, args))
+        if self.autoescape and name != "default":
+            # What was captured is HTML as it stands; through a filter it becomes a text, and is escaped like any other.
+            left, args = _plain(left), tuple(map(_plain, args))
+        size, more = size_of(left), sum(map(size_of, args))
         if name in _MULTIPLYING:
-            self._work += (size + 1) * (size if name == "uniq" else more + 1)
+            self.charge((size + 1) * (size if name == "uniq" else more + 1))
         else:
-            self._work += size + more
-        if self._work > MAX_WORK:
-            raise ResourceLimitError(f"more than {MAX_WORK:,} characters go through filters", token=None)
+            self.charge(STEP + size + more)
         return call(left, *args, **named)
 
 
-class _Template(BoundTemplate):
-    context_class = _Context
+class BoundedTemplate(BoundTemplate):
+    """A parsed text. `weight`: nodes and expressions in it."""
+
+    context_class = BoundedContext
+    weight = 0
+
+    def render_with_context(self, context: RenderContext, buffer: TextIO, *args: Any, **kwargs: Any) -> None:
+        assert isinstance(context, BoundedContext)
+        context.charge(STEP * self.weight)
+        try:
+            super().render_with_context(context, buffer, *args, **kwargs)
+        except LiquidError as error:
+            error.template_name = error.template_name or self.name  # of the innermost: where the line is
+            raise
 
 
-class _KeyEnvironment(Environment):
-    output_stream_limit = MAX_KEY_BYTES
-    loop_iteration_limit = MAX_LOOPS
-    local_namespace_limit = MAX_NAMES_BYTES
-    template_class = _Template
+class BoundedEnvironment(Environment):
+    """Environments with limits; subclasses say which, and which filters there are."""
+
+    work_limit: ClassVar[int]
+    allowed_filters: ClassVar[frozenset[str]] = TEXT_FILTERS
+    left_out_tags: ClassVar[frozenset[str]] = frozenset({"tablerow", "include"})
+    ranges: ClassVar[bool] = True
+    template_class = BoundedTemplate
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         super().setup_tags_and_filters(extra=extra)
-        self.tags = {name: tag for name, tag in self.tags.items() if name not in _LEFT_OUT}
-        self.filters = {name: call for name, call in self.filters.items() if name in _FILTERS}
+        self.tags = {name: tag for name, tag in self.tags.items() if name not in self.left_out_tags}
+        self.filters = {name: call for name, call in self.filters.items() if name in self.allowed_filters}
 
+    def read(self, text: str, name: str = "") -> BoundedTemplate:
+        """A text as a template, with its bounds built in.
 
-_KEYS = _KeyEnvironment()
+        Raises:
+            LiquidError: it is none; `explain` says where.
+        """
+        template = self.from_string(text, name=name)
+        assert isinstance(template, BoundedTemplate)
+        template.weight = self._bind(template, template.nodes)
+        return template
 
+    def _bind(self, template: BoundTemplate, nodes: list[Node]) -> int:
+        """Builds the budget into loops and comparisons; the weight of these nodes.
 
-def check_template(text: str) -> None:
-    """Whether `text` is a template that `render_key` can render.
+        A node is weighed before it is changed, so that a loop's body counts with what is in it.
+        """
+        static = RenderContext(template)
+        weight = 0
+        for node in _descendants(nodes, static):
+            weight += 1 + sum(self._check(expression) for expression in _expressions(node))
+            if weight > MAX_NODES:
+                raise LiquidError(f"has more than {MAX_NODES:,} tags, texts and expressions", token=None)
+            if isinstance(node, RenderNode) and not isinstance(node.name, StringLiteral):
+                raise LiquidError("render takes the name of a partial in quotes", token=node.token)
+        for node in _descendants(nodes, static):
+            if isinstance(node, ForNode) and not isinstance(node.block, _Body):
+                node.block = _Body(node.block, self._weigh(node.block, static))
+        return weight
 
-    Raises:
-        ValueError: it is not; the message names the line and what is wrong there.
-    """
-    _parse(text)
+    @staticmethod
+    def _weigh(block: Node, static: RenderContext) -> int:
+        return sum(1 + sum(1 for _ in _expressions(node)) for node in _descendants([block], static))
 
-
-def render_key(template: str, context: Mapping[str, object]) -> str:
-    """The key of one notification: at most MAX_KEY_BYTES long, the same for the same arguments.
-
-    What is missing in `context` is empty. Never raises: nobody is left to be told when a notification is dispatched, so
-    what cannot be rendered (past a limit, a division by zero) has the key "", as where there is no template.
-
-    `{{ data.post }}` takes 7 µs; an `if` and three filters 17 µs, and 116 µs more to parse the first time; the worst
-    that was found within the limits (1,000 characters of `contains` in a loop) 90 ms (2026-11-25).
-
-    Args:
-        context: `data`, `category`, `actor`, `tenant`, `tags`, `thread_key`; plain JSON values.
-    """
-    try:
-        return _parse(template).render(context)
-    except Exception:  # of the library's filters over whatever callers put into `data`
-        return ""
-
-
-@lru_cache(KEPT_TEMPLATES)
-def _parse(text: str) -> BoundTemplate:
-    try:
-        template = _KEYS.from_string(text)
-        for expression in _expressions(template):
-            if isinstance(expression, RangeLiteral):
+    def _check(self, expression: Expression) -> int:
+        """What an expression weighs; one that is compared or counts up is bound to the budget."""
+        if isinstance(expression, FilteredExpression):
+            for used in expression.filters or ():
+                used.validate_filter_arguments(self)
+        elif isinstance(expression, RangeLiteral):
+            if not self.ranges:
                 raise LiquidError("a key takes no ranges", token=expression.token)
-            if isinstance(expression, FilteredExpression):
-                for used in expression.filters or ():
-                    used.validate_filter_arguments(_KEYS)
-    except LiquidError as error:
-        raise ValueError(_explain(error, text)) from None
-    return template
+            expression.__class__ = _Range
+        elif isinstance(expression, _COMPARING) and not isinstance(expression.left, _Weighed):
+            expression.left, expression.right = _Weighed(expression.left), _Weighed(expression.right)
+        elif isinstance(expression, _AnyExpression) and not isinstance(expression.left, _Weighed):
+            expression.left = _Weighed(expression.left)
+            expression.expressions = [_Weighed(one) for one in expression.expressions]
+        elif isinstance(expression, StringLiteral):
+            return 1 + len(expression.value) // 100
+        return 1
 
 
-def _expressions(template: BoundTemplate) -> Iterator[Expression]:
-    """Every expression, each before its parts."""
-    static = RenderContext(template)
-    nodes = template.nodes[::-1]
-    while nodes:
-        node = nodes.pop()
-        nodes += reversed(list(node.children(static, include_partials=False)))
-        pending = list(node.expressions())
-        while pending:
-            expression = pending.pop()
-            yield expression
-            pending += expression.children()
+class _Body(BlockNode):
+    """The body of a loop."""
+
+    __slots__ = ("weight",)
+
+    def __init__(self, block: BlockNode, weight: int) -> None:
+        super().__init__(block.token, block.nodes)
+        self.blank = block.blank
+        self.weight = STEP * weight
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        assert isinstance(context, BoundedContext)
+        context.charge(self.weight)
+        return super().render_to_output(context, buffer)
 
 
-def _explain(error: LiquidError, text: str) -> str:
+class _Range(RangeLiteral):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> range:
+        found = super().evaluate(context)
+        limit = context.env.loop_iteration_limit
+        if limit is not None and found.stop - found.start > limit:
+            raise ResourceLimitError(f"a range counts at most {limit:,}", token=self.token)
+        return found
+
+
+class _Weighed(Expression):
+    """One side of a comparison."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Expression) -> None:
+        super().__init__(inner.token)
+        self.inner = inner
+
+    def __str__(self) -> str:
+        return str(self.inner)
+
+    def evaluate(self, context: RenderContext) -> object:
+        assert isinstance(context, BoundedContext)
+        value = self.inner.evaluate(context)
+        context.charge(size_of(value))
+        return value
+
+    def children(self) -> list[Expression]:
+        return [self.inner]
+
+
+def _descendants(nodes: list[Node], static: RenderContext) -> Iterator[Node]:
+    """Every node, each before its parts."""
+    pending = nodes[::-1]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending += reversed(list(node.children(static, include_partials=False)))
+
+
+def _expressions(node: Node) -> Iterator[Expression]:
+    """Every expression of a node, each before its parts."""
+    pending = list(node.expressions())
+    while pending:
+        expression = pending.pop()
+        yield expression
+        pending += expression.children()
+
+
+class Mentions:
+    """What a text speaks of: the names of its variables, and of the partials that it renders."""
+
+    def __init__(self, template: BoundTemplate) -> None:
+        self.names: set[str] = set()
+        self.partials: set[str] = set()
+        for node in _descendants(template.nodes, RenderContext(template)):
+            if isinstance(node, RenderNode) and isinstance(node.name, StringLiteral):
+                self.partials.add(str(node.name.value))
+            for expression in _expressions(node):
+                if isinstance(expression, Path):
+                    self.names.add(str(expression.head()))
+
+
+def explain(error: LiquidError, text: str) -> str:
+    """`line 3: what is wrong there`; without the line where the library does not know it."""
     message = error.message or "is no Liquid template"
-    known = error.token is not None and error.token.start_index >= 0
+    token = error.token
+    known = token is not None and token.start_index >= 0
     if not known and "\n" in text:
         return str(message)  # the library does not say where an expression ends too soon
-    line = text.count("\n", 0, error.token.start_index) + 1 if known and error.token else 1
+    line = text.count("\n", 0, token.start_index) + 1 if known and token else 1
     return f"line {line}: {message}"
 
 
-def _size(value: object) -> int:
-    """Of a value, about as long as it is when written."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, list | tuple):
-        return sum(map(_size, value)) + len(value)
-    if isinstance(value, dict):
-        return sum(map(_size, value.values())) + sum(map(len, value))
-    return value.bit_length() // 3 if isinstance(value, int) else 8
+def size_of(value: object) -> int:
+    """Of a value, about as long as it is when written; of what is missing 0, asked for nothing."""
+    kind = type(value)
+    if kind is str or kind is Markup:
+        return len(value)  # type: ignore[arg-type]
+    if kind is list or kind is tuple:
+        return sum(map(size_of, value)) + STEP * len(value)  # type: ignore[call-overload,arg-type]
+    if kind is dict:
+        assert isinstance(value, Mapping)
+        return sum(map(size_of, value.values())) + sum(map(len, value)) + STEP * len(value)
+    if kind is range:
+        return STEP * len(value)  # type: ignore[arg-type]
+    return value.bit_length() // 3 if kind is int else 8  # type: ignore[attr-defined]
+
+
+def _plain(value: object) -> object:
+    return value.unescape() if type(value) is Markup else value

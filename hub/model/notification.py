@@ -15,6 +15,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from hub.model.item import Item
+from hub.model.reader import Reader
+from hub.model.rendering import MAX_TITLE, render_item
+from hub.model.template import Template, TemplateError
+from hub.model.times import format_time
 
 DIRECT_RECIPIENTS = 100  # design.md: up to here the accepting transaction writes every inbox
 LANES = {"critical": 0, "normal": 1, "bulk": 2}
@@ -39,7 +43,9 @@ class Notification(msgspec.Struct):
         users: Explicit recipients in order, each once, with what the request says beside their id.
         topics: Topics whose subscribers get it, without the actor.
         everyone: Whether it is a broadcast.
-        request: The publish body as stored.
+        request: The publish body as stored; with `template_versions`, what its template is made of.
+        template: Attached by whoever renders it (hub.publish.templatebook).
+        template_error: Why the last item that could not be rendered could not.
     """
 
     notification_id: UUID
@@ -54,7 +60,9 @@ class Notification(msgspec.Struct):
     expires_at: datetime | None
     actor: Actor | None = None
     excluded_users: frozenset[str] = frozenset()
-    _contents: dict[str | None, str] = msgspec.field(default_factory=dict)
+    template: Template | None = None
+    template_error: TemplateError | None = None
+    _contents: dict[Any, str] = msgspec.field(default_factory=dict)
 
     @property
     def category(self) -> str:
@@ -63,6 +71,15 @@ class Notification(msgspec.Struct):
     @property
     def priority(self) -> str:
         return str(self.request["priority"])
+
+    @property
+    def template_name(self) -> str:
+        return str(self.request["template"])
+
+    @property
+    def pins(self) -> Mapping[str, int]:
+        """The versions of its template, and of what that uses; empty without a template."""
+        return self.request.get("template_versions") or {}
 
     @property
     def in_app(self) -> bool:
@@ -80,8 +97,10 @@ class Notification(msgspec.Struct):
         """When a local send time comes first anywhere; None without one."""
         return None if self.send_local is None else (self.send_local - EARLIEST_ZONE).replace(tzinfo=UTC)
 
-    def item(self, item_id: UUID, rev: int, user: str, locale: str | None, now: datetime) -> Item:
-        """The item of one recipient, created at revision `rev`."""
+    def item(
+        self, item_id: UUID, rev: int, user: str, locale: str | None, now: datetime, reader: Reader | None = None
+    ) -> Item:
+        """The item of one recipient, created at revision `rev`; `reader` as in `content`."""
         request = self.request
         return Item(
             item_id,
@@ -91,7 +110,7 @@ class Notification(msgspec.Struct):
             self.category,
             list(request.get("tags") or ()),
             request.get("tenant"),
-            self.content(user, locale),
+            self.content(user, locale, reader),
             now,
             expires_at=self.expires_at,
             collapse_key=request.get("collapse_key"),
@@ -102,8 +121,15 @@ class Notification(msgspec.Struct):
         """The shared data with what only this user gets merged over it."""
         return {**(self.request.get("data") or {}), **(self.users.get(user, {}).get("data") or {})}
 
-    def content(self, user: str, locale: str | None) -> str:
-        """What the item of a recipient says: a JSON object of the fields that never change."""
+    def content(self, user: str, locale: str | None, reader: Reader | None = None) -> str:
+        """What the item of a recipient says: a JSON object of the fields that never change.
+
+        Args:
+            user: Whose data it has.
+            reader: Who reads it; wanted where there is a template.
+        """
+        if self.pins:
+            return self._render_template(user, reader or Reader(user, locale=locale))
         if self.users.get(user, {}).get("data"):
             return self._render(locale, self.data_for(user))
         key = locale if self._localised else None
@@ -116,9 +142,43 @@ class Notification(msgspec.Struct):
     def _localised(self) -> bool:
         return isinstance(self.request.get("title"), dict) or isinstance(self.request.get("body"), dict)
 
+    def _render_template(self, user: str, reader: Reader) -> str:
+        """Once for everybody who would read the same, where it does not speak of who reads it."""
+        own = self.users.get(user, {}).get("data") or self.template is None or self.template.personal(reader.locale)
+        if own:
+            return self._encode(self.rendered(user, reader))
+        key = reader.locale, reader.timezone
+        content = self._contents.get(key)
+        if content is None:
+            content = self._encode(self.rendered(user, reader))
+            if self.template_error is None:
+                self._contents[key] = content
+        return content
+
+    def rendered(self, user: str, reader: Reader) -> dict[str, Any]:
+        """The fields of an item with a template. What cannot be rendered in the reader's language is in the default
+        one, else the template's name stands for it: an item that is due is never held up.
+        """
+        fields = self.fields(self.data_for(user))
+        template = self.template
+        if template is None:
+            self.template_error = TemplateError("template", "its versions are gone")
+            return {**fields, "title": self.template_name, "body": None}
+        created_at = format_time(self.created_at)
+        for locale in dict.fromkeys((reader.locale, None)):
+            try:
+                return {**fields, **render_item(template, fields, _reading(reader, locale), created_at)}
+            except TemplateError as error:
+                self.template_error = error
+        return {**fields, "title": template.title[:MAX_TITLE], "body": None, "action_url": None}
+
     def _render(self, locale: str | None, data: Mapping[str, Any] | None) -> str:
+        return self._encode(self.fields(data, locale))
+
+    def fields(self, data: Mapping[str, Any] | None, locale: str | None = None) -> dict[str, Any]:
+        """What an item says without a template."""
         request = self.request
-        content = {
+        return {
             "category": self.category,
             "title": localise(request.get("title"), locale),
             "body": localise(request.get("body"), locale),
@@ -132,7 +192,15 @@ class Notification(msgspec.Struct):
             "thread_key": request.get("thread_key"),
             "priority": self.priority,
         }
+
+    @staticmethod
+    def _encode(content: Mapping[str, Any]) -> str:
         return msgspec.json.encode(content).decode("utf-8")
+
+
+def _reading(reader: Reader, locale: str | None) -> Reader:
+    """The same reader with another language."""
+    return reader if reader.locale == locale else msgspec.structs.replace(reader, locale=locale)
 
 
 def localise(text: Text | None, locale: str | None) -> str | None:

@@ -47,12 +47,14 @@ class Failed(NamedTuple):
         retry_after: What the provider asked for, if it did.
         handed_over: It may have gone out all the same (no answer after the data were sent): no other provider is asked.
         reached: Of several places, those that have it: the next attempt leaves them out.
+        recipient: It is the recipient's mailbox or server that may be better later: nothing against the provider.
     """
 
     detail: str
     retry_after: timedelta | None = None
     handed_over: bool = False
     reached: frozenset[str] = frozenset()
+    recipient: bool = False
 
 
 class Throttled(NamedTuple):
@@ -75,10 +77,14 @@ class Held(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """What became of one message, and which provider had it last; None: none was asked."""
+    """What became of one message, and which provider had it last; None: none was asked.
+
+    `before`: what those said that were asked before it, in vain.
+    """
 
     outcome: Outcome | Held
     provider: str | None = None
+    before: tuple[str, ...] = ()
 
 
 class Verdict(NamedTuple):

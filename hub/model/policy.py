@@ -77,6 +77,13 @@ class Digest(msgspec.Struct, frozen=True):
     first: Literal["now", "hold"] = "hold"
 
 
+class Tracking(msgspec.Struct, frozen=True):
+    """What of its mails is counted by links that lead through the hub. Nothing, unless somebody wants it."""
+
+    opens: bool = False
+    clicks: bool = False
+
+
 class Policy(msgspec.Struct, frozen=True):
     """What a category says."""
 
@@ -88,6 +95,7 @@ class Policy(msgspec.Struct, frozen=True):
     cap: Cap | None = None
     quiet_hours: Literal["respect", "ignore"] = "respect"
     digest: Digest | None = None
+    tracking: Tracking = Tracking()
 
     @property
     def required(self) -> bool:
@@ -96,6 +104,15 @@ class Policy(msgspec.Struct, frozen=True):
     @property
     def marketing(self) -> bool:
         return self.kind == "marketing"
+
+
+def for_test(policy: Policy, channel: str) -> Policy:
+    """The policy of a test of a template: at once by this channel, whatever anybody wants; an address that is
+    suppressed still gets nothing.
+    """
+    return msgspec.structs.replace(
+        policy, default="required", ladder=(Step(channel),), cap=None, quiet_hours="ignore", digest=None
+    )
 
 
 def parse_policy(category: str, document: Mapping[str, Any]) -> Policy:
@@ -118,6 +135,7 @@ def parse_policy(category: str, document: Mapping[str, Any]) -> Policy:
             _duration(digest.get("max_window")),
             digest.get("first", "hold"),
         ),
+        Tracking(**document.get("tracking") or {}),
     )
 
 

@@ -80,4 +80,8 @@ class Reason(StrEnum):
     # Failed
     REJECTED = "rejected", "The provider refused it for good."
     TEMPLATE_FAILED = "template_failed", "Its template could not be rendered; the detail names the line."
+    NO_POSTAL_ADDRESS = (
+        "no_postal_address",
+        "It is marketing by e-mail, and the project's brand has no postal address.",
+    )
     ATTEMPTS_SPENT = "attempts_spent", "The category's retry budget is spent."

@@ -12,11 +12,15 @@ from typing import Any
 import msgspec
 from uuid_utils.compat import uuid7
 
-from hub.exceptions import Invalid
+from hub.exceptions import FieldError, Invalid
 from hub.model.notification import Notification, from_request
+from hub.model.reader import Reader
+from hub.model.rendering import render_item
+from hub.model.template import TemplateError
 from hub.model.times import format_time
 
 MAX_DATA_BYTES = 16 * 1024  # contract: an item's data
+MAX_RENDERED = 100  # recipients whose own data a template is tried with: some 3 ms
 MAX_AHEAD = timedelta(days=366)  # of send_at; a typing error must not wait for a century
 
 
@@ -68,6 +72,43 @@ def _check_data(request: dict[str, Any]) -> None:
         size = len(msgspec.json.encode(data))
         if size > MAX_DATA_BYTES:
             raise Invalid.field(path, "too_large", f"has {size} bytes as JSON; at most {MAX_DATA_BYTES} are allowed")
+
+
+def check_rendering(notification: Notification) -> None:
+    """Renders the item of a notification with a template as far as its readers are known: with the shared data in every
+    language, and with each recipient's own, of the first MAX_RENDERED.
+
+    Raises:
+        Invalid: a text cannot be rendered; with its line, and whose data it was.
+    """
+    template, created_at = notification.template, format_time(notification.created_at)
+    assert template is not None
+    errors: list[FieldError] = []
+
+    def check(user: str, told: dict[str, Any], locale: str | None, path: str) -> None:
+        reader = Reader(user, told.get("name"), told.get("email"), locale, told.get("timezone"), told.get("avatar_url"))
+        try:
+            render_item(template, notification.fields(notification.data_for(user)), reader, created_at)
+        except TemplateError as error:
+            errors.append(FieldError(path, "template_failed", f"{template.name}: {error}"))
+
+    own = {user: told for user, told in notification.users.items() if told.get("data")}
+    if len(own) < len(notification.users) or notification.topics or notification.everyone:
+        shared = next((user for user in notification.users if user not in own), "")
+        for locale in (None, *template.locales):
+            check(shared, {}, locale, "data")
+    for user, told in list(own.items())[:MAX_RENDERED]:
+        check(user, told, told.get("locale"), f"recipients.{_place(notification.request, user)}.data")
+    if errors:
+        raise Invalid(f"{errors[0].path}: {errors[0].message}", code="template_failed", errors=tuple(errors))
+
+
+def _place(request: dict[str, Any], user: str) -> int:
+    return next(
+        index
+        for index, entry in enumerate(request["recipients"])
+        if isinstance(entry, dict) and entry.get("id") == user and entry.get("data")
+    )
 
 
 def answer(notification: Notification) -> dict[str, Any]:

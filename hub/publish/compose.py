@@ -2,39 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 
+from hub.model.brand import Brand
 from hub.model.message import Address, Browser, Message
 from hub.model.outcome import Rejected
+from hub.model.reader import Reader
+from hub.model.reason import Reason
+from hub.model.rendering import Letter, item_of, render
+from hub.model.template import TemplateError
+from hub.model.times import format_time
+from hub.publish import mail_links
 from hub.publish.facts import Known
-from hub.store import notifications, push_subscriptions
+from hub.publish.tracking import track
+from hub.store import notifications, push_subscriptions, templates
 from hub.store.database import Connection
 
 if TYPE_CHECKING:
     from hub.model.notification import Notification
     from hub.runtime import Hub
 
-PUSH = "web_push"
+PUSH, EMAIL = "web_push", "email"
 
 
-async def compose(_hub: Hub, conn: Connection, going: Sequence[Known]) -> list[Message | Rejected]:
+class _Material(NamedTuple):
+    """What was read for a batch."""
+
+    notifications: Mapping[UUID, Notification]
+    browsers: Mapping[int, tuple[Browser, ...]]
+    readers: Mapping[int, Reader]
+    brands: Mapping[int, Brand]
+
+
+async def compose(hub: Hub, conn: Connection, going: Sequence[Known]) -> list[Message | Rejected]:
     """The message of each delivery, or why there can be none; a fixed number of reads for any number of deliveries."""
-    found = await notifications.read_many(conn, {known.row["notification_id"] for known in going})
-    browsers = await push_subscriptions.of_people(
-        conn, {known.row["person_id"] for known in going if known.row["channel"] == PUSH}
+    rows = [known.row for known in going]
+    named = {UUID(name) for row in rows if row["gathered"] for name in row["gathered"]["notifications"]}
+    found = await notifications.read_many(conn, {row["notification_id"] for row in rows} | named)
+    await hub.templates.attach(conn, found.values())
+    pinned = any(notification.pins for notification in found.values())
+    material = _Material(
+        found,
+        await push_subscriptions.of_people(conn, {row["person_id"] for row in rows if row["channel"] == PUSH}),
+        await templates.readers(conn, {row["person_id"] for row in rows}) if pinned else {},
+        await templates.brands(conn, {row["project_id"] for row in rows}),
     )
-    return [_message(known, found.get(known.row["notification_id"]), browsers) for known in going]
+    messages = [_message(hub, known, material) for known in going]
+    return [_tracked(hub, known, message) for known, message in zip(going, messages, strict=True)]
 
 
-def _message(
-    known: Known, notification: Notification | None, browsers: dict[int, tuple[Browser, ...]]
-) -> Message | Rejected:
+def _tracked(hub: Hub, known: Known, message: Message | Rejected) -> Message | Rejected:
+    """With its links and a pixel counted, where it has HTML and its category wants that."""
+    if isinstance(message, Rejected) or "html" not in message.rendered:
+        return message
+    whose = message.project_id, message.person_id, message.delivery_id
+    html = track(hub.settings, known.rules.policy, message.rendered["html"], *whose)
+    return msgspec.structs.replace(message, rendered={**message.rendered, "html": html})
+
+
+def _message(hub: Hub, known: Known, material: _Material) -> Message | Rejected:
     row = known.row
+    notification = material.notifications.get(row["notification_id"])
     request: dict[str, Any] = {} if notification is None else notification.request
-    content = {} if notification is None else msgspec.json.decode(notification.content(row["user_id"], row["locale"]))
+    reader = material.readers.get(row["person_id"]) or Reader(
+        row["user_id"], row["name"], row["email"], row["locale"], row["timezone"] or known.rules.zone
+    )
+    content = {} if notification is None else _content(notification, reader)
+    try:
+        rendered = _rendered(hub, known, material, notification, content, reader) if row["kind"] == "step" else {}
+    except TemplateError as error:
+        return Rejected(f"{request.get('template')}: {error}", Reason.TEMPLATE_FAILED)
+    if row["channel"] == EMAIL and known.rules.policy.marketing and not material.brands[row["project_id"]].address:
+        return Rejected("marketing needs a postal address: PUT /v1/brand", Reason.NO_POSTAL_ADDRESS)
     return Message(
         row["delivery_id"],
         row["notification_id"],
@@ -44,12 +87,13 @@ def _message(
         row["kind"],
         row["attempts"],
         row["category"],
-        _address(row, browsers),
+        _address(row, material.browsers),
         content,
-        _plain(row["channel"], content) if row["kind"] == "step" else {},
+        rendered,
         overrides=(request.get("overrides") or {}).get(row["channel"]) or {},
         priority=row["priority"] or "normal",
         marketing=known.rules.policy.marketing,
+        required=known.rules.policy.required,
         collapse_key=request.get("collapse_key"),
         thread_key=request.get("thread_key"),
         dispatched_at=row["dispatched_at"],
@@ -59,16 +103,76 @@ def _message(
     )
 
 
-def _plain(channel: str, content: dict[str, Any]) -> dict[str, str]:
-    """The texts of a notification without a template."""
-    title, body, url = (content.get(name) or "" for name in ("title", "body", "action_url"))
-    if channel == PUSH:
-        return {"title": title, "body": body, "url": url}
-    text = "\n\n".join(part for part in (title, body, url) if part)
-    return {"subject": title, "text": text} if channel == "email" else {"text": text}
+def _content(notification: Notification, reader: Reader) -> dict[str, Any]:
+    content: dict[str, Any] = msgspec.json.decode(notification.content(reader.id, reader.locale, reader))
+    return content
 
 
-def _address(row: Any, browsers: dict[int, tuple[Browser, ...]]) -> Address:
+def _rendered(
+    hub: Hub,
+    known: Known,
+    material: _Material,
+    notification: Notification | None,
+    content: dict[str, Any],
+    reader: Reader,
+) -> dict[str, str]:
+    """The channel's own texts.
+
+    Raises:
+        TemplateError: they cannot be rendered.
+    """
+    row, channel = known.row, known.row["channel"]
+    if notification is None:
+        return {}
+    gathered = row["gathered"]
+    failed, notification.template_error = notification.template_error, None
+    if failed is not None and (notification.template is None or not notification.template.speaks_for(channel, reader)):
+        raise failed  # what stands in for the channel's texts are the item's
+    mail = channel == EMAIL
+    return render(
+        Letter(
+            channel,
+            reader,
+            content,
+            notification.template,
+            material.brands[row["project_id"]],
+            format_time(notification.created_at),
+            gathered["count"] if gathered else 1,
+            [_item(n, reader) for name in gathered["notifications"] if (n := material.notifications.get(UUID(name)))]
+            if gathered
+            else (),
+            gathered=bool(gathered),
+            unsubscribe_url=_unsubscribe_url(hub, known) if mail else None,
+            preferences_url=_preferences_url(hub, known) if mail else None,
+        )
+    )
+
+
+def _item(notification: Notification, reader: Reader) -> dict[str, Any]:
+    item = item_of(_content(notification, reader), format_time(notification.created_at))
+    notification.template_error = None  # its name stands for it: one of a hundred holds up no other
+    return item
+
+
+def _unsubscribe_url(hub: Hub, known: Known) -> str | None:
+    """Where somebody leaves a category; nobody leaves what is required."""
+    url, row = hub.settings.public_url, known.row
+    if url is None or (known.rules.policy.required and not row["test"]):
+        return None
+    secret = hub.settings.secret.get_secret_value()
+    whose = row["project_id"], row["person_id"], row["delivery_id"], row["category"]
+    return mail_links.unsubscribe_url(url, mail_links.unsubscribe_token(secret, *whose))
+
+
+def _preferences_url(hub: Hub, known: Known) -> str | None:
+    url, row = hub.settings.public_url, known.row
+    if url is None:
+        return None
+    token = mail_links.preferences_token(hub.settings.secret.get_secret_value(), row["project_id"], row["person_id"])
+    return mail_links.preferences_url(url, token)
+
+
+def _address(row: Any, browsers: Mapping[int, tuple[Browser, ...]]) -> Address:
     return Address(
         row["user_id"],
         row["name"],

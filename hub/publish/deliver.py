@@ -10,11 +10,13 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import structlog
 from uuid_utils.compat import uuid7
 
 from hub.model.counts import Counts
 from hub.model.item import count, render
 from hub.model.notification import Notification
+from hub.model.reader import Reader
 from hub.publish.writer import InboxWriter
 from hub.store.heads import LockedHead
 from hub.store.items import (
@@ -27,6 +29,9 @@ from hub.store.items import (
     insert_items,
     remove_items,
 )
+from hub.store.templates import readers
+
+log = structlog.get_logger("hub.deliver")
 
 
 class Recipient(NamedTuple):
@@ -83,6 +88,7 @@ async def deliver(
                 fresh.append(recipient)
             else:
                 held.append((recipient, reached))
+    await writer.templates.attach(writer.conn, {id(r.notification): r.notification for r in recipients}.values())
     batch = _Batch(writer)
     await batch.prepare(fresh)
     dispatch = writer.dispatcher
@@ -116,10 +122,16 @@ class _Batch:
         self._removals: list[Removal] = []
         self._duplicates: set[tuple[int, str]] = set()
         self._collapsible: dict[tuple[int, str], list[tuple[UUID, Counts]]] = {}
+        self._readers: dict[int, Reader] = {}
         self.written = 0
 
     async def prepare(self, recipients: Sequence[Recipient]) -> None:
-        """Reads what dedupe and collapse keys refer to; the heads are locked, so it stays true."""
+        """Reads what dedupe and collapse keys refer to (the heads are locked, so it stays true), and whom templates are
+        rendered for.
+        """
+        reading = {r.person_id for r in recipients if r.notification.pins}
+        if reading:
+            self._readers = await readers(self._writer.conn, reading)
         dedupe = {(r.person_id, key) for r in recipients if (key := r.notification.request.get("dedupe_key"))}
         collapse = {(r.person_id, key) for r in recipients if (key := r.notification.request.get("collapse_key"))}
         if dedupe:
@@ -144,7 +156,15 @@ class _Batch:
     def add(self, recipient: Recipient, head: LockedHead) -> None:
         notification, person_id = recipient.notification, recipient.person_id
         rev = head.next_rev()
-        item = notification.item(uuid7(), rev, recipient.instead_of or head.person.user, head.locale, head.now)
+        user, reader = recipient.instead_of or head.person.user, self._readers.get(person_id)
+        item = notification.item(uuid7(), rev, user, head.locale, head.now, reader)
+        if notification.template_error is not None:
+            log.warning(
+                "template.failed",
+                notification=str(notification.notification_id),
+                error=str(notification.template_error),
+            )
+            notification.template_error = None
         gone: list[str] = []
         collapse_key = notification.request.get("collapse_key")
         if collapse_key:

@@ -85,7 +85,9 @@ class Dispatcher:
         for i, n in new.items():
             found = configured.get(keys[i])
             self._rules[i] = (
-                None if found is None else self._rulebook.rules(found, sandbox=bool(n.request.get("sandbox")))
+                None
+                if found is None
+                else self._rulebook.rules(found, sandbox=bool(n.request.get("sandbox")), test=n.request.get("test"))
             )
 
     def skipped_for_all(self, notification: Notification) -> dict[str, str]:

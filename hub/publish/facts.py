@@ -96,7 +96,7 @@ async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Kn
     return [
         Known(
             row,
-            hub.rulebook.rules(configured[key], sandbox=bool(row["sandbox"])),
+            hub.rulebook.rules(configured[key], sandbox=bool(row["sandbox"]), test=row["test"]),
             addressee_of(row),
             Order(
                 row["dispatched_at"],

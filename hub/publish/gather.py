@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from hub.model.decide import UNKNOWN_SECONDS, Decision, Gather, Send, Skip, Wait
 from hub.model.delivery import Event, State, move, skipped_as
 from hub.model.digest import MAX_ITEMS, MAX_MEMBERS, closes_at
-from hub.model.liquid import render_key
+from hub.model.digest_key import render_key
 from hub.model.policy import Digest
 from hub.model.reason import Reason
 from hub.model.routing import Climbed, layers_of

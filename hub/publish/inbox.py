@@ -42,10 +42,16 @@ class Marked(NamedTuple):
     replayed: bool = False
 
 
-async def mark(hub: Hub, person: Person, mark: Mark, *, key: IdempotencyKey | None = None) -> Marked:
+async def mark(
+    hub: Hub, person: Person, mark: Mark, *, key: IdempotencyKey | None = None, engaged: bool = True
+) -> Marked:
     """Carries out a mark on one person's inbox.
 
     Durable when it returns. The same mark again changes nothing and takes no revision.
+
+    Args:
+        engaged: Whether it happened in the app: then what is seen, read or clicked for the first time is an event
+            there. One by filter always is.
 
     Raises:
         Invalid, Conflict: of the idempotency key.
@@ -57,7 +63,9 @@ async def mark(hub: Hub, person: Person, mark: Mark, *, key: IdempotencyKey | No
             if answer is not None:
                 return msgspec.convert([*msgspec.json.decode(answer.body), True], Marked)
         heads = await lock_current(writer, [person.person_id])
-        result = await _mark(writer, heads[0], mark) if heads else Marked(0, 0, [str(i) for i in mark.ids or ()])
+        result = (
+            await _mark(writer, heads[0], mark, engaged) if heads else Marked(0, 0, [str(i) for i in mark.ids or ()])
+        )
         if result.changed:
             await withdraw_shown(writer, [person.person_id])
         if key is not None:
@@ -67,7 +75,7 @@ async def mark(hub: Hub, person: Person, mark: Mark, *, key: IdempotencyKey | No
     return await change_inboxes(hub, work)
 
 
-async def _mark(writer: InboxWriter, head: LockedHead, mark: Mark) -> Marked:
+async def _mark(writer: InboxWriter, head: LockedHead, mark: Mark, engaged: bool) -> Marked:
     upto = head.rev if mark.upto is None else min(mark.upto, head.rev)
     if mark.ids is None and mark.action is not Action.DELETE and mark.action not in RETURNING:
         return await _mark_by_filter(writer, head, mark, upto)
@@ -79,11 +87,11 @@ async def _mark(writer: InboxWriter, head: LockedHead, mark: Mark) -> Marked:
     unknown = sorted({str(item_id) for item_id in mark.ids or ()} - {str(item.item_id) for item in held})
     changing = [item for item in held if mark.changes(item)]
     if changing:
-        await _change(writer, head, mark, changing)
+        await _change(writer, head, mark, changing, engaged)
     return Marked(head.rev, len(changing), unknown)
 
 
-async def _change(writer: InboxWriter, head: LockedHead, mark: Mark, changing: list[Item]) -> None:
+async def _change(writer: InboxWriter, head: LockedHead, mark: Mark, changing: list[Item], engaged: bool) -> None:
     person_id = head.person.person_id
     rev, now = head.next_rev(), head.now
     before = _sum(changing)
@@ -96,7 +104,7 @@ async def _change(writer: InboxWriter, head: LockedHead, mark: Mark, changing: l
         mark.apply(item, now)
         item.rev = rev
     head.counts += _sum(changing) - before
-    await items.save_items(writer.conn, person_id, rev, changing)
+    await items.save_items(writer.conn, person_id, rev, changing, engaged=engaged)
     if mark.action not in RETURNING:
         writer.update(head, {"ids": [str(item.item_id) for item in changing]}, _wire(mark.fields(now)))
     else:

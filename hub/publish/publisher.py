@@ -290,8 +290,11 @@ async def with_delegates(writer: InboxWriter, named: Sequence[tuple[Notification
 
     A colleague who is a recipient anyway gets it once; a colleague's own colleague is not asked.
     """
-    recipients = [Recipient(n, row["person_id"], row["delegate"]) for n, _, row in named]
-    sent_on = [(n, user, row["delegate"]) for n, user, row in named if row["delegate"]]
+    recipients = [
+        Recipient(n, row["person_id"], None if "test" in n.request else row["delegate"]) for n, _, row in named
+    ]
+    # A test is for whoever it names.
+    sent_on = [(n, user, row["delegate"]) for n, user, row in named if row["delegate"] and "test" not in n.request]
     if not sent_on:
         return recipients
     colleagues = await ensure_people(writer.conn, list({(n.project_id, delegate) for n, _, delegate in sent_on}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from hub.model.policy import OUTSIDE_CHANNELS
+from hub.model.policy import OUTSIDE_CHANNELS, for_test
 from hub.model.routing import Rules
 from hub.store.database import Connection
 from hub.store.rules import Configured, RulesKey, read_rules
@@ -28,14 +28,17 @@ class Rulebook:
         self._clock = clock
         self._entries: dict[RulesKey, tuple[float, Configured]] = {}
 
-    def rules(self, configured: Configured, *, sandbox: bool) -> Rules:
+    def rules(self, configured: Configured, *, sandbox: bool, test: str | None = None) -> Rules:
         """What holds for a notification; `sandbox` when it asks for it, beside projects that are sandboxes altogether.
 
         The sandbox is a provider of every channel and reaches everybody.
+
+        Args:
+            test: The channel of a test of a template.
         """
         trying = sandbox or configured.sandbox
         return Rules(
-            configured.policy,
+            configured.policy if test is None else for_test(configured.policy, test),
             configured.tenant,
             configured.project,
             configured.zone,

@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -26,7 +27,7 @@ from hub.publish import capping
 from hub.publish.dispatch import detail_of, waiting_note
 from hub.publish.facts import Known, read_readable
 from hub.publish.withdraw import withdraw_settled
-from hub.store import deliveries
+from hub.store import deliveries, events
 from hub.store.database import Connection
 from hub.store.deliveries import Change, OrderKey, change_of, key_of, note, printable
 
@@ -99,44 +100,60 @@ async def report(hub: Hub, attempts: Sequence[tuple[Known, Attempt]]) -> None:
         results.clear()
         for known, attempt in attempts:
             if isinstance(attempt.outcome, Held):
-                changes.append(_put_back(known, attempt.outcome, now))
-                results.append(Event.HELD.name.lower())
+                event, change = _put_back(known, attempt.outcome, now)
+                changes.append(change)
+                results.append(event.name.lower())
             else:
                 verdict = _verdict(known, attempt.outcome, now)
                 changes.append(_settled(known, attempt, verdict, now))
                 results.append(verdict.event.name.lower())
-        await _apply(conn, changes)
+        applied = await _apply(conn, changes)
+        await events.record_sent(conn, applied)
         # One that was to go whatever its person had done in the app is not taken back for that.
         under_way = [c for c, (known, _) in zip(changes, attempts, strict=True) if not known.row["dealt_with"]]
         await withdraw_settled(conn, under_way)
         await deliveries.promote(conn, [key_of(known.row) for known, _ in attempts if known.row["attempts"] == 1])
 
     await hub.db.transaction(work)
-    await capping.release(hub, [k for k, attempt in attempts if isinstance(attempt.outcome, Held) and not k.exempt])
     for (known, _), result in zip(attempts, results, strict=True):
         SETTLED.labels(known.row["channel"], result).inc()
 
 
-def _put_back(known: Known, held: Held, now: datetime) -> Change:
-    """No provider could be asked: it waits, and the claim counts as no attempt."""
-    row, until = known.row, now + held.wait
+def _put_back(known: Known, held: Held, now: datetime) -> tuple[Event, Change]:
+    """No provider could be asked: it stays where it is in its order, and the claim counts as no attempt.
+
+    Not for ever: when the budget's age is over it is a dead letter, and when it expires it is claimed and ends so.
+    """
+    row, attempts = known.row, known.row["attempts"] - 1
+    ends_at = _ready_at(row) + known.rules.policy.retry.max_age
+    if ends_at <= now:
+        notes = [note(now, row["channel"], "dead", Reason.ATTEMPTS_SPENT, held.why.sentence, actor=ACTOR)]
+        state = move(State.CLAIMED, Event.GIVEN_UP)
+        return Event.GIVEN_UP, change_of(row, state, Reason.ATTEMPTS_SPENT, notes, attempts=attempts)
+    until = min(now + held.wait, ends_at, row["expires_at"] or ends_at)
     # Told once: while an outage lasts the same is found out again and again.
     notes = [waiting_note(now, row["channel"], held.why, until, ACTOR)] if row["reason"] != held.why else []
-    state = move(State.CLAIMED, Event.HELD)
-    return change_of(row, state, held.why, notes, attempts=row["attempts"] - 1, due_at=until, digest_id=None)
+    state = move(State.CLAIMED, Event.PUT_BACK)
+    return Event.PUT_BACK, change_of(row, state, held.why, notes, attempts=attempts, due_at=until)
+
+
+def _ready_at(row: Any) -> datetime:
+    """What the budget's age counts from."""
+    ready_at: datetime = row["ready_at"] or row["dispatched_at"]
+    return ready_at
 
 
 def _verdict(known: Known, outcome: Outcome, now: datetime) -> Verdict:
     row = known.row
-    ready_at = row["ready_at"] or row["dispatched_at"]
-    return settle(outcome, known.rules.policy.retry, row["attempts"], ready_at, now, random.random())
+    return settle(outcome, known.rules.policy.retry, row["attempts"], _ready_at(row), now, random.random())
 
 
 def _settled(known: Known, attempt: Attempt, verdict: Verdict, now: datetime) -> Change:
     row, outcome = known.row, attempt.outcome
     state = move(State.CLAIMED, verdict.event)
     event = "retry" if verdict.event is Event.FAILED else state.value
-    detail = " ".join(part for part in (attempt.provider, verdict.detail) if part) or None
+    last = " ".join(part for part in (attempt.provider, verdict.detail) if part)
+    detail = "; ".join(part for part in (*attempt.before, last) if part) or None
     notes = [note(now, row["channel"], event, verdict.reason, detail, actor=ACTOR)]
     reached = sorted(outcome.reached) if isinstance(outcome, Failed) and outcome.reached else None
     return change_of(
@@ -151,11 +168,12 @@ def _settled(known: Known, attempt: Attempt, verdict: Verdict, now: datetime) ->
     )
 
 
-async def _apply(conn: Connection, changes: Sequence[Change]) -> None:
+async def _apply(conn: Connection, changes: Sequence[Change]) -> set[UUID]:
     applied = await deliveries.change(conn, changes)
     if len(applied) < len(changes):
         lost = [str(change.delivery_id) for change in changes if change.delivery_id not in applied]
         log.info("delivery.lease_lost", deliveries=lost)
+    return applied
 
 
 async def _write(hub: Hub, changes: Sequence[Change], keys: Sequence[OrderKey]) -> None:

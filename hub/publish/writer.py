@@ -18,6 +18,7 @@ from hub.model import frames
 from hub.model.item import ItemRow, render
 from hub.publish.dispatch import Dispatcher
 from hub.publish.rulebook import Rulebook
+from hub.publish.templatebook import Templatebook
 from hub.store import deliveries, outbox
 from hub.store.database import Connection
 from hub.store.heads import LockedHead, lock_heads, save_heads
@@ -38,8 +39,9 @@ class Announcements(NamedTuple):
 class InboxWriter:
     """The inbox side of one open transaction."""
 
-    def __init__(self, conn: Connection, installation: str, rulebook: Rulebook) -> None:
+    def __init__(self, conn: Connection, installation: str, rulebook: Rulebook, templates: Templatebook) -> None:
         self.conn = conn
+        self.templates = templates
         self.heads: dict[int, LockedHead] = {}
         self.dispatcher = Dispatcher(rulebook)
         self._installation = installation
@@ -110,7 +112,7 @@ async def change_inboxes(hub: Hub, work: Callable[[InboxWriter], Awaitable[T]]) 
     """
 
     async def run(conn: Connection) -> tuple[T, Announcements | None]:
-        writer = InboxWriter(conn, hub.installation, hub.rulebook)
+        writer = InboxWriter(conn, hub.installation, hub.rulebook, hub.templates)
         result = await work(writer)
         return result, await writer.finish()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from hub.store.database import Database
+from hub.store.database import Connection, Database
 from hub.store.sql import load
 
 _SQL = load("categories")
@@ -49,6 +49,8 @@ async def delete_category(db: Database, project_id: int, category: str) -> bool:
     return await db.execute(_SQL["delete_category"], project_id, category) == "DELETE 1"
 
 
-async def list_categories(db: Database, project_id: int, *, after: str | None, limit: int) -> list[asyncpg.Record]:
+async def list_categories(
+    db: Database | Connection, project_id: int, *, after: str | None, limit: int
+) -> list[asyncpg.Record]:
     """Categories by name, from the one after `after` on."""
     return await db.fetch(_SQL["list_categories"], project_id, after, limit, GENERAL, GENERAL_POLICY)

@@ -106,8 +106,14 @@ async def read_by_ids(conn: Connection, person_id: int, ids: Iterable[UUID]) -> 
     return [to_item(row) for row in await conn.fetch(_SQL["read_by_ids"], person_id, list(ids))]
 
 
-async def save_items(conn: Connection, person_id: int, rev: int, items: Sequence[Item]) -> None:
-    """Writes the state of changed items, all at one revision."""
+async def save_items(
+    conn: Connection, person_id: int, rev: int, items: Sequence[Item], *, engaged: bool = True
+) -> None:
+    """Writes the state of changed items, all at one revision.
+
+    Args:
+        engaged: Whether it was in the app that the person saw, read or clicked: then that is an event.
+    """
     await conn.execute(
         _SQL["save_items"],
         person_id,
@@ -119,6 +125,7 @@ async def save_items(conn: Connection, person_id: int, rev: int, items: Sequence
         [item.archived_at for item in items],
         [item.pinned_at for item in items],
         [item.snoozed_until for item in items],
+        engaged,
     )
 
 

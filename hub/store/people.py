@@ -12,7 +12,7 @@ import msgspec
 
 from hub.model.preferences import NOTHING, parse_preferences
 from hub.model.routing import Addressee
-from hub.store import deliveries
+from hub.store import deliveries, events
 from hub.store.database import Connection, Database
 from hub.store.sql import load
 
@@ -78,6 +78,7 @@ async def delete_person(conn: Connection, project_id: int, user: str) -> bool:
     gone = await conn.fetchrow(_SQL["delete_person"], project_id, user) is not None
     if person_id is not None:  # after the head, which a publish may hold that is about to write some
         await deliveries.delete_of_person(conn, person_id)
+        await events.delete_of_person(conn, person_id)
     return gone
 
 

@@ -84,6 +84,17 @@ async def read_layers(db: Database, project_id: int, *, user: str | None, tenant
     return StoredLayers({layer: row[layer] or {} for layer in layers}, row["timezone"])
 
 
+async def read_by_link(
+    conn: Connection, project_id: int, person_id: int, *, hold: bool = False
+) -> asyncpg.Record | None:
+    """A person whom a link names, their layer and their project's; None: they are gone.
+
+    Args:
+        hold: Their row, until the transaction ends.
+    """
+    return await conn.fetchrow(_SQL["lock_by_link" if hold else "read_by_link"], project_id, person_id)
+
+
 async def find_required(conn: Connection, project_id: int, categories: Collection[str]) -> set[str]:
     """Those of these categories that nobody can opt out of; one query for all."""
     if not categories:

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 import uuid_utils
 
-from hub.exceptions import Invalid, NotFound, Refused
+from hub.exceptions import InternalError, Invalid, NotFound, Refused
 from hub.web.asgi import ASGIApp, Headers, Message, Receive, Scope, Send
 from hub.web.limits import RateLimiter
 from hub.web.origins import Origins
@@ -145,10 +145,11 @@ class WebApp:
                 return route
             if route.guard is not None:
                 await route.guard.admit(request, route)
-            _ = request.query  # refuses unknown parameters also where the handler wants none
+            if route.refuse is None:
+                _ = request.query  # refuses unknown parameters also where the handler wants none
             return await route.handler(request)
         except Refused as refused:
-            return problem(refused, request.id)
+            return _refusal(request, refused)
 
     def _route(self, request: Request) -> Route | Response:
         segments = split_path(request.raw_path)
@@ -171,7 +172,7 @@ class WebApp:
             if name in route.ids:
                 if _UUID.fullmatch(value) is None:
                     raise NotFound(f"There is no such {name}.")
-            elif NAME.fullmatch(value) is None:
+            elif name not in route.tokens and NAME.fullmatch(value) is None:
                 raise Invalid.field(
                     f"path.{name}", "invalid_name", "must be 1 to 255 characters without control characters"
                 )
@@ -189,7 +190,9 @@ class WebApp:
     def _failure(self, request: Request, error: Exception) -> Response:
         refused = self._translate(error)
         if refused is not None:
-            return problem(refused, request.id)
+            return _refusal(request, refused)
+        if request.route is not None and request.route.refuse is not None:
+            return request.route.refuse(request, InternalError("The hub failed."))
         detail = "The hub failed. It is not your fault; tell its operator the request id."
         return json_problem(500, "Internal error", "internal_error", detail, request.id)
 
@@ -239,6 +242,11 @@ def json_problem(
     response = json_response(problem_document(status, title, code, detail, request_id), status, headers=headers)
     response.media_type = PROBLEM
     return response
+
+
+def _refusal(request: Request, refused: Refused) -> Response:
+    route = request.route
+    return problem(refused, request.id) if route is None or route.refuse is None else route.refuse(request, refused)
 
 
 def _method_not_allowed(request: Request, methods: Mapping[str, Route]) -> Response:

@@ -17,23 +17,16 @@ from pydantic_core import PydanticCustomError
 
 from hub.model import times
 from hub.model.times import format_time, truncate
+from hub.model.urls import MAX_URL, URL_PATTERN, is_url
 from hub.web.paths import NAME
 
 MAX_DATA_BYTES = 16 * 1024  # contract: an item's `data`, as compact JSON
-MAX_URL = 2_048  # characters; what browsers and mail clients all take (the sitemap protocol draws the same line)
 MAX_DURATION = timedelta(days=3_650)  # ten years: a typing error must not overflow a timestamp
 
 _NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{1,255}$"
 _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _TIME_PATTERN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
-# Absolute http(s) without credentials, or a path of the same site. No spaces, controls or backslashes, which browsers
-# rewrite; no `//host`. So `javascript:` and every other scheme is out by form, not by a list of bad ones.
-_URL_PATTERN = (
-    r"(?:[Hh][Tt][Tt][Pp][Ss]?://[^\x00-\x20\x7f-\x9f\\/?#@]+(?:[/?#][^\x00-\x20\x7f-\x9f\\]*)?"
-    r"|/(?![/\\])[^\x00-\x20\x7f-\x9f\\]*)"
-)
-_URL = re.compile(_URL_PATTERN)
 # No quotes, spaces or controls: nothing that could end a header line. Whether it exists is the mail server's knowledge.
 _EMAIL_PATTERN = r"[^\s\x00-\x1f\x7f-\x9f@<>,;:\"\\()\[\]]{1,64}@[^\s\x00-\x1f\x7f-\x9f@<>,;:\"\\()\[\]]{1,189}"
 _EMAIL = re.compile(_EMAIL_PATTERN)
@@ -124,7 +117,7 @@ def _duration_text(value: object) -> str:
 def _url(value: str) -> str:
     if len(value) > MAX_URL:
         raise _error("too_long", f"must be at most {MAX_URL} characters")
-    if _URL.fullmatch(value) is None:
+    if not is_url(value):
         raise _error("invalid_url", "must be an http or https URL, or a path that starts with one slash")
     return value
 
@@ -199,7 +192,7 @@ DurationText: TypeAlias = Annotated[
 ]
 """A duration that is kept as it was written."""
 
-Url: TypeAlias = Annotated[str, AfterValidator(_url), _pattern(_URL_PATTERN, maxLength=MAX_URL, format="uri-reference")]
+Url: TypeAlias = Annotated[str, AfterValidator(_url), _pattern(URL_PATTERN, maxLength=MAX_URL, format="uri-reference")]
 Email: TypeAlias = Annotated[
     str, _matching(_EMAIL, "invalid_email", "must be one e-mail address"), _pattern(_EMAIL_PATTERN, maxLength=254)
 ]

@@ -18,8 +18,11 @@ TAGS: Mapping[str, str] = {
     "deliveries": "What leaves the app, has left it, or did not.",
     "users": "People, their tokens and their inboxes, as the backend sees them.",
     "categories": "Policies that notifications refer to.",
+    "templates": "What notifications say, by channel and language; and what mails wear.",
     "preferences": "What people want, and what tenants and projects set for who says nothing.",
     "topics": "Groups of people that one publish reaches.",
+    "suppressions": "Addresses that nothing is sent to any more.",
+    "inbound": "What comes back of e-mail: bounces and complaints.",
     "inbox": "A person's own inbox, called with a client token.",
     "operation": "Health, metrics and documentation.",
 }
@@ -33,7 +36,7 @@ _REFUSALS: Mapping[int, str] = {
     408: "The body did not arrive in time.",
     409: "In conflict with a request under way.",
     413: "The body is too large; `detail` says how large, and how large it may be.",
-    415: "The body's media type is not JSON.",
+    415: "The body's media type is not the one that the call takes: JSON, unless it says otherwise.",
     422: "A field or parameter is not valid; `errors` names each.",
     429: "Too many requests; `Retry-After` says when to come back.",
     500: "The hub failed; `request_id` identifies the log entry.",
@@ -140,6 +143,12 @@ def _operation(route: Route, schemas: Mapping[int, dict[str, Any]]) -> dict[str,
             "content": content,
             "description": f"At most {limit // 1024} KiB.",
         }
+    elif route.takes is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {route.takes: {}},  # OpenAPI 3.1 has no schema for bytes
+            "description": f"At most {(route.body_limit or BODY_LIMIT_BYTES) // 1024} KiB.",
+        }
     limited = route.guard is not None
     responses: dict[str, Any] = {
         str(status): _reply(status, reply, schemas, limited=limited, replayable=route.idempotent)
@@ -158,7 +167,7 @@ def _refusals(route: Route) -> set[int]:
         statuses |= {401, 403, 429, 503}
     if route.ids:
         statuses.add(404)
-    if route.body is not None:
+    if route.body is not None or route.takes is not None:
         statuses |= {408, 413, 415}
     if route.idempotent:
         statuses.add(409)
@@ -272,7 +281,7 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "description": "Repeats of this call with the same key and body get the first answer again, for 24 hours.",
 }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
+from hub.exceptions import Refused
 from hub.web.asgi import ASGIApp
 from hub.web.query import Parameter
 from hub.web.request import Request
@@ -62,6 +63,10 @@ class Route:
         errors: Statuses of refusals beside those every route of its kind has.
         stream: Answers with a stream: no HEAD.
         ignored_query: Parameters that the guard reads.
+        refuse: Tells refusals to those who follow a link, and cannot read a problem document. Such a path takes any
+            query: mail programs add parameters of theirs to links.
+        tokens: Placeholders that hold signed tokens, longer than names; no log may show them.
+        takes: The media type of a body that is no JSON.
     """
 
     method: str
@@ -83,6 +88,9 @@ class Route:
     stream: bool = False
     hidden: bool = False
     ignored_query: frozenset[str] = frozenset()
+    refuse: Callable[[Request, Refused], Response] | None = None
+    tokens: frozenset[str] = frozenset()
+    takes: str | None = None
 
     @cached_property
     def placeholders(self) -> tuple[str, ...]:

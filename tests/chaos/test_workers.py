@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.support.delivery_chaos import run_deliveries
 from tests.support.fleet import deployment
 
-DELIVERIES = 3_000
+DELIVERIES = 2_000
 
 
 async def test_every_delivery_ends_once_whatever_workers_die(tmp_path: Path) -> None:

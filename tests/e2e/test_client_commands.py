@@ -15,6 +15,7 @@ from hub.cli.remote import open_remote
 from hub.exceptions import HubError
 from tests.support.hub_dev import HubDev, hub_command, hub_dev
 from tests.support.ports import free_port
+from tests.support.reports import dsn
 from tests.support.system import ROOT, clean_environment
 
 
@@ -192,3 +193,13 @@ async def test_listen_at_an_address_that_is_no_gateway(running: HubDev) -> None:
     assert wrong.status == 1, wrong.err
     usage = await running.run("listen", "ada", "--gateway", "ftp://x")
     assert usage.status == 2
+
+
+async def test_inbound_hands_in_a_mail(running: HubDev, tmp_path: Path) -> None:
+    mail = tmp_path / "mail.eml"
+    mail.write_bytes(dsn("01900000-0000-7000-8000-000000000000", "ada@example.org"))
+    read = await running.run("inbound", str(mail), "--json")
+    assert read.status == 0, read.err
+    assert read.json == {"kind": None, "delivery_id": None, "new": False, "suppressed": False}
+    mail.write_bytes(b"x" * (1024 * 1024 + 1))
+    assert (await running.run("inbound", str(mail))).status == 1

@@ -499,6 +499,18 @@ async def test_client_claims_about_itself_are_replaced(hub: Deployment, backend:
         assert json.loads(await neighbour.recv())["type"] == "welcome"
 
 
+async def test_links_of_mails_go_to_a_gateway_and_their_tokens_into_no_log(hub: Deployment, backend: Backend) -> None:
+    request_id = f"test-{uuid4()}"
+    for method in ("GET", "POST"):
+        async with backend.session.request(
+            method, f"{hub.proxy.url}/l/u/opaque-token-1?x=1", headers={"X-Request-Id": request_id}
+        ) as answer:
+            assert (answer.status, answer.content_type) == (404, "text/html")
+    said = await logged(hub, request_id)
+    assert "/l/u/[hidden]" in said
+    assert not any("opaque-token-1" in process.said() for process in hub.processes)
+
+
 async def test_tls_at_the_proxy_carries_websocket_and_http2(hub: Deployment, backend: Backend, tmp_path: Path) -> None:
     certificate = self_signed(tmp_path)
     port = free_port()

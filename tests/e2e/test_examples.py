@@ -38,6 +38,7 @@ PAGES = {
     "docs/howto/topics-and-broadcasts.md": '"accepted"',
     "docs/howto/preferences.md": '"reason":"category_off"',
     "docs/howto/ladder.md": '"decision":"send"',
+    "docs/howto/templates.md": "Bestellung 4711 ist unterwegs",
 }
 """Pages with commands, and what one of them answers."""
 

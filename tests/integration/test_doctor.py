@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from hub.config import DevSettings, Settings, load_settings
@@ -23,7 +25,9 @@ from hub.store.idempotency import Answer
 from hub.store.inbox import open_inbox, read_changes, read_heads
 from hub.store.keys import create_key
 from hub.store.projects import ensure_project
+from tests.support.certificates import Authority
 from tests.support.deliveries import make_sandbox
+from tests.support.mail_sink import mail_sink
 from tests.support.ports import free_port
 
 
@@ -233,3 +237,28 @@ async def test_a_redis_that_may_evict_anything_fails(settings: Settings) -> None
             assert (await diagnose(settings))["redis_memory"].state is State.FAIL
         finally:
             await redis.config_set("maxmemory-policy", "noeviction")
+
+
+async def test_mail_servers_are_tried_without_sending(settings: Settings, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate = authority.context("127.0.0.1")
+    async with mail_sink() as plain, mail_sink(certificate=certificate, users={"u": "right"}) as locked:
+        query = f"starttls=true&tls_ca={authority.ca_file}"
+        urls = {
+            "plain": f"{plain.url}?name=plain",
+            "good": f"smtp://u:right@127.0.0.1:{locked.port}?name=good&{query}",
+            "locked": f"smtp://u:wrong@127.0.0.1:{locked.port}?name=locked&{query}",
+            "away": f"smtp://127.0.0.1:{free_port()}?name=away",
+        }
+        changed = settings.model_copy(
+            update={"smtp_url": SecretStr(",".join(urls.values())), "email_from": "a@example.com"}
+        )
+        findings = await diagnose(changed)
+        assert plain.mails == locked.mails == []
+    states = {name: findings[f"email {name}"].state for name in urls}
+    assert states == {"plain": State.OK, "good": State.OK, "locked": State.FAIL, "away": State.FAIL}
+    assert "encrypted, logged in" in findings["email good"].detail
+    assert "535" in findings["email locked"].detail
+    assert findings["email locked"].mend == "Correct user and password in HUB_SMTP_URL."
+    assert "wrong" not in str(findings)
+    assert "marketing" in findings["public_url"].detail

@@ -38,8 +38,8 @@ async def put_category(hub: Hub, project_id: int, category: str, **policy: Any) 
 
 
 def sender(hub: Hub, channel: str, provider: Channel) -> Sender:
-    """A sender with this one provider, for what is a trial and what is not."""
-    route = Route(channel, [Provider("scripted", provider)])
+    """A sender with this one provider, for what is a trial and what is not. Nothing is learnt from what it answers."""
+    route = Route(channel, [Provider("scripted", provider, shared=False)])
     return Sender(hub, channel, route, route, lambda: None)
 
 
@@ -51,7 +51,7 @@ class Steps:
         self.sandbox = Sandbox(hub.db)
         self.routes = routes_of(hub)
         self.senders = [
-            Sender(hub, channel, route, Route(channel, [Provider("sandbox", self.sandbox)]), lambda: None)
+            Sender(hub, channel, route, Route(channel, [Provider("sandbox", self.sandbox, shared=False)]), lambda: None)
             for channel, route in self.routes.items()
         ]
 

@@ -19,7 +19,7 @@ from gateway.server import create_gateway
 from hub.api.app import ApiApp
 from hub.bus.client import create_redis
 from hub.config import load_settings
-from hub.model import delivery
+from hub.model import breaker, delivery
 from hub.model.reason import Reason
 from hub.runtime import Hub
 from hub.store.database import Database
@@ -41,6 +41,7 @@ async def documents() -> dict[Path, str]:
             DOCS / "asyncapi.json": _json(asyncapi_document()),
             DOCS / "session-states.md": session_states(),
             DOCS / "delivery-states.md": delivery_states(),
+            DOCS / "breaker-states.md": breaker_states(),
             DOCS / "reasons.md": reasons(),
         }
     finally:
@@ -85,6 +86,24 @@ def delivery_states() -> str:
     return "\n".join(lines) + "\n"
 
 
+def breaker_states() -> str:
+    """The page about a provider's circuit breaker."""
+    theory = getdoc(breaker) or ""
+    introduction = (
+        "One provider of a channel, as [hub/model/breaker.py](../hub/model/breaker.py) sees it. This page is made from "
+        "that file by `make docs-generate`; [architecture](architecture.md#deliveries) says what is around it."
+    )
+    first, _, rest = theory.partition("Theory. ")[2].partition("\n\n")
+    numbers = re.findall(r"^([A-Z_]+) = ([\d.]+)  # (.+)$", getsource(breaker), re.MULTILINE)
+    lines = [
+        *("# States of a breaker", "", introduction, "", _line(first), ""),
+        *_machine(breaker, first="CLOSED", last=[]),
+        *("| number | | |", "|---|---|---|", *(f"| `{name}` | {value} | {why} |" for name, value, why in numbers), ""),
+        _line(rest[rest.index("It trips") :]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def reasons() -> str:
     """The page about the words that timelines, `explain` and deliveries give."""
     lines = [
@@ -101,7 +120,7 @@ def reasons() -> str:
 
 def _machine(module: Any, *, first: str, last: list[str]) -> list[str]:
     """A state machine's diagram and its tables: states are described in the module's docstring, events beside them."""
-    states = dict(re.findall(r"^    ([A-Z]+) +(.+(?:\n {6,}.+)*)$", getdoc(module) or "", re.MULTILINE))
+    states = dict(re.findall(r"^    ([A-Z_]+) +(.+(?:\n {6,}.+)*)$", getdoc(module) or "", re.MULTILINE))
     events = dict(re.findall(r"^    (\w+) = auto\(\)  # (.+)$", getsource(module.Event), re.MULTILINE))
     arrows = [
         f"    {state.name} --> {following.name}: {event.name}"

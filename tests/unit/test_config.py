@@ -98,3 +98,24 @@ def test_nothing_in_the_environment_makes_it_hub_dev(monkeypatch: pytest.MonkeyP
     assert not load_settings().dev
     assert load_settings(dev=True).dev
     assert "dev" not in Settings.model_fields
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("HUB_SMTP_URL", "smtp://a.example,smtp://user:sesame@b.example?startls=true", "2. of them"),
+        ("HUB_SMTP_URL", "smtp://user:sesame@b.example?connections=many", "connections"),
+        ("HUB_EMAIL_FROM", "nobody", "names no sender"),
+        ("HUB_EMAIL_FROM", "Acme <grüße@example.com>", "ASCII"),
+        ("HUB_SENDGRID_WEBHOOK_KEY", "sesame", "public key"),
+    ],
+)
+def test_a_wrong_mail_setting_stops_the_start(
+    name: str, value: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_EMAIL_FROM", "a@example.com")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=word) as refusal:
+        load_settings()
+    assert name in str(refusal.value)
+    assert "sesame" not in str(refusal.value)

@@ -44,6 +44,8 @@ SECRETS = [
     f"got {JWT}.",
     "postgresql://hub:opaque-token-1@db.example.com:5432/hub",
     "redis://:opaque-token-1@127.0.0.1:6379/0",
+    "GET /l/u/opaque-token-1?x=1 HTTP/1.1",
+    "https://hub.example.com/l/o/opaque-token-1.gif",
     "smtp://mailer:opaque-token-1@mail.example.com:587?starttls=true",
 ]
 HIDDEN = ("opaque-token-1", KEY, JWT, JWT.split(".")[1])

@@ -55,7 +55,7 @@ SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, 
        p.user_id, p.name, p.timezone, p.preferences::text AS preferences, p.email, p.phone, p.push, p.locale,
        ARRAY(SELECT s.channel FROM suppressions s WHERE s.project_id = d.project_id
              AND (s.channel, s.address) IN (('email', lower(p.email)), ('sms', p.phone))) AS suppressed,
-       n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.expires_at, n.sandbox,
+       n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.request ->> 'test' AS test, n.expires_at, n.sandbox,
        n.cancelled_at IS NOT NULL OR p.user_id = ANY(n.excluded_users) AS cancelled,
        i.item_id IS NOT NULL AS stored, i.seen_at, i.read_at, i.removed_at,
        i.archived_at IS NOT NULL OR i.snoozed_until IS NOT NULL AS shelved,
@@ -72,7 +72,8 @@ ORDER BY d.due_at, d.position, d.line, d.delivery_id
 -- name: change
 -- Moves deliveries on; each only from the state and attempt in which it was read: a lease that was lost changes nothing.
 -- Past 50 entries a wait takes the place of the wait before it: for somebody who comes and goes all day they were 6,000.
--- Past 200 a wait drops what lies in the middle: in an outage of a day it is claimed and put back some 3,000 times.
+-- Past 200 what lies in the middle is dropped. A claim that was put back without a word is as if it had not been: in an
+-- outage of a day that happens some 300 times.
 -- A push that ends otherwise after an attempt of which nothing was heard may show all the same.
 UPDATE deliveries d SET
     state = w.state, reason = w.reason, due_at = COALESCE(w.due_at, d.due_at), attempts = w.attempts,
@@ -87,11 +88,12 @@ UPDATE deliveries d SET
     finished_at = CASE WHEN w.finished THEN clock_timestamp() END,
     shown = w.channel = 'web_push' AND d.kind = 'step' AND d.gathered IS NULL
         AND (w.state = 'sent' OR (w.attempts > 0 AND w.state IN ('skipped', 'cancelled', 'expired'))
-             OR (w.state = 'dead' AND w.reason = 'attempts_spent')),
+             OR (w.attempts > 0 AND w.state = 'dead' AND w.reason = 'attempts_spent')),
     lease_until = NULL,
     history = CASE WHEN w.state = 'waiting' AND w.history <> '[]' AND jsonb_array_length(d.history) >= 50
                         AND d.history #>> '{-1,2}' = 'waiting' THEN d.history - -1
-                   WHEN w.state = 'waiting' AND jsonb_array_length(d.history) >= 200
+                   WHEN w.state = 'due' AND w.history = '[]' AND d.history #>> '{-1,2}' = 'claimed' THEN d.history - -1
+                   WHEN w.state IN ('waiting', 'due') AND jsonb_array_length(d.history) >= 200
                         THEN d.history - 100 - 100 - 100 - 100 - 100
                    ELSE d.history END || w.history::jsonb
 FROM unnest(

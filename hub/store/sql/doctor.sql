@@ -65,3 +65,10 @@ CROSS JOIN LATERAL (
     WHERE i.person_id = h.person_id AND i.removed_at IS NULL AND i.archived_at IS NULL AND i.snoozed_until IS NULL
 ) c
 WHERE h.person_id = ANY($1::bigint[])
+
+-- name: marketing_without_address
+-- Projects whose marketing by e-mail ends as dead letters.
+SELECT j.name FROM projects j
+WHERE COALESCE(j.brand ->> 'address', '') = ''
+  AND EXISTS (SELECT FROM categories c WHERE c.project_id = j.project_id AND c.policy ->> 'kind' = 'marketing')
+ORDER BY j.name LIMIT 5

@@ -53,6 +53,18 @@ FROM inbox_items WHERE person_id = $1 AND item_id = ANY($2::uuid[]) AND removed_
 ORDER BY seq
 
 -- name: save_items
+-- $10: whether what is seen, read or clicked for the first time is told as an event in the app.
+WITH told AS (
+    INSERT INTO events (project_id, person_id, notification_id, category, channel, event, at)
+    SELECT p.project_id, i.person_id, i.notification_id, i.category, 'in_app', e.event, e.at
+    FROM unnest($3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[]) AS w (item_id, seen_at, read_at, clicked_at)
+    JOIN inbox_items i ON i.person_id = $1 AND i.item_id = w.item_id
+    JOIN people p ON p.person_id = i.person_id
+    CROSS JOIN LATERAL (VALUES ('seen', i.seen_at, w.seen_at), ('read', i.read_at, w.read_at),
+                               ('clicked', i.clicked_at, w.clicked_at)) AS e (event, before, at)
+    WHERE $10::boolean AND e.before IS NULL AND e.at IS NOT NULL
+    ON CONFLICT DO NOTHING
+)
 UPDATE inbox_items i
 SET rev = $2, item_rev = $2, seen_at = w.seen_at, read_at = w.read_at, clicked_at = w.clicked_at,
     archived_at = w.archived_at, pinned_at = w.pinned_at, snoozed_until = w.snoozed_until
@@ -127,10 +139,24 @@ FROM (
 ) t
 
 -- name: bulk_apply
--- $7 the rev, $8 now. item_rev stays: bulk_marks explains this change.
+-- $7 the rev, $8 now. item_rev stays: bulk_marks explains this change. What is seen, read or clicked for the first time is told
+-- as an event, too: both halves of the statement see the items as they were.
+WITH told AS (
+    INSERT INTO events (project_id, person_id, notification_id, category, channel, event, at)
+    SELECT p.project_id, i.person_id, i.notification_id, i.category, 'in_app', e.event, $8::timestamptz
+    FROM inbox_items i
+    JOIN people p ON p.person_id = i.person_id
+    CROSS JOIN LATERAL (VALUES ('seen', i.seen_at), ('read', i.read_at), ('clicked', i.clicked_at)) AS e (event, before)
+    WHERE i.person_id = $1 AND i.removed_at IS NULL AND i.seq <= $2
+      AND ($3::text IS NULL OR i.category = $3) AND ($4::text IS NULL OR $4 = ANY(i.tags))
+      AND e.before IS NULL
+      AND e.event = ANY (CASE $5::text WHEN 'seen' THEN ARRAY['seen'] WHEN 'read' THEN ARRAY['seen', 'read']
+                                 WHEN 'click' THEN ARRAY['seen', 'read', 'clicked'] ELSE ARRAY[]::text[] END)
+    ON CONFLICT DO NOTHING
+)
 UPDATE inbox_items SET
     rev = $7,
-    seen_at = CASE WHEN $5::text IN ('seen', 'read', 'click') THEN COALESCE(seen_at, $8::timestamptz) ELSE seen_at END,
+    seen_at = CASE WHEN $5 IN ('seen', 'read', 'click') THEN COALESCE(seen_at, $8) ELSE seen_at END,
     read_at = CASE WHEN $5 IN ('read', 'click') THEN COALESCE(read_at, $8) WHEN $5 = 'unread' THEN NULL ELSE read_at END,
     clicked_at = CASE WHEN $5 = 'click' THEN COALESCE(clicked_at, $8) ELSE clicked_at END,
     archived_at = CASE WHEN $5 = 'archive' THEN COALESCE(archived_at, $8) ELSE archived_at END,

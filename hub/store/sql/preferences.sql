@@ -49,3 +49,17 @@ FROM unnest($2::text[]) AS w (category)
 LEFT JOIN categories c ON c.project_id = $1 AND c.category = w.category
 LEFT JOIN categories g ON g.project_id = $1 AND g.category = $3
 WHERE COALESCE(c.policy, g.policy) ->> 'default' = 'required'
+
+-- name: lock_by_link
+-- $2 by its number, which a mail's link holds; its row is held until the transaction ends.
+SELECT p.user_id, p.name, p.locale, COALESCE(p.timezone, j.timezone) AS timezone, p.preferences AS person,
+       j.preferences AS project, j.name AS project_name
+FROM people p JOIN projects j ON j.project_id = p.project_id
+WHERE p.project_id = $1 AND p.person_id = $2
+FOR NO KEY UPDATE OF p
+
+-- name: read_by_link
+SELECT p.user_id, p.name, p.locale, COALESCE(p.timezone, j.timezone) AS timezone, p.preferences AS person,
+       j.preferences AS project, j.name AS project_name
+FROM people p JOIN projects j ON j.project_id = p.project_id
+WHERE p.project_id = $1 AND p.person_id = $2

@@ -52,6 +52,19 @@ WITH asked AS (
     ) AS e (at, place, actor, event)
     WHERE e.at IS NOT NULL
     UNION ALL
+    -- What people and providers did with what was delivered, after its steps; but for what its own history tells already. `sent`
+    -- is a step's, and the app's are the item's.
+    SELECT e.at, p.user_id, e.channel,
+           (COALESCE(d.line, 0) + 1) * 1000000 + COALESCE(d.step, 0) * 10000 + 6000 + (COALESCE(e.link, -1) + 1) * 2
+           + e.automated::int,
+           e.event, e.detail ->> 'reason', concat_ws(' ', e.provider, e.detail ->> 'url', e.detail ->> 'detail'),
+           CASE WHEN e.automated THEN 'automated' ELSE 'person' END
+    FROM asked n
+    JOIN events e ON e.notification_id = n.notification_id AND e.delivery_id IS NOT NULL AND e.event <> 'sent'
+    JOIN people p ON p.person_id = e.person_id
+    LEFT JOIN deliveries d ON d.delivery_id = e.delivery_id
+    WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements(d.history) h WHERE h ->> 2 = e.event)
+    UNION ALL
     -- Somebody who was asked for by name, in a notification that was dispatched at once, and holds nothing of it.
     SELECT n.created_at, p.user_id, 'in_app', 0, 'skipped', 'duplicate', NULL, 'dispatch'
     FROM asked n

@@ -344,6 +344,12 @@ async def test_a_category_that_became_required_does_not_lock_what_was_stored(cal
 # Consents
 
 
+def pass_by(moment: str) -> None:
+    """Returns in a later millisecond."""
+    while now() <= moment:
+        pass
+
+
 async def test_an_answer_has_its_time(call: Caller) -> None:
     started = now()
     stored = (await call("PUT", PERSON, {"consents": {"marketing": {"granted": True}, "x": {"granted": False}}})).json
@@ -352,6 +358,7 @@ async def test_an_answer_has_its_time(call: Caller) -> None:
     assert stored == {"consents": {"marketing": {"granted": True, "at": first}, "x": {"granted": False, "at": first}}}
     repeated = await call("PATCH", PERSON, {"consents": {"marketing": {"granted": True, "source": "form"}}})
     assert repeated.json["consents"]["marketing"] == {"granted": True, "at": first, "source": "form"}
+    pass_by(first)
     withdrawn = (await call("PATCH", PERSON, {"consents": {"marketing": {"granted": False}}})).json
     second = withdrawn["consents"]["marketing"]["at"]
     assert second > first
@@ -362,10 +369,12 @@ async def test_an_answer_has_its_time(call: Caller) -> None:
     told = {"granted": True, "at": "2026-11-01T10:00:00+01:00", "source": "phone", "channels": ["email"]}
     given = (await call("PATCH", PERSON, {"consents": {"marketing": told, "x": None}})).json
     assert given == {"consents": {"marketing": {**told, "at": "2026-11-01T09:00:00.000Z"}}}
+    pass_by(second)
     wider = (await call("PATCH", PERSON, {"consents": {"marketing": {"channels": None}}})).json
     third = wider["consents"]["marketing"]["at"]
     assert third > second
     assert wider == {"consents": {"marketing": {"granted": True, "at": third}}}
+    pass_by(third)
     timeless = (await call("PATCH", PERSON, {"consents": {"marketing": {"at": None}}})).json
     assert timeless["consents"]["marketing"]["at"] > third
 

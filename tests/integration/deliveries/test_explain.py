@@ -11,6 +11,7 @@ import pytest
 
 from hub.publish.explain import Explained, explain_notification
 from hub.runtime import Hub
+from hub.store.templates import put_brand
 from hub.store.topics import add_subscribers
 from tests.integration.deliveries.test_ladder import prefer
 from tests.support.deliveries import Steps, here, put_category, rows, told
@@ -68,6 +69,7 @@ def random_preferences(chance: random.Random, category: str) -> dict[str, Any]:
 async def test_what_is_explained_happens(hub: Hub, project_id: int, worker: Steps, seed: int) -> None:
     chance = random.Random(seed)
     hub.settings.presence_grace_seconds = 0
+    await put_brand(hub.db, project_id, {"address": "1 Main St"})  # marketing needs one
     async with AsyncExitStack() as frozen:
         for number in range(30):
             user, category = f"u{number}", f"c{number}"

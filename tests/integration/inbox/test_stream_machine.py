@@ -67,7 +67,7 @@ USERS = ("ada", "bob")
 WELCOME_ITEMS, PAGE_ROWS = 3, 2
 CATEGORIES = ("general", "social")
 TAGS = ("x", "y")
-EXAMPLES = int(os.environ.get("HUB_TEST_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("HUB_TEST_EXAMPLES", "25"))
 
 
 class Network:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.model.liquid import MAX_KEY_BYTES, check_template, render_key
+from hub.model.digest_key import MAX_KEY_BYTES, check_key, render_key
 
 CONTEXT: dict[str, Any] = {
     "data": {"post": 42, "kind": "Comment", "title": "Fix the login", "list": list(range(100)), "long": "x" * 16_000},
@@ -40,7 +40,7 @@ CONTEXT: dict[str, Any] = {
     ],
 )
 def test_keys(template: str, key: str) -> None:
-    check_template(template)
+    check_key(template)
     assert render_key(template, CONTEXT) == key
 
 
@@ -64,7 +64,7 @@ def test_keys(template: str, key: str) -> None:
 )
 def test_what_is_no_template_is_told_with_its_line(template: str, message: str) -> None:
     with pytest.raises(ValueError) as refusal:
-        check_template(template)
+        check_key(template)
     assert str(refusal.value) == message
     assert render_key(template, CONTEXT) == ""
 
@@ -85,7 +85,7 @@ def test_what_is_no_template_is_told_with_its_line(template: str, message: str) 
     ],
 )
 def test_past_a_limit_there_is_no_key_and_it_is_known_soon(template: str) -> None:
-    check_template(template)
+    check_key(template)
     started = time.perf_counter()
     assert render_key(template, CONTEXT) == ""
     assert time.perf_counter() - started < 1.0  # unbounded, the third takes minutes and the memory of the machine
@@ -127,4 +127,4 @@ def test_whatever_the_template_and_the_data_there_is_one_storable_key(template: 
     assert len(key.encode()) <= MAX_KEY_BYTES
     assert render_key(template, context) == key
     if key:
-        check_template(template)
+        check_key(template)

@@ -1,0 +1,151 @@
+"""What a person says by a mail's link: no token names them but the link's, and that is enough for their preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from hub.api.choosing import Moved, View, patch_for
+from hub.api.preference_schema import PERSON, revise
+from hub.exceptions import Gone
+from hub.model.times import truncate
+from hub.runtime import Hub
+from hub.store import categories, events, preferences
+from hub.store.categories import GENERAL
+from hub.store.database import Connection
+from hub.store.events import Event
+from hub.store.preferences import Owner
+from hub.store.rules import RulesKey, read_rules
+
+MAX_SHOWN = 200  # categories on a page
+EMAIL = "email"
+
+
+class Visit(NamedTuple):
+    """Whose page it is, and what stands on it.
+
+    Attributes:
+        descriptions: By category, where there is one.
+    """
+
+    project: str
+    locale: str | None
+    timezone: str
+    view: View
+    descriptions: dict[str, str]
+
+
+async def visit(hub: Hub, project_id: int, person_id: int, category: str | None = None) -> Visit:
+    """What a page shows: of one category, or of all that are stored or that the person spoke of.
+
+    Raises:
+        Gone: the person, or the whole project, was deleted.
+    """
+    async with hub.db.acquire() as conn:
+        return (await _visit(conn, project_id, person_id, category))[0]
+
+
+async def _visit(
+    conn: Connection, project_id: int, person_id: int, category: str | None, *, hold: bool = False
+) -> tuple[Visit, str]:
+    row = await preferences.read_by_link(conn, project_id, person_id, hold=hold)
+    if row is None:
+        raise Gone("Whom this link was about is here no more.")
+    person = row["person"] or {}
+    names, descriptions = await _categories(conn, project_id, person, category)
+    rules = await read_rules(conn, [RulesKey(project_id, name) for name in names])
+    policies = {name: rules[RulesKey(project_id, name)].policy for name in names}
+    view = View(person, row["project"], policies)
+    return Visit(row["project_name"], row["locale"], row["timezone"], view, descriptions), row["user_id"]
+
+
+async def _categories(
+    conn: Connection, project_id: int, person: dict[str, Any], category: str | None
+) -> tuple[list[str], dict[str, str]]:
+    """Names in the order in which they are shown, `general` last."""
+    stored = await categories.list_categories(conn, project_id, after=None, limit=MAX_SHOWN)
+    descriptions = {r["category"]: r["policy"].get("description") or "" for r in stored}
+    if category is not None:
+        return [category], descriptions
+    spoken_of: Iterable[str] = [*(person.get("categories") or {})]
+    names = sorted({*descriptions, *spoken_of} - {GENERAL})[: MAX_SHOWN - 1]
+    return [*names, GENERAL], descriptions
+
+
+async def choose(
+    hub: Hub,
+    project_id: int,
+    person_id: int,
+    decide: Callable[[View], Moved],
+    *,
+    source: str,
+    category: str | None = None,
+) -> Visit:
+    """Moves the switches that `decide` names; what holds then.
+
+    Atomic: of two at once, the later one starts from what the earlier one has stored. Of a page with all categories,
+    each switch that went off is an event `unsubscribed`; of one category's, the message tells that it came from.
+
+    Args:
+        source: Of consents that change.
+        category: As in `visit`.
+
+    Raises:
+        Gone: as for `visit`. Nobody comes back by an old link.
+        Invalid: the preferences would grow over their bounds.
+    """
+
+    async def work(conn: Connection) -> Visit:
+        found, user = await _visit(conn, project_id, person_id, category, hold=True)
+        before, patch = found.view.switches(), patch_for(found.view, decide(found.view))
+        if not patch:
+            return found
+        document = revise(PERSON, found.view.person, patch, truncate(datetime.now(UTC)), source=source)
+        await preferences.save(conn, Owner.person(project_id, user), document)
+        after = found.view._replace(person=document)
+        gone = [switch for switch, on in after.switches().items() if before[switch] and not on]
+        if category is None:
+            await events.insert(conn, [_unsubscribed(project_id, person_id, *switch) for switch in gone])
+        return found._replace(view=after)
+
+    return await hub.db.transaction(work)
+
+
+def _unsubscribed(project_id: int, person_id: int, category: str, channel: str) -> Event:
+    return Event(uuid7(), project_id, person_id, None, None, category, channel, "unsubscribed")
+
+
+async def unsubscribe(hub: Hub, project_id: int, person_id: int, delivery_id: UUID, category: str) -> Visit:
+    """Ends e-mails of a category; again, it changes nothing. A required category stays as it is."""
+    moved = Moved(stopped=((category, EMAIL),))
+    found = await choose(hub, project_id, person_id, lambda _: moved, source="unsubscribe", category=category)
+    if not found.view.policies[category].required:
+        await hub.db.transaction(lambda conn: _tell(conn, project_id, person_id, delivery_id, category))
+    return found
+
+
+async def _tell(conn: Connection, project_id: int, person_id: int, delivery_id: UUID, category: str) -> None:
+    """Once for each message; one that is kept no more is told without its notification."""
+    row = (await events.sent_messages(conn, [(delivery_id, person_id)])).get(delivery_id)
+    event = Event(
+        uuid7(),
+        project_id,
+        person_id,
+        row["notification_id"] if row else None,
+        delivery_id,
+        category,
+        EMAIL,
+        "unsubscribed",
+        row["provider"] if row else None,
+    )
+    await events.insert(conn, [event])
+
+
+async def subscribe_again(hub: Hub, project_id: int, person_id: int, category: str) -> Visit:
+    """Takes an unsubscribing back."""
+    moved = Moved({(category, EMAIL): True})
+    return await choose(hub, project_id, person_id, lambda _: moved, source="subscribe", category=category)
