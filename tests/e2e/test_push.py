@@ -142,12 +142,12 @@ class Place:
         return opened
 
     async def is_told(self, notification: str, *events: str) -> None:
-        """The timeline of this one has these events of web push, in this order, at the end."""
+        """The timeline of this one comes to have these events of web push, in this order; others among them."""
         async with asyncio.timeout(30):
             while True:
                 items = (await self.call("GET", f"/v1/notifications/{notification}/timeline"))["items"]
                 found = [one["event"] for one in items if one["channel"] == "web_push"]
-                if tuple(found[-len(events) :]) == events:
+                if tuple(event for event in found if event in events) == events:
                     return
                 await asyncio.sleep(0.1)
 

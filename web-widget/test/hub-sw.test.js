@@ -239,6 +239,6 @@ test("a changed subscription is told to the hub, again while it does not answer"
   assert.equal(one.record.get("subscription").pending.endpoint, "given");
   one.answers.push({ status: 200, body: { renewal: "R3" } });
   await one.happen("sync", { tag: "hub-push-renew" });
-  assert.equal(one.requests.at(-1).token, "R2");
+  assert.equal(one.requests.at(-1)?.token, "R2");
   assert.equal(one.record.get("subscription").renewal, "R3");
 });

@@ -4,7 +4,8 @@ A message goes to all of a person's browsers at once. What each push service say
 
 | answer                      | of one browser                             | of all of them                           |
 |-----------------------------|--------------------------------------------|------------------------------------------|
-| 2xx                         | it has it                                  | Sent, by the `Location` of one           |
+| 2xx                         | it has it                                  | Sent; the end of one's `Location` is its |
+|                             |                                            | reference: whole, it could take it back  |
 | 404, 410                    | is gone: removed                           | Rejected, `no_address`                   |
 | 413, other 4xx              | never will                                 | Rejected, unless another has it          |
 | 400, 401, 403               | refuses our key or request                 | Failed                                   |
@@ -78,7 +79,8 @@ class Told(NamedTuple):
     result: Result
     detail: str = ""
     retry_after: timedelta | None = None
-    location: str | None = None
+    reference: str | None = None
+    handed_over: bool = False
 
 
 class _Service:
@@ -164,7 +166,7 @@ class WebPush:
                     continue
                 return Told(Result.FAILED, f"{service.host}: {_reason(error)}")
             except TimeoutError:
-                return Told(Result.FAILED, f"{service.host}: no answer within {TIMEOUT_SECONDS:g} s")
+                return Told(Result.FAILED, f"{service.host}: no answer within {TIMEOUT_SECONDS:g} s", handed_over=True)
             except aiohttp.ClientError as error:
                 return Told(Result.FAILED, f"{service.host}: {_reason(error)}")
             except ValueError:  # a host that no resolver takes, keys that are none
@@ -235,7 +237,7 @@ def tell(status: int, answer: Mapping[str, str], host: str, now: datetime) -> To
     """What an answer says; the table above."""
     retry_after = read_retry_after(answer.get("Retry-After"), now)
     if 200 <= status < 300:
-        return Told(Result.REACHED, location=answer.get("Location"))
+        return Told(Result.REACHED, reference=answer.get("Location", "").rpartition("/")[2] or None)
     if status in (404, 410):
         return Told(Result.GONE)
     if status in (400, 401, 403):
@@ -262,9 +264,9 @@ def combine(reached: frozenset[str], browsers: Sequence[Browser], told: Sequence
         detail = worst.detail if len(told) == 1 else f"{worst.detail} ({len(trouble)} of {len(told)} browsers)"
         if worst.result is Result.THROTTLED and not new and not reached:
             return Throttled(wait, detail)
-        return Failed(detail, wait, reached=reached | new)
+        return Failed(detail, wait, handed_over=any(one.handed_over for one in trouble), reached=reached | new)
     if new or reached:
-        return Sent(next((one.location for one in told if one.location), None))
+        return Sent(next((one.reference for one in told if one.reference), None))
     refused = next((one.detail for one in told if one.result is Result.REFUSED), None)
     if refused is not None:
         return Rejected(refused)
