@@ -226,6 +226,7 @@ class WebPush:
             await end(self._forgetting)
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
 
 def must_show(endpoint: str) -> bool:
