@@ -20,6 +20,7 @@ from hub.exceptions import ConfigError
 from hub.model.mail_address import parse_mailbox
 from hub.providers import ProviderSettings, parse_providers
 from hub.smtp import read_server
+from hub.twilio import read_account
 
 log = structlog.get_logger("hub.config")
 
@@ -130,7 +131,8 @@ class Settings(BaseSettings):
     @field_validator("sms_url")
     @classmethod
     def _sms(cls, value: SecretStr | None) -> SecretStr | None:
-        parse_providers("sms", value, ("twilio",))
+        for provider in parse_providers("sms", value, ("twilio",)):
+            read_account(provider)
         return value
 
     @field_validator("email_from")

@@ -105,6 +105,8 @@ async def _check_contents(db: Database, settings: Settings, *, people: int | Non
     yield await _check_outbox(db)
     yield await _check_jobs(db)
     yield await _check_deliveries(db)
+    yield await _check_dead_letters(db)
+    yield await _check_webhooks(db)
     yield await _check_brands(db)
     async for finding in _check_inboxes(db, settings, people=people, fix=fix):
         yield finding
@@ -117,8 +119,8 @@ def _check_push_key(settings: Settings, *, fix: bool) -> Finding:
         detail = f"Web push has its key (public: {public}) and a contact, {settings.vapid_subject}."
         return Finding("push_key", State.OK, detail)
     if not fix:
-        detail = "Web push has no key (HUB_VAPID_PRIVATE_KEY); nothing is pushed."
-        return Finding("push_key", State.OK, detail, "If you want it, run: hub doctor --fix. It makes a key.")
+        detail = "Web push has no key (HUB_VAPID_PRIVATE_KEY), and nothing is pushed; hub doctor --fix makes one."
+        return Finding("push_key", State.OK, detail)
     mend = "Put it into the environment, or .env, of every process, and start them again. Keep it: another voids all."
     return Finding("push_key", State.OK, f"A new key: HUB_VAPID_PRIVATE_KEY={make_key().private_text}", mend)
 
@@ -332,6 +334,24 @@ async def _check_deliveries(db: Database) -> Finding:
         return Finding("deliveries", State.OK, f"{row['waiting']} deliveries due.")
     detail = f"{row['waiting']} deliveries are due, the oldest for {row['oldest']:.0f} s."
     return Finding("deliveries", State.FAIL, detail, "Run a worker, or more of them: hub worker")
+
+
+async def _check_dead_letters(db: Database) -> Finding:
+    rows = await db.fetch(_SQL["fresh_dead_letters"])
+    if not rows:
+        return Finding("dead_letters", State.OK, "None in the last hour.")
+    found = ", ".join(f"{row['letters']} of {row['channel']} ({row['reason']})" for row in rows)
+    mend = "Look at them: hub dead list. Once what failed is mended: hub dead replay."
+    return Finding("dead_letters", State.WARN, f"In the last hour: {found}.", mend)
+
+
+async def _check_webhooks(db: Database) -> Finding:
+    rows = await db.fetch(_SQL["ailing_webhooks"])
+    if not rows:
+        return Finding("webhooks", State.OK, "None fails.")
+    found = ", ".join(f"{row['endpoint_id']} {'was switched off' if row['off'] else 'fails'}" for row in rows)
+    mend = "Read GET /v1/webhooks/{id}/attempts, mend the endpoint, and PATCH it to enabled where it is off."
+    return Finding("webhooks", State.WARN, f"{found}.", mend)
 
 
 async def _check_inboxes(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncIterator[Finding]:

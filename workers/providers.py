@@ -11,7 +11,10 @@ from hub.providers import ProviderSettings
 from hub.publish.bounces import record_refusal
 from hub.runtime import Hub
 from hub.smtp import read_server
+from hub.twilio import read_account
+from workers.channels.base import Channel
 from workers.channels.smtp import Smtp
+from workers.channels.twilio import Twilio
 from workers.route import Fleet, Provider, Route
 
 
@@ -20,11 +23,10 @@ def routes_of(hub: Hub) -> dict[str, Route]:
     found: dict[str, list[Provider]] = {channel: [] for channel in OUTSIDE_CHANNELS}
     settings = hub.settings
     for provider in settings.providers:
-        if provider.channel == "email":
-            channel = _smtp(hub, provider)
-            found["email"].append(
-                Provider(provider.name, channel, provider.order, provider.weight, provider.per_second)
-            )
+        channel: Channel = _smtp(hub, provider) if provider.channel == "email" else Twilio(read_account(provider))
+        found[provider.channel].append(
+            Provider(provider.name, channel, provider.order, provider.weight, provider.per_second)
+        )
     if settings.vapid_private_key is not None:
         from workers.channels.web_push import WebPush  # 0.2 s at every start otherwise
 

@@ -11,6 +11,7 @@
 | leases   | takes up what dead workers had claimed                      | 5 s                 |
 | settle   | expiry and the end of snoozes                               | 1 s                 |
 | outbox   | announces again what was left behind                        | 1 s                 |
+| webhooks | claims, posts and reports messages to backends' endpoints   | 1 s                 |
 | upkeep   | purges old keys, tombstones, jobs, deliveries, events       | 60 s                |
 
 Any number of workers may run: claims skip what others hold, and every step is one transaction.
@@ -33,12 +34,24 @@ from hub.publish.reannounce import reannounce
 from hub.publish.schedule import decide_due
 from hub.publish.settle import recover
 from hub.runtime import Hub
-from hub.store import deliveries, digests, events, idempotency, jobs, push_subscriptions, retention, sandbox
+from hub.store import (
+    deliveries,
+    digests,
+    events,
+    idempotency,
+    jobs,
+    push_subscriptions,
+    retention,
+    sandbox,
+    webhooks,
+)
 from workers.channels.sandbox import Sandbox
+from workers.channels.webhook import WebhookPoster
 from workers.loop import Loop
 from workers.providers import routes_of
 from workers.route import Provider, Route
 from workers.sender import Sender
+from workers.webhooks import SLOTS, WebhookSender
 
 log = structlog.get_logger("hub.worker")
 
@@ -68,6 +81,9 @@ class Worker:
             sender = Sender(hub, channel, route, trial, self._wake_senders)
             self._senders.append(sender)
             self.sending.append(Loop(f"send_{channel}", sender.step, POLL_SECONDS))
+        self._poster = WebhookPoster(allow_private=hub.settings.allow_private_push, connections=SLOTS)
+        self._webhooks = WebhookSender(hub, self._poster, self._wake_webhooks)
+        self._posting = Loop("webhooks", self._webhooks.step, 1.0)
         self.loops = [
             *self.jobs,
             *self.schedules,
@@ -77,6 +93,8 @@ class Worker:
             Loop("leases", self._leases, 5.0),
             Loop("settle", self._settle, 1.0),
             Loop("outbox", self._outbox, 1.0),
+            self._posting,
+            Loop("webhook_leases", self._webhooks.upkeep, 15.0),
             Loop("upkeep", self._upkeep, 60.0),
         ]
         self._subscriber = Subscriber(
@@ -100,8 +118,10 @@ class Worker:
         finally:
             for sender in self._senders:
                 await sender.close()
+            await self._webhooks.close()
             for route in self._routes.values():
                 await route.close()
+            await self._poster.close()
             await self._sandbox.close()
             await self._subscriber.close()
 
@@ -132,6 +152,9 @@ class Worker:
     def _wake_senders(self) -> None:
         for loop in self.sending:
             loop.wake()
+
+    def _wake_webhooks(self) -> None:
+        self._posting.wake()
 
     async def _schedule(self) -> bool:
         return await self._decide(critical=False)
@@ -198,5 +221,7 @@ class Worker:
         tried = await sandbox.purge(self._hub.db, PURGE_ROWS)
         closed = await digests.purge(self._hub.db, PURGE_ROWS)
         told = await events.purge(self._hub.db, PURGE_ROWS)
+        posted = await webhooks.purge(self._hub.db, PURGE_ROWS)
         browsers = await push_subscriptions.purge(self._hub.db, PURGE_ROWS)
-        return PURGE_ROWS in (keys, finished, deleted, sent, tried, closed, told, browsers) or people > 0 or gone > 0
+        done = (keys, finished, deleted, sent, tried, closed, told, posted, browsers)
+        return PURGE_ROWS in done or people > 0 or gone > 0

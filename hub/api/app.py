@@ -8,6 +8,7 @@ from typing import Any
 from hub.api.cancelling import Cancelling
 from hub.api.categories import Categories
 from hub.api.context import Api
+from hub.api.dead_letters import DeadLetters
 from hub.api.deliveries import Deliveries
 from hub.api.engagement import Engagements
 from hub.api.explain import Explanations
@@ -24,6 +25,7 @@ from hub.api.timeline import Timelines
 from hub.api.tokens import Tokens
 from hub.api.topics import Topics
 from hub.api.users import Users
+from hub.api.webhooks import Webhooks
 from hub.runtime import Hub
 from hub.web.app import WebApp
 from hub.web.asgi import Receive, Scope, Send
@@ -41,6 +43,7 @@ def api_routes(api: Api) -> list[Route]:
         *Cancelling(api).routes(),
         *Explanations(api).routes(),
         *Deliveries(api).routes(),
+        *DeadLetters(api).routes(),
         *Engagements(api).routes(),
         *SandboxMessages(api).routes(),
         *Timelines(api).routes(),
@@ -51,6 +54,7 @@ def api_routes(api: Api) -> list[Route]:
         *Categories(api).routes(),
         *Preferences(api).routes(),
         *Topics(api).routes(),
+        *Webhooks(api).routes(),
         *Templates(api).routes(),
         *Suppressions(api).routes(),
         *Inbound(api).routes(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, NotRequired
 from uuid import UUID
@@ -13,7 +12,7 @@ from typing_extensions import TypedDict
 from hub.api.context import Api
 from hub.api.documents import MAX_USERS, STRICT
 from hub.api.guard import credential_of
-from hub.api.idempotent import answer, key_of, once, respond
+from hub.api.idempotent import answer, key_of, once_apart
 from hub.api.notifications import find_notification
 from hub.exceptions import Forbidden
 from hub.publish.cancel import cancel_by_key, cancel_notification
@@ -25,9 +24,6 @@ from hub.web.request import Request
 from hub.web.response import Response
 from hub.web.routing import Reply, Route
 from hub.web.schema import Schema
-
-# With a key, the memory of the answer holds a connection while the cancellation uses another: never all of them.
-REMEMBERED_AT_ONCE = 1
 
 
 @with_config(STRICT)
@@ -58,7 +54,6 @@ class Cancelling:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._hub = api.hub
-        self._remembering = asyncio.Semaphore(REMEMBERED_AT_ONCE)
 
     def routes(self) -> list[Route]:
         guard, write = self._api.guard, ("notifications:write",)
@@ -128,15 +123,9 @@ class Cancelling:
                 )
 
     async def _once(self, key: IdempotencyKey | None, work: Callable[[], Awaitable[int | None]]) -> Response:
-        """Cancelling commits by itself, a chunk at a time; the answer is remembered right after it.
-
-        A process that dies in between has given no answer; the repetition answers what is left to withdraw.
-        """
+        """Cancelling commits by itself, a chunk at a time."""
 
         async def run() -> Answer:
             return answer(200, {"cancelled": await work()})
 
-        if key is None:
-            return respond(await run())
-        async with self._remembering:
-            return await once(self._hub, key, lambda _conn: run())
+        return await once_apart(self._hub, key, self._api.remembering, run)

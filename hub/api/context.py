@@ -15,6 +15,8 @@ from hub.store.categories import GENERAL, find_policy
 from hub.store.keys import KeyRow
 from hub.web.app import refusal_limiter
 
+# With a key, the memory of an answer may hold a connection while the work uses another (hub.api.idempotent.once_apart).
+REMEMBERED_AT_ONCE = 1
 POLICY_SECONDS = 1.0  # how long a changed category may still count as it was
 
 
@@ -27,6 +29,7 @@ class Api:
         self.refusals = refusal_limiter()
         self.guard = ApiKeyGuard(self.authority, per_second=hub.settings.rate_limit_per_second, refusals=self.refusals)
         self.draining = asyncio.Event()
+        self.remembering = asyncio.Semaphore(REMEMBERED_AT_ONCE)
         self._policies: Cache[tuple[int, str], dict[str, Any] | None] = Cache(
             lambda key: find_policy(hub.db, *key), POLICY_SECONDS
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -51,6 +52,23 @@ async def once(hub: Hub, key: IdempotencyKey | None, work: Callable[[Connection]
         return result
 
     return respond(await hub.db.transaction(run))
+
+
+async def once_apart(
+    hub: Hub, key: IdempotencyKey | None, gate: asyncio.Semaphore, work: Callable[[], Awaitable[Answer]]
+) -> Response:
+    """As `once`, for work that commits by itself, bit by bit; its answer is remembered right after it.
+
+    A process that dies in between has given no answer; the repetition answers what is left to do. The work must end
+    within the seconds that a transaction may stand idle.
+
+    Args:
+        gate: The memory of an answer holds a connection while the work uses another: never all of them.
+    """
+    if key is None:
+        return respond(await work())
+    async with gate:
+        return await once(hub, key, lambda _conn: work())
 
 
 async def known_answer(hub: Hub, key: IdempotencyKey | None) -> Response | None:

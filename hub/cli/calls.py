@@ -170,37 +170,86 @@ def sandbox(*, limit: int, as_json: bool, **query: str | None) -> None:
     show({"items": items}, table(rows, columns), as_json=as_json)
 
 
+def _dead_options(command: Command) -> Command:
+    for name, text in (
+        ("until", "Only those dispatched before this RFC 3339 time."),
+        ("since", "Only those dispatched then or later: an RFC 3339 time."),
+        ("provider", "Only where this provider had the last attempt."),
+        ("reason", "Only with this reason: rejected, attempts_spent, template_failed."),
+    ):
+        command = click.option(f"--{name}", help=text)(command)
+    return _filter_options(command)
+
+
 @dead.command("list")
-@_filter_options
+@_dead_options
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @json_option
 def dead_list(*, limit: int, as_json: bool, **query: str | None) -> None:
     """List dead letters."""
     items = _listed("/v1/deliveries", {"state": "dead", **query}, limit)
-    columns = ["id", "user", "channel", "category", "attempts", "reason"]
+    columns = ["id", "finished_at", "user", "channel", "category", "provider", "attempts", "reason", "detail"]
     show({"items": items}, table(items, columns), as_json=as_json)
 
 
-@dead.command("replay")
-@click.argument("ids", nargs=-1)
-@_filter_options
-@click.option("--all", "everything", is_flag=True, help="All dead letters (that the filter names).")
+@dead.command("show")
+@click.argument("delivery_id", metavar="ID")
 @json_option
-def dead_replay(ids: tuple[str, ...], *, everything: bool, as_json: bool, **query: str | None) -> None:
-    """Send dead letters again: those with these IDS, of a filter, or --all."""
+def dead_show(delivery_id: str, *, as_json: bool) -> None:
+    """Show the dead letter ID, and everything that happened to it."""
+
+    async def work(remote: Remote) -> Any:
+        return await _ask(remote, "/v1/deliveries/{id}", "GET", f"/v1/deliveries/{segment(delivery_id)}")
+
+    answer = _call(work)
+    facts = ("notification_id", "user", "category", "channel", "provider", "state", "reason", "attempts")
+    lines = [f"{name}: {printable(answer[name])}" for name in facts]
+    events = table(answer["history"], ["at", "channel", "event", "reason", "detail", "actor"])
+    show(answer, "\n".join([*lines, "", events]), as_json=as_json)
+
+
+def _choose(ids: tuple[str, ...], query: dict[str, str | None], *, everything: bool) -> dict[str, Any]:
     chosen = {name: value for name, value in query.items() if value is not None}
     if ids and (chosen or everything):
         raise click.UsageError("Give IDS, or a filter, not both.")
     if not (ids or chosen or everything):
         raise click.UsageError("Say which: IDS, a filter such as --channel email, or --all.")
-    path = "/v1/deliveries/replay"
+    return {"ids": list(ids)} if ids else {"state": "dead", **chosen}
 
-    async def work(remote: Remote) -> Any:
-        body = {"ids": list(ids)} if ids else {"state": "dead", **chosen}
-        return await _ask(remote, path, "POST", path, body=body)
 
-    answer = _call(work)
-    show(answer, f"{printable(answer['replayed'])} sent again", as_json=as_json)
+async def _until_all(remote: Remote, verb: str, counted: str, body: dict[str, Any]) -> int:
+    """Repeats a call until it has done all: one call takes a few seconds at most. How many."""
+    path = f"/v1/deliveries/{verb}"
+    count = 0
+    while True:
+        answer = await _ask(remote, path, "POST", path, body=body)
+        count += int(answer[counted])
+        if not answer["more"]:
+            return count
+
+
+@dead.command("replay")
+@click.argument("ids", nargs=-1)
+@_dead_options
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@json_option
+def dead_replay(ids: tuple[str, ...], *, everything: bool, as_json: bool, **query: str | None) -> None:
+    """Send dead letters again: those with these IDS, of a filter, or --all."""
+    body = _choose(ids, query, everything=everything)
+    count = _call(lambda remote: _until_all(remote, "replay", "replayed", body))
+    show({"replayed": count}, f"{printable(count)} sent again", as_json=as_json)
+
+
+@dead.command("purge")
+@click.argument("ids", nargs=-1)
+@_dead_options
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@json_option
+def dead_purge(ids: tuple[str, ...], *, everything: bool, as_json: bool, **query: str | None) -> None:
+    """Give dead letters up: those with these IDS, of a filter, or --all."""
+    body = _choose(ids, query, everything=everything)
+    count = _call(lambda remote: _until_all(remote, "purge", "purged", body))
+    show({"purged": count}, f"{printable(count)} given up", as_json=as_json)
 
 
 @click.command()

@@ -3,7 +3,8 @@
 Theory. A delivery waits until its step's time has come, is decided on, takes its place behind earlier ones of the same
 person and channel, is claimed by a worker, and is settled. When a step goes out, the rest of its line goes on as a
 delivery of its own; when a step is skipped, the same row takes the next step. So every row ends in exactly one final
-state, and a retry of a push never holds up the e-mail behind it.
+state, and a retry of a push never holds up the e-mail behind it. Only a dead letter can begin anew: it is decided on
+once more, with a new budget.
 
     WAITING    for its time, for presence, for the end of quiet hours, or in a digest; decided again at `due_at`
     QUEUED     decided to go, behind an earlier delivery to the same person on the same channel
@@ -13,7 +14,7 @@ state, and a retry of a push never holds up the e-mail behind it.
     DELIVERED  the person's device reported it
     SKIPPED    a decision against it
     DEAD       refused for good, or its budget is spent: a dead letter
-    CANCELLED  withdrawn by the backend
+    CANCELLED  withdrawn by the backend, or a dead letter that was given up for good
     EXPIRED    its `expires_at` passed before it could go
 
 Every change of state is in TRANSITIONS, and every one is recorded in the row's `history`: when, what, why, by whom.
@@ -56,6 +57,8 @@ class Event(Enum):
     CANCELLED = auto()  # the notification was cancelled
     EXPIRED = auto()  # its time is over
     REPORTED = auto()  # the device has it
+    REPLAYED = auto()  # the backend wants a dead letter sent again
+    PURGED = auto()  # the backend gives a dead letter up
 
 
 TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
@@ -82,13 +85,13 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
     State.SENT: {Event.REPORTED: State.DELIVERED},
     State.DELIVERED: {},
     State.SKIPPED: {},
-    State.DEAD: {},
+    State.DEAD: {Event.REPLAYED: State.WAITING, Event.PURGED: State.CANCELLED},
     State.CANCELLED: {},
     State.EXPIRED: {},
 }
 
 FINAL: Final = frozenset({State.SENT, State.DELIVERED, State.SKIPPED, State.DEAD, State.CANCELLED, State.EXPIRED})
-"""States in which nothing more is done about a delivery; a receipt may still turn `sent` into `delivered`."""
+"""States in which nothing more is done about a delivery by itself; a receipt may still turn `sent` into `delivered`."""
 
 
 def move(state: State, event: Event) -> State:

@@ -50,6 +50,8 @@ class Reason(StrEnum):
     PACED = "paced", "As many as may go at once are on their way; it goes when there is room."
     RETRIES_HELD = "retries_held", "So many attempts fail that repeating more of them would only add to it."
 
+    REPLAYED = "replayed", "It was a dead letter, is sent again with a new budget, and is about to be decided on."
+
     # Goes
     READY = "ready", "Nothing speaks against it."
     REPLACED = "replaced_by_digest", "It went as part of one digest instead."
@@ -76,6 +78,8 @@ class Reason(StrEnum):
     NOT_IN_LADDER = "not_in_ladder", "The category's ladder leaves it out."
     CANCELLED = "cancelled", "The notification was cancelled."
     EXPIRED = "expired", "The notification's `expires_at` has passed."
+
+    PURGED = "purged", "It was a dead letter, and was given up."
 
     # Failed
     REJECTED = "rejected", "The provider refused it for good."

@@ -49,7 +49,8 @@ async def report(hub: Hub, project_id: int, person_id: int, delivery_id: UUID, e
     if row is None:
         return True
     if event == "clicked" and row["item_id"] is not None:
-        await mark(hub, Person(person_id, project_id, row["user_id"]), Mark(Action.CLICK, ids=(row["item_id"],)))
+        person = Person(person_id, project_id, row["user_id"])
+        await mark(hub, person, Mark(Action.CLICK, ids=(row["item_id"],)), engaged=False)
     return row["state"] in FINAL
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hub.settle")
 
+DEAD_LETTERS = Counter("hub_dead_letters_total", "Deliveries given up, by channel and reason", ["channel", "reason"])
 SETTLED = Counter("hub_deliveries_settled_total", "Attempts settled, by channel and result", ["channel", "result"])
 PER_PROJECT = 500  # deliveries of one project under way at once, over all workers: the others' share of the slots
 ACTOR = "worker"
@@ -93,10 +94,11 @@ def _held(known: Known, decision: Any) -> Change:
 async def report(hub: Hub, attempts: Sequence[tuple[Known, Attempt]]) -> None:
     """Settles attempts, one transaction; durable when it returns."""
     results: list[str] = []
+    changes: list[Change] = []
 
     async def work(conn: Connection) -> None:
         now = await deliveries.clock(conn)
-        changes = []
+        changes.clear()
         results.clear()
         for known, attempt in attempts:
             if isinstance(attempt.outcome, Held):
@@ -117,6 +119,13 @@ async def report(hub: Hub, attempts: Sequence[tuple[Known, Attempt]]) -> None:
     await hub.db.transaction(work)
     for (known, _), result in zip(attempts, results, strict=True):
         SETTLED.labels(known.row["channel"], result).inc()
+    _count_dead(changes)
+
+
+def _count_dead(changes: Sequence[Change]) -> None:
+    for change in changes:
+        if change.state == State.DEAD:
+            DEAD_LETTERS.labels(change.channel, change.reason).inc()
 
 
 def _put_back(known: Known, held: Held, now: datetime) -> tuple[Event, Change]:
@@ -145,7 +154,8 @@ def _ready_at(row: Any) -> datetime:
 
 def _verdict(known: Known, outcome: Outcome, now: datetime) -> Verdict:
     row = known.row
-    return settle(outcome, known.rules.policy.retry, row["attempts"], _ready_at(row), now, random.random())
+    attempts = row["attempts"] - row["attempts_before"]
+    return settle(outcome, known.rules.policy.retry, attempts, _ready_at(row), now, random.random())
 
 
 def _settled(known: Known, attempt: Attempt, verdict: Verdict, now: datetime) -> Change:
@@ -188,12 +198,14 @@ async def _write(hub: Hub, changes: Sequence[Change], keys: Sequence[OrderKey]) 
 async def recover(hub: Hub, limit: int = 500) -> int:
     """Makes due again what workers that went away had claimed; how many."""
 
+    changes: list[Change] = []
+
     async def work(conn: Connection) -> int:
         ids = [row["delivery_id"] for row in await deliveries.lost_leases(conn, limit)]
         known = await read_readable(hub, conn, ids)
-        changes = []
+        changes.clear()
         for k in known:
-            spent = k.row["attempts"] >= k.rules.policy.retry.max_attempts
+            spent = k.row["attempts"] - k.row["attempts_before"] >= k.rules.policy.retry.max_attempts
             event, why = (Event.GIVEN_UP, Reason.ATTEMPTS_SPENT) if spent else (Event.LOST, Reason.LEASE_LOST)
             state = move(State.CLAIMED, event)
             notes = [note(k.now, k.row["channel"], state.value, Reason.LEASE_LOST, actor=ACTOR)]
@@ -205,4 +217,6 @@ async def recover(hub: Hub, limit: int = 500) -> int:
         await deliveries.put_off_leases(conn, set(ids) - {k.row["delivery_id"] for k in known})
         return len(ids)
 
-    return await hub.db.transaction(work)
+    lost = await hub.db.transaction(work)
+    _count_dead(changes)
+    return lost

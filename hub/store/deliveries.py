@@ -21,6 +21,7 @@ from hub.model.policy import OUTSIDE_CHANNELS, Condition, Step
 from hub.model.reason import Reason
 from hub.store.database import Connection, Database
 from hub.store.sql import load
+from hub.store.webhooks import tell_of_deliveries
 
 _SQL = load("deliveries")
 _encode = msgspec.json.encode
@@ -183,6 +184,7 @@ async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
         [place[id(row.shared)] for row in rows],
         *_columns(shared, Shared),
     )
+    await tell_of_deliveries(conn, {row.delivery_id: row.shared.state for row in rows})
 
 
 async def lock_waiting(conn: Connection, limit: int, *, lanes: int = LANES) -> list[UUID]:
@@ -254,8 +256,9 @@ async def change(conn: Connection, changes: Sequence[Change]) -> set[UUID]:
     """Carries out changes, one statement; which of them still applied."""
     if not changes:
         return set()
-    rows = await conn.fetch(_SQL["change"], *_columns(changes, Change))
-    return {row["delivery_id"] for row in rows}
+    applied = {row["delivery_id"] for row in await conn.fetch(_SQL["change"], *_columns(changes, Change))}
+    await tell_of_deliveries(conn, {c.delivery_id: c.state for c in changes if c.delivery_id in applied})
+    return applied
 
 
 async def clock(conn: Connection) -> datetime:
@@ -363,14 +366,22 @@ async def list_deliveries(
     channel: str | None = None,
     category: str | None = None,
     user: str | None = None,
+    reason: str | None = None,
+    provider: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     before: UUID | None = None,
     limit: int = 50,
     categories: Sequence[str] | None = None,
 ) -> list[asyncpg.Record]:
     """Deliveries of this project, newest first; `categories`: only of these, for keys that may see no others."""
-    return await db.fetch(
-        _SQL["list_deliveries"], project_id, state, channel, category, user, before, limit, categories
-    )
+    filters = (state, channel, category, user, before, limit, categories, reason, provider, since, until)
+    return await db.fetch(_SQL["list_deliveries"], project_id, *filters)
+
+
+async def get_delivery(db: Database, project_id: int, delivery_id: UUID) -> asyncpg.Record | None:
+    """One delivery of this project with its history, or None."""
+    return await db.fetchrow(_SQL["get_delivery"], project_id, delivery_id)
 
 
 async def purge(db: Database, limit: int) -> int:

@@ -23,6 +23,7 @@ from hub.web.paths import NAME
 MAX_DATA_BYTES = 16 * 1024  # contract: an item's `data`, as compact JSON
 MAX_DURATION = timedelta(days=3_650)  # ten years: a typing error must not overflow a timestamp
 
+_ID_PATTERN = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{1,255}$"
 _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _TIME_PATTERN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
@@ -165,6 +166,13 @@ Name: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 255, "pattern": _NAME_PATTERN}),
 ]
 """What callers name: users, topics, categories, tenants, keys."""
+
+Id: TypeAlias = Annotated[
+    str,
+    _matching(re.compile(_ID_PATTERN), "invalid_value", "must be an id of the hub (a UUID)"),
+    WithJsonSchema({"type": "string", "format": "uuid"}),
+]
+"""What the hub names."""
 
 Moment: TypeAlias = Annotated[
     datetime, BeforeValidator(parse_moment), WithJsonSchema({"type": "string", "format": "date-time"})

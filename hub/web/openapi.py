@@ -21,6 +21,7 @@ TAGS: Mapping[str, str] = {
     "templates": "What notifications say, by channel and language; and what mails wear.",
     "preferences": "What people want, and what tenants and projects set for who says nothing.",
     "topics": "Groups of people that one publish reaches.",
+    "webhooks": "Endpoints of yours that hear what happens.",
     "suppressions": "Addresses that nothing is sent to any more.",
     "inbound": "What comes back of e-mail: bounces and complaints.",
     "inbox": "A person's own inbox, called with a client token.",

@@ -83,8 +83,12 @@ def _article(path: str, method: str, operation: Mapping[str, Any], document: Map
             yield _row(parameter["name"] + place, kind, parameter.get("description", ""))
         yield "</tbody></table>"
     if body := operation.get("requestBody"):
-        schema = _resolve(next(iter(body["content"].values()))["schema"], document)
-        yield from _fields(schema, f"Body. {body.get('description', '')}")
+        media_type, content = next(iter(body["content"].items()))
+        if "schema" not in content:
+            yield f"<p>Body: {escape(media_type)}. {_text(body.get('description', ''))}</p>"
+        schema = _resolve(content.get("schema", {}), document)
+        if schema:
+            yield from _fields(schema, f"Body. {body.get('description', '')}")
         for example in schema.get("examples", ()):
             shown = json.dumps(example, indent=2, ensure_ascii=False)
             yield f"<pre>{escape(f'{method.upper()} {path}')}\n{escape(shown, quote=False)}</pre>"
@@ -92,7 +96,7 @@ def _article(path: str, method: str, operation: Mapping[str, Any], document: Map
     for status, reply in operation["responses"].items():
         if "$ref" in reply:
             reply = document["components"]["responses"][reply["$ref"].rpartition("/")[2]]
-        shapes = {_kind(content["schema"]) for content in reply.get("content", {}).values()}
+        shapes = {_kind(content["schema"]) for content in reply.get("content", {}).values() if "schema" in content}
         yield _row(status, " or ".join(sorted(shapes)), reply["description"])
     yield "</tbody></table></article>"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +253,28 @@ async def test_a_redis_that_may_evict_anything_fails(settings: Settings) -> None
             assert (await diagnose(settings))["redis_memory"].state is State.FAIL
         finally:
             await redis.config_set("maxmemory-policy", "noeviction")
+
+
+async def test_fresh_dead_letters_and_failing_webhooks_are_told(hub: Hub, project_id: int, settings: Settings) -> None:
+    await make_sandbox(hub, project_id)
+    await publish(hub, project_id, "u1", "u2")
+    died = (
+        "UPDATE deliveries SET state = 'dead', reason = 'rejected', channel = 'email', "
+        "finished_at = now() - $1::interval"
+    )
+    await hub.db.execute(died, timedelta(minutes=50))
+    finding = (await diagnose(settings))["dead_letters"]
+    assert (finding.state, finding.detail) == (State.WARN, "In the last hour: 2 of email (rejected).")
+    await hub.db.execute(died, timedelta(minutes=70))
+    assert (await diagnose(settings))["dead_letters"].state is State.OK
+    await hub.db.execute(
+        "INSERT INTO webhook_endpoints (endpoint_id, project_id, url, events, secret, enabled, disabled_reason) "
+        "VALUES (gen_random_uuid(), $1, 'https://example.com', '{}', 'x', false, 'failing')",
+        project_id,
+    )
+    finding = (await diagnose(settings))["webhooks"]
+    assert finding.state is State.WARN
+    assert finding.detail.endswith("was switched off.")
 
 
 async def test_mail_servers_are_tried_without_sending(settings: Settings, tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
@@ -38,11 +37,12 @@ from hub.model.message import Browser, Message
 from hub.model.outcome import Failed, Outcome, Rejected, Sent, Throttled
 from hub.model.reason import Reason
 from hub.security.links import sign_link
-from hub.security.outbound import ForbiddenAddressError, create_session
+from hub.security.outbound import create_session
 from hub.security.vapid import decode, read_key
 from hub.store import push_subscriptions
 from hub.store.database import GONE, Database
 from hub.web.origins import origin_of
+from workers.answers import read_retry_after, why_no_answer
 from workers.channels.push_origins import Origin
 from workers.channels.push_payload import headers, payload
 
@@ -169,11 +169,11 @@ class WebPush:
                 # Likely a kept connection that the other side closed just then. Both have one topic: it shows once.
                 if again and not isinstance(error, aiohttp.ClientConnectorError):
                     continue
-                return Told(Result.FAILED, f"{service.host}: {_reason(error)}")
+                return Told(Result.FAILED, f"{service.host}: {why_no_answer(error)}")
             except TimeoutError:
                 return Told(Result.FAILED, f"{service.host}: no answer within {TIMEOUT_SECONDS:g} s", handed_over=True)
             except aiohttp.ClientError as error:
-                return Told(Result.FAILED, f"{service.host}: {_reason(error)}")
+                return Told(Result.FAILED, f"{service.host}: {why_no_answer(error)}")
             except ValueError:  # a host that no resolver takes, keys that are none
                 return Told(Result.REFUSED, f"{service.host}: nothing can be sent there")
         raise AssertionError("the second time it is told")
@@ -279,20 +279,6 @@ def combine(reached: frozenset[str], browsers: Sequence[Browser], told: Sequence
     return Rejected("no browser is left to push to", Reason.NO_ADDRESS)
 
 
-def read_retry_after(text: str | None, now: datetime) -> timedelta | None:
-    """`Retry-After`: seconds or a date (RFC 9110, section 10.2.3); None where it says nothing that can be read."""
-    if text is None:
-        return None
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=int(text[:9]))
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    return max(timedelta(0), (at if at.tzinfo else at.replace(tzinfo=UTC)) - now)
-
-
 async def _read_away(answer: aiohttp.ClientResponse) -> None:
     """The rest of an answer, so that its connection can be used again; what is long or slow costs the connection."""
     if answer.content.at_eof():
@@ -306,13 +292,3 @@ async def _read_away(answer: aiohttp.ClientResponse) -> None:
         pass  # TimeoutError is one: the status is known
     if not answer.content.at_eof():
         answer.close()
-
-
-def _reason(error: aiohttp.ClientError) -> str:
-    """Without the address, which is in most messages."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "its certificate is not good"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        inside = isinstance(error.os_error, ForbiddenAddressError)
-        return "leads to no public address" if inside else "cannot be reached"
-    return f"the connection broke ({type(error).__name__})"

@@ -51,7 +51,7 @@ WHERE delivery_id = ANY($1::uuid[]) AND state = 'claimed'
 -- Everything that bears on these deliveries, as it is now; where nobody holds locks it is still one snapshot.
 SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, d.kind, d.line, d.step, d.channel,
        d.condition, d.after_seconds, d.following, d.lane, d.position, d.state, d.reason, d.dispatched_at, d.due_at, d.ready_at,
-       d.attempts, d.digest_id, d.gathered, d.reached,
+       d.attempts, d.attempts_before, d.digest_id, d.gathered, d.reached,
        p.user_id, p.name, p.timezone, p.preferences::text AS preferences, p.email, p.phone, p.push, p.locale,
        ARRAY(SELECT s.channel FROM suppressions s WHERE s.project_id = d.project_id
              AND (s.channel, s.address) IN (('email', lower(p.email)), ('sms', p.phone))) AS suppressed,
@@ -249,7 +249,8 @@ RETURNING d.person_id, d.notification_id, d.project_id, d.category, d.line, d.st
 
 -- name: delete_of_person
 -- A person goes with everything about them.
-WITH gone AS (DELETE FROM digests WHERE person_id = $1), messages AS (DELETE FROM sandbox_messages WHERE person_id = $1)
+WITH gone AS (DELETE FROM digests WHERE person_id = $1), messages AS (DELETE FROM sandbox_messages WHERE person_id = $1),
+     told AS (DELETE FROM webhook_messages WHERE person_id = $1)
 DELETE FROM deliveries WHERE person_id = $1
 
 -- name: delete_orphans
@@ -286,13 +287,21 @@ DELETE FROM deliveries WHERE delivery_id = ANY (ARRAY(
     WHERE delivery_id < $1::uuid AND finished_at IS NOT NULL ORDER BY delivery_id LIMIT $2))
 
 -- name: list_deliveries
--- $2 state, $3 channel, $4 category, $5 user, $6 ids before, $7 limit, $8 the categories of the key
+-- $2 state, $3 channel, $4 category, $5 user, $6 ids before, $7 limit, $8 the categories of the key, $9 reason, $10 provider,
+-- $11 since and $12 until, of the dispatch
 SELECT d.delivery_id, d.notification_id, p.user_id, d.category, d.channel, d.state, d.reason, d.condition, d.attempts, d.due_at,
-       d.dispatched_at, d.finished_at, d.kind
+       d.dispatched_at, d.finished_at, d.kind, d.provider, d.history #>> '{-1,4}' AS detail
 FROM deliveries d JOIN people p ON p.person_id = d.person_id
 WHERE d.project_id = $1
   AND ($2::text IS NULL OR d.state = $2) AND ($3::text IS NULL OR d.channel = $3) AND ($4::text IS NULL OR d.category = $4)
   AND ($5::text IS NULL OR d.person_id = (SELECT person_id FROM people WHERE project_id = $1 AND user_id = $5))
   AND ($6::uuid IS NULL OR d.delivery_id < $6)
   AND ($8::text[] IS NULL OR d.category = ANY($8))
+  AND ($9::text IS NULL OR d.reason = $9) AND ($10::text IS NULL OR d.provider = $10)
+  AND ($11::timestamptz IS NULL OR d.dispatched_at >= $11) AND ($12::timestamptz IS NULL OR d.dispatched_at < $12)
 ORDER BY d.delivery_id DESC LIMIT $7
+
+-- name: get_delivery
+SELECT d.*, p.user_id, d.history #>> '{-1,4}' AS detail
+FROM deliveries d JOIN people p ON p.person_id = d.person_id
+WHERE d.project_id = $1 AND d.delivery_id = $2

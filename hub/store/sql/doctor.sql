@@ -29,6 +29,17 @@ SELECT count(*) AS waiting, EXTRACT(epoch FROM clock_timestamp() - min(d.since))
     SELECT lease_until FROM deliveries WHERE state = 'claimed' AND lease_until < clock_timestamp()
 ) d
 
+-- name: fresh_dead_letters
+SELECT channel, reason, count(*) AS letters FROM deliveries
+WHERE state = 'dead' AND finished_at > clock_timestamp() - interval '1 hour'
+GROUP BY channel, reason ORDER BY letters DESC, channel, reason
+
+-- name: ailing_webhooks
+-- Endpoints that the hub switched off, and those that have taken nothing for an hour.
+SELECT endpoint_id, NOT enabled AS off FROM webhook_endpoints
+WHERE disabled_reason IS NOT NULL OR (enabled AND failing_since < clock_timestamp() - interval '1 hour')
+ORDER BY endpoint_id LIMIT 20
+
 -- name: some_person
 -- Somebody to start a sample from, evenly among ids.
 SELECT COALESCE(min(person_id) + floor(random() * (max(person_id) - min(person_id) + 1))::bigint, 0) FROM inbox_heads

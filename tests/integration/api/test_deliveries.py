@@ -47,6 +47,8 @@ async def test_deliveries_are_listed_and_filtered(call: Caller) -> None:
         "state": "waiting",
         "reason": "asking_presence",
         "attempts": 0,
+        "provider": None,
+        "detail": None,
         "dispatched_at": entry["dispatched_at"],
         "due_at": entry["dispatched_at"],
         "finished_at": None,

@@ -35,7 +35,8 @@ def test_every_state_is_reached_and_every_way_ends() -> None:
     for state in State:
         assert reachable(state) & FINAL
     assert TRANSITIONS[State.SENT] == {Event.REPORTED: State.DELIVERED}
-    assert all(not TRANSITIONS[state] for state in FINAL - {State.SENT})
+    assert TRANSITIONS[State.DEAD] == {Event.REPLAYED: State.WAITING, Event.PURGED: State.CANCELLED}
+    assert all(not TRANSITIONS[state] for state in FINAL - {State.SENT, State.DEAD})
 
 
 def test_what_cannot_happen_raises() -> None:
