@@ -95,10 +95,9 @@ async def test_fix_sets_counts_right_as_a_revision_that_clients_hear_of(
 async def test_a_key_for_web_push_is_made_when_asked_for_and_never_replaced(hub: Hub, settings: Settings) -> None:
     without = (await diagnose(settings))["push_key"]
     assert without.state is State.OK
-    assert without.mend is not None
-    assert "hub doctor --fix" in without.mend
+    assert "hub doctor --fix" in without.detail
     made = [(await diagnose(settings, fix=True))["push_key"].detail for _ in range(2)]
-    keys = [detail.partition("HUB_VAPID_PRIVATE_KEY=")[2] for detail in made]
+    keys = [detail.partition("HUB_VAPID_PRIVATE_KEY=")[2].split()[0] for detail in made]
     assert keys[0] != keys[1]
     public = read_key(keys[0]).public_text
     configured = settings.model_copy(update={"vapid_private_key": SecretStr(keys[0])})
