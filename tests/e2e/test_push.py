@@ -63,6 +63,17 @@ CHANGE = """async (given) => {
     dispatchEvent(event);
     await Promise.all(waits);
 }"""
+# What the worker does about its events, to be waited for: Chromium forgets a notification that is asked for while it
+# comes, so that nothing may look before it is there.
+LISTEN = """() => {
+    const waitUntil = ExtendableEvent.prototype.waitUntil;
+    self.work = [];
+    ExtendableEvent.prototype.waitUntil = function (promise) {
+        self.work.push(promise);
+        waitUntil.call(this, promise);
+    };
+}"""
+DONE = """async (count) => work.length >= count && (await Promise.all(work), true)"""
 SHOWN = """async () => (await registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag }))"""
 
 
@@ -118,24 +129,25 @@ class Place:
             while not self.page.context.service_workers:
                 await asyncio.sleep(0.05)
         self.worker = self.page.context.service_workers[0]
+        await self.worker.evaluate(LISTEN)
         return browser
 
     async def publish(self, **body: Any) -> str:
         return str((await self.call("POST", "/v1/notifications", {"recipients": [self.user], **body}))["id"])
 
     async def deliver(self) -> dict[str, Any]:
-        """Waits for the next push at the sink and hands it to the worker."""
-        pushes = await self.sink.wait_for(self._taken + 1)
-        said = pushes[self._taken].said
+        """Waits for the next push at the sink and hands it to the worker; returns when that has dealt with it."""
+        said = (await self.sink.wait_for(self._taken + 1))[self._taken].said
         self._taken += 1
         message = {"origin": self.origin, "registrationId": self._registration, "data": json.dumps(said)}
         await self._devtools.send("ServiceWorker.deliverPushMessage", message)
+        async with asyncio.timeout(30):
+            while not await self.worker.evaluate(DONE, self._taken):
+                await asyncio.sleep(0.02)
         return said
 
     async def shows(self, *titles: str) -> None:
-        async with asyncio.timeout(30):
-            while sorted(one["title"] for one in await self.worker.evaluate(SHOWN)) != sorted(titles):
-                await asyncio.sleep(0.05)
+        assert sorted(one["title"] for one in await self.worker.evaluate(SHOWN)) == sorted(titles)
 
     async def click(self, index: int = 0, action: str = "") -> list[str]:
         opened: list[str] = await self.worker.evaluate(CLICK, [index, action])
