@@ -24,8 +24,6 @@ from workers.route import Route
 log = structlog.get_logger("hub.sender")
 
 SLOTS = 200  # messages of a channel under way at once per worker; with 100 a mail cost a fifth more CPU (November 2026)
-    200  # messages of a channel under way at once per worker; 100 cost a fifth more CPU for each mail (November 2026)
-)
 CLOSE_SECONDS = 5.0  # that a worker that is told to stop waits for what is under way; the rest is left to its lease
 REPORT_RETRY_SECONDS = 1.0  # while the database is away: what was sent must be told before the lease is over
 
