@@ -46,5 +46,13 @@ FIGURES = {
         Figure("presence_read", "presence, one person asked for", "µs", "lower", 0.15),
         Figure("critical_p50", "critical, publish → claim, p50", "ms", "lower", 0.25),
         Figure("critical_p99", "critical, publish → claim, p99", "ms", "lower", 0.40),
+        Figure("pushes_channel", "pushes, the channel alone", "1/s", "higher", 0.15, 0),
+        Figure("pushes_channel_cpu", "CPU of a push, the channel alone", "µs", "lower", 0.15, 0),
+        Figure("pushes", "pushes of one worker, rendered, settled", "1/s", "higher", 0.15, 0),
+        Figure("pushes_cpu", "CPU of a push in the worker", "µs", "lower", 0.15, 0),
+        Figure("mails_channel", "mails, the channel alone", "1/s", "higher", 0.15, 0),
+        Figure("mails_channel_cpu", "CPU of a mail, the channel alone", "µs", "lower", 0.15, 0),
+        Figure("mails", "mails of one worker, rendered, settled", "1/s", "higher", 0.15, 0),
+        Figure("mails_cpu", "CPU of a mail in the worker", "µs", "lower", 0.15, 0),
     )
 }

@@ -29,6 +29,7 @@ class Plan:
     bulk: int = 100_000  # deliveries of the backlog
     criticals: int = 1_000
     critical_per_second: float = 60.0
+    messages: int = 10_000  # pushes, and mails
     ack_seconds: float = 0.5  # what the contract lets a client do at most
 
     def quick(self) -> Plan:
@@ -48,6 +49,7 @@ class Plan:
             idle_seconds=1.0,
             bulk=2_000,
             criticals=50,
+            messages=1_000,
         )
 
     def asdict(self) -> dict[str, Any]:

@@ -121,8 +121,8 @@ def _check_push_key(settings: Settings, *, fix: bool) -> Finding:
     if not fix:
         detail = "Web push has no key (HUB_VAPID_PRIVATE_KEY), and nothing is pushed; hub doctor --fix makes one."
         return Finding("push_key", State.OK, detail)
-    mend = "Put it into the environment, or .env, of every process, and start them again. Keep it: another voids all."
-    return Finding("push_key", State.OK, f"A new key: HUB_VAPID_PRIVATE_KEY={make_key().private_text}", mend)
+    mend = "Put it into the environment, or .env, of every process. Keep it: another voids what browsers subscribed to."
+    return Finding("push_key", State.WARN, f"A new key: HUB_VAPID_PRIVATE_KEY={make_key().private_text}", mend)
 
 
 def _check_settings(settings: Settings) -> list[Finding]:

@@ -41,6 +41,8 @@ class Hub:
         self.announcing = AnnounceQueue(self.announcer, db)
         self.publisher = Publisher(self)
         self.rulebook = Rulebook(settings.channels)
+        self.dev_project_id: int | None = None
+        """Of `hub dev`: a sandbox, but for channels that are set up, and people who have an address there."""
         self.templates = Templatebook()
 
     async def publish_hint(self, channel: str, payload: bytes) -> None:

@@ -23,7 +23,7 @@ from workers.route import Route
 
 log = structlog.get_logger("hub.sender")
 
-SLOTS = 100  # messages of a channel under way at once per worker
+SLOTS = 200  # messages of a channel under way at once per worker; with 100 a mail cost a fifth more CPU (November 2026)
 CLOSE_SECONDS = 5.0  # that a worker that is told to stop waits for what is under way; the rest is left to its lease
 REPORT_RETRY_SECONDS = 1.0  # while the database is away: what was sent must be told before the lease is over
 
@@ -76,8 +76,14 @@ class Sender:
             task.add_done_callback(self._sending.discard)
 
     async def _send(self, known: Known, message: Message) -> None:
-        route = self._sandbox if known.rules.everyone_reachable else self._route
+        trial = known.rules.everyone_reachable and not self._tried_for_real(known, message)
+        route = self._sandbox if trial else self._route
         self._end(known, await route.send(message))
+
+    def _tried_for_real(self, known: Known, message: Message) -> bool:
+        """In `hub dev`: who set a channel up, and has an address there, wants to see what arrives."""
+        dev = known.row["project_id"] == self._hub.dev_project_id and not known.row["sandbox"]
+        return dev and self._channel in self._hub.settings.channels and message.reachable
 
     def _end(self, known: Known, attempt: Attempt) -> None:
         self._done.append((known, attempt))

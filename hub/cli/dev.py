@@ -68,7 +68,7 @@ def dev(*, port: int, external: bool, as_json: bool) -> None:
                 print_line(_greeting(address))
 
         async def work() -> None:
-            async with _ground(directory, external=external) as ground:
+            async with _ground(directory, address, external=external) as ground:
                 serving = run_roles(ground.settings, _ROLES, listener, prepare=_prepare, on_ready=ready)
                 await (serving if ground.servers is None else _beside(ground.servers, serving))
 
@@ -78,11 +78,11 @@ def dev(*, port: int, external: bool, as_json: bool) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _ground(directory: Path, *, external: bool) -> AsyncIterator[_Ground]:
+async def _ground(directory: Path, address: str, *, external: bool) -> AsyncIterator[_Ground]:
     if external:
         home = LocalDirectory.open(directory)
         with contextlib.closing(home):
-            settings = load_settings(dev=True, secret=home.secrets.hub_secret, **_push_key(home.secrets.vapid_key))
+            settings = load_settings(dev=True, secret=home.secrets.hub_secret, **_made(home.secrets.vapid_key, address))
             _check_loopback(settings)
             start_logging(settings, "dev")
             await migrate(settings.database_url.get_secret_value())
@@ -97,7 +97,7 @@ async def _ground(directory: Path, *, external: bool) -> AsyncIterator[_Ground]:
             database_url=servers.database_url,
             redis_url=servers.redis_url,
             secret=servers.secret,
-            **_push_key(servers.vapid_key),
+            **_made(servers.vapid_key, address),
         )
         start_logging(settings, "dev")
         try:
@@ -111,9 +111,11 @@ def _environment() -> dict[str, str | None]:
     return {**dotenv_values(".env"), **os.environ}
 
 
-def _push_key(made: str) -> dict[str, str]:
-    """The key that was made for this directory, unless one is configured."""
-    return {} if _environment().get("HUB_VAPID_PRIVATE_KEY") else {"vapid_private_key": made}
+def _made(vapid_key: str, address: str) -> dict[str, str]:
+    """What is known here unless it is configured: the key of this directory, and where the links in mails lead."""
+    made = {"vapid_private_key": vapid_key, "public_url": address}
+    configured = _environment()
+    return {name: value for name, value in made.items() if not configured.get(f"HUB_{name.upper()}")}
 
 
 async def _beside(servers: Servers, serving: Coroutine[Any, Any, None]) -> None:
@@ -135,6 +137,7 @@ async def _beside(servers: Servers, serving: Coroutine[Any, Any, None]) -> None:
 
 async def _prepare(hub: Hub) -> None:
     project = await ensure_project(hub.db, DEV_PROJECT, dev=True)
+    hub.dev_project_id = project.project_id
     await create_key(hub.db, project.project_id, scopes=API_SCOPES, name="hub dev", key=DEV_KEY)
 
 

@@ -39,7 +39,7 @@ async def report(hub: Hub, project_id: int, person_id: int, delivery_id: UUID, e
             return None
         if row["state"] == State.SENT:
             state = delivery.move(State.SENT, delivery.Event.REPORTED)
-            notes = [note(datetime.now(UTC), row["channel"], state.value, actor="browser")]
+            notes = [note(datetime.now(UTC), row["channel"], state.value, actor="person")]
             await conn.execute(_SQL["delivered"], delivery_id, state.value, notes)
         if event not in row["events"]:
             await events.insert(conn, [_event(row, event)])
@@ -64,5 +64,5 @@ def _event(row: Any, event: Report) -> Event:
         row["category"],
         row["channel"],
         event,
-        provider=row["provider"],
+        provider=row["provider"] or row["channel"],  # its worker has not said yet; there is but one
     )

@@ -21,6 +21,7 @@ from hub.model.times import truncate
 from hub.publish.accept import accept
 from hub.publish.publisher import PublishUnit
 from hub.runtime import Hub
+from hub.security.vapid import read_key
 from hub.store.idempotency import Answer
 from hub.store.inbox import open_inbox, read_changes, read_heads
 from hub.store.keys import create_key
@@ -89,6 +90,20 @@ async def test_fix_sets_counts_right_as_a_revision_that_clients_hear_of(
     assert (await diagnose(settings))["counts"].state is State.OK
     other = await open_inbox(hub.db, project_id, "u1")
     assert other.rev == 1, "an inbox in order keeps its revision"
+
+
+async def test_a_key_for_web_push_is_made_when_asked_for_and_never_replaced(hub: Hub, settings: Settings) -> None:
+    without = (await diagnose(settings))["push_key"]
+    assert without.state is State.OK
+    assert "hub doctor --fix" in without.detail
+    made = [(await diagnose(settings, fix=True))["push_key"].detail for _ in range(2)]
+    keys = [detail.partition("HUB_VAPID_PRIVATE_KEY=")[2].split()[0] for detail in made]
+    assert keys[0] != keys[1]
+    public = read_key(keys[0]).public_text
+    configured = settings.model_copy(update={"vapid_private_key": SecretStr(keys[0])})
+    found = (await diagnose(configured, fix=True))["push_key"]
+    assert public in found.detail
+    assert keys[0] not in str(found)
 
 
 @asynccontextmanager

@@ -58,13 +58,18 @@ class SinkBrowser(NamedTuple):
 
 
 class PushSink:
-    """Answers each push with the next of `answers`, and 201 when there is none.
+    """Answers each push with the next of `answers`, and with `always` when there is none.
 
     An answer is a status, (status, headers), or what makes one of the request.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    always: int | tuple[int, dict[str, str]] | Script = 201
+
+    def __init__(self, host: str, context: ssl.SSLContext | None) -> None:
+        self._port = free_port()
+        self._context = context
+        self._runner: web.AppRunner | None = None
+        self.url = f"{'http' if context is None else 'https'}://{host}:{self._port}"
         self.answers: deque[int | tuple[int, dict[str, str]] | Script] = deque()
         self.pushes: list[Push] = []
         self._browsers: dict[str, SinkBrowser] = {}
@@ -76,6 +81,23 @@ class PushSink:
         key = ec.generate_private_key(ec.SECP256R1())
         self._browsers[name] = SinkBrowser(name, f"{self.url}/push/{name}", key, os.urandom(16))
         return self._browsers[name]
+
+    async def start(self) -> None:
+        """Listens; may be called twice."""
+        if self._runner is None:
+            app = web.Application()
+            app.add_routes([web.post("/push/{name}", self.take)])
+            self.ended = asyncio.Event()
+            self._runner = web.AppRunner(app, shutdown_timeout=1)
+            await self._runner.setup()
+            await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._context).start()
+
+    async def stop(self) -> None:
+        """Nobody listens any more; may be called twice."""
+        self.ended.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
     async def wait_for(self, count: int) -> list[Push]:
         """All pushes, once so many came."""
@@ -91,7 +113,7 @@ class PushSink:
         said = http_ece.decrypt(body, private_key=browser.private_key, auth_secret=browser.auth)
         self.pushes.append(Push(browser.name, dict(request.headers), msgspec.json.decode(said), len(body)))
         self._came.set()
-        answer = self.answers.popleft() if self.answers else 201
+        answer = self.answers.popleft() if self.answers else self.always
         if callable(answer):
             return await answer(request)
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
@@ -119,15 +141,9 @@ class PushSink:
 
 @asynccontextmanager
 async def push_sink(context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[PushSink]:
-    port = free_port()
-    sink = PushSink(f"{'http' if context is None else 'https'}://{host}:{port}")
-    app = web.Application()
-    app.add_routes([web.post("/push/{name}", sink.take)])
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+    sink = PushSink(host, context)
+    await sink.start()
     try:
         yield sink
     finally:
-        sink.ended.set()
-        await runner.cleanup()
+        await sink.stop()

@@ -9,6 +9,7 @@ import pytest
 
 from hub.config import Settings, load_settings, unknown_variables
 from hub.exceptions import ConfigError
+from hub.security.vapid import make_key
 
 GOOD = {
     "HUB_DATABASE_URL": "postgresql://hub:s3cret-password@localhost/hub",
@@ -48,6 +49,8 @@ def test_defaults_fit() -> None:
         ("HUB_LOG_FORMAT", "xml", "'console' or 'json'"),
         ("HUB_POOL_SIZE", "many", "integer"),
         ("HUB_HEARTBEAT_SECONDS", "0", "greater than 0"),
+        ("HUB_VAPID_PRIVATE_KEY", "s3cret", "is no private key on P-256"),
+        ("HUB_VAPID_SUBJECT", "ops@example.com", "must be a mailto: or https: URL"),
     ],
 )
 def test_a_bad_value_is_named_with_the_reason_and_an_example(
@@ -86,6 +89,24 @@ def test_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPat
     settings = load_settings()
     assert (settings.pool_size, settings.log_format) == (7, "console")
     assert unknown_variables() == ["HUB_HEARTBEATS", "HUB_SPELT_WRONG"]
+
+
+def test_web_push_needs_a_contact_and_takes_the_one_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_VAPID_PRIVATE_KEY", make_key().private_text)
+    with pytest.raises(ConfigError, match="HUB_VAPID_SUBJECT is not set, and HUB_VAPID_PRIVATE_KEY is"):
+        load_settings()
+    monkeypatch.setenv("HUB_PUBLIC_URL", "http://hub.example.com")
+    with pytest.raises(ConfigError, match="HUB_VAPID_SUBJECT"):
+        load_settings()
+    assert load_settings(dev=True).vapid_subject
+    for name, value, subject in (
+        ("HUB_PUBLIC_URL", "https://hub.example.com/x", "https://hub.example.com"),
+        ("HUB_EMAIL_FROM", "Acme <news@example.com>", "mailto:news@example.com"),
+        ("HUB_VAPID_SUBJECT", "https://example.com/contact", "https://example.com/contact"),
+    ):
+        monkeypatch.setenv(name, value)
+        assert load_settings().vapid_subject == subject
+    assert "web_push" in load_settings().channels
 
 
 def test_origins_are_a_list_by_comma(monkeypatch: pytest.MonkeyPatch) -> None:

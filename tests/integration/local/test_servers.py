@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -22,7 +23,9 @@ from redis.asyncio import Redis
 from hub.exceptions import LocalError
 from hub.local import Servers, local_servers
 from hub.local import binaries as binaries_module
+from hub.local.directory import LocalDirectory
 from hub.local.process import children_of, is_ours
+from hub.security.vapid import read_key
 from tests.support.system import ROOT, alive, as_other_user, clean_environment, until
 
 # Holds the servers of argv[1] open until it is told to end, and prints what runs.
@@ -295,6 +298,25 @@ async def test_a_directory_of_another_release_is_refused(used: Path) -> None:
     (used / "secrets.json").write_text(json.dumps({**kept, "format": 999}))
     with pytest.raises(LocalError, match="another release"):
         await start_and_read(used)
+
+
+def test_a_push_key_is_made_once_also_for_a_directory_of_before(tmp_path: Path) -> None:
+    def key() -> str:
+        with contextlib.closing(LocalDirectory.open(tmp_path / ".hub")) as home:
+            return home.secrets.vapid_key
+
+    first = key()
+    assert read_key(first).private_text == first
+    assert key() == first
+    file = tmp_path / ".hub" / "secrets.json"
+    kept = json.loads(file.read_text())
+    del kept["vapid_key"]
+    file.write_text(json.dumps(kept))
+    later = key()
+    assert later != first
+    assert key() == later
+    assert json.loads(file.read_text()) == {**kept, "vapid_key": later}
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_file_in_the_directory_s_place_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""The project of `hub dev`: a sandbox, but where somebody set a channel up and has an address there."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from hub.config import Settings
+from hub.runtime import open_hub
+from tests.support.deliveries import make_sandbox, put_category, sent, steps
+from tests.support.mail_sink import mail_sink
+from tests.support.publishing import publish
+
+AT_ONCE = [{"channel": "in_app"}, {"channel": "email"}, {"channel": "sms"}]
+
+
+async def test_what_is_set_up_is_sent_and_the_rest_is_tried(settings: Settings) -> None:
+    async with mail_sink() as sink:
+        dev = settings.model_copy(
+            update={"smtp_url": SecretStr(sink.url), "email_from": "Hub <hub@example.com>", "public_url": None}
+        )
+        async with open_hub(dev, role="test") as hub:
+            (project,) = await hub.db.fetch("SELECT project_id FROM projects WHERE name = 'default'")
+            project_id: int = project["project_id"]
+            await make_sandbox(hub, project_id)
+            await put_category(hub, project_id, "both", ladder=AT_ONCE)
+            for dev_project_id in (None, project_id):
+                hub.dev_project_id = dev_project_id
+                title = f"{dev_project_id}"
+                recipients = [{"id": "ada", "email": "ada@example.com"}, "bob"]
+                await publish(hub, project_id, recipients=recipients, title=title, category="both")
+                await publish(hub, project_id, recipients=["ada"], title="no", category="both", sandbox=True)
+                async with steps(hub) as worker:
+                    await worker.run()
+            assert [(mail.recipients, mail.message["subject"]) for mail in sink.mails] == [
+                (["ada@example.com"], f"{project_id}")
+            ]
+            tried = await sent(hub)
+            everybody = {(user, channel, "None") for user in ("ada", "bob") for channel in ("email", "sms")}
+            rest = {
+                (user, channel, f"{project_id}") for user, channel in (("ada", "sms"), ("bob", "email"), ("bob", "sms"))
+            }
+            assert {one for one in tried if one[2] != "no"} == everybody | rest
+            assert [one[:2] for one in tried if one[2] == "no"].count(("ada", "email")) == 2
