@@ -14,9 +14,7 @@ FAILURES: Final = 5  # in a row, until it is left alone
 FIRST_PAUSE_SECONDS: Final = 1.0  # doubled with every further failure
 MAX_PAUSE_SECONDS: Final = 60.0
 BUSY: Final = 50  # pushes at once to one that does not answer: a quarter of a sender's slots
-STRANGERS: Final = (
-    75  # pushes at once to all together that are not known as good: room beside a BUSY one, and beside all
-)
+STRANGERS: Final = 75  # pushes at once to all together that are not known as good: more than one that is BUSY has
 SILENT_SECONDS: Final = 2.0  # without any answer while some wait: it does not answer
 
 
