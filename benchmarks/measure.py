@@ -47,7 +47,7 @@ class Measurement:
     @property
     def load_client_share(self) -> float:
         """Share of one core that the load client took: towards 1 it, not the hub, is what was measured."""
-        return self.cpu["load client"] / self.seconds if self.seconds else 0.0
+        return self.cpu.get("load client", 0.0) / self.seconds if self.seconds else 0.0
 
 
 @dataclass(slots=True)

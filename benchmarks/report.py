@@ -134,7 +134,7 @@ def _show_cpu(console: Console, result: Result) -> None:
         table.add_column(part, justify="right")
     for name, used in result.cpu.items():
         cells = [f"{used.get(part, 0):.2f}" for part in parts]
-        if used["load client"] > BUSY_SHARE:
+        if used.get("load client", 0) > BUSY_SHARE:
             cells[parts.index("load client")] = f"[yellow]{used['load client']:.2f}[/]"
         table.add_row(name, *cells)
     console.print()

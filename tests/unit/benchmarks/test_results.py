@@ -13,6 +13,7 @@ from benchmarks.ledger import Delivery, Reconciliation
 from benchmarks.measure import Measurement
 from benchmarks.page import write_page
 from benchmarks.plan import Plan
+from benchmarks.report import show
 from benchmarks.results import BASELINE, Result, ResultError, compare, load, new_result, quantiles
 from benchmarks.stats import Spread, Verdict
 
@@ -54,6 +55,15 @@ def test_what_is_no_result_file_is_refused_by_name(tmp_path: Path, text: str) ->
     path.write_text(text)
     with pytest.raises(ResultError, match=r"other\.json"):
         load(path)
+
+
+def test_what_has_no_load_client_is_shown_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    alone = Measurement({"pushes": 3_000.0}, 2.0, {"worker": 1.0})
+    made = new_result(Plan())
+    made.add("sending", 1, alone)
+    assert alone.load_client_share == 0.0
+    show(made, [], None)
+    assert "sending" in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
