@@ -58,7 +58,7 @@ async def run_schemathesis(folder: Path, url: str, credential: str, *selection: 
         *selection,
         "--checks=all",
         "--phases=examples,coverage,fuzzing,stateful",
-        "--max-examples=8",
+        "--max-examples=5",
         "--generation-deterministic",
         "--continue-on-failure",
         "--no-shrink",
