@@ -148,6 +148,8 @@ async def connect(server: SmtpServer, context: ssl.SSLContext | None, timeout_se
                     raise SmtpFailure(phase, "the server offers no encryption (STARTTLS)")
             if server.user is not None and server.password is not None:
                 phase = Phase.AUTH
+                if not client.supports_extension("auth"):
+                    raise SmtpFailure(phase, "the server offers no login")
                 await client.login(server.user, server.password)
     except BaseException as error:
         client.close()
@@ -189,5 +191,7 @@ def _cause(error: BaseException) -> str:
             return f"TLS fails ({seen.reason or type(seen).__name__})"
         if isinstance(seen, ConnectionRefusedError):
             return "connection refused"
+        if isinstance(seen, socket.gaierror):
+            return "no such host name"
         error, seen = seen, seen.__cause__ or seen.__context__
     return type(error).__name__

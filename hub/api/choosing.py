@@ -145,7 +145,13 @@ def _consent(policy: Policy, person: Preferences, changed: Mapping[str, bool]) -
         return None
     covered = [c for c in OUTSIDE_CHANNELS if consented(policy, person, c)]
     wanted = [c for c in OUTSIDE_CHANNELS if changed.get(c, c in covered)]
-    return None if wanted == covered else {"granted": bool(wanted), "channels": wanted or None}
+    if wanted == covered:
+        return None
+    consent: dict[str, Any] = {"granted": bool(wanted), "channels": wanted or None}
+    if wanted and set(wanted) < set(covered):  # what is left of it was given when it was given, and by whom
+        given = person.consents.get(policy.category) or person.consents.get("marketing") or {}
+        consent |= {name: given[name] for name in ("at", "source") if given.get(name)}
+    return consent
 
 
 def _merged(patch: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

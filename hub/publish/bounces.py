@@ -38,8 +38,12 @@ class Recorded(NamedTuple):
     suppressed: bool = False
 
 
-async def record_report(conn: Connection, project_id: int, report: Report) -> Recorded:
-    """Records a report, within a transaction; told again it changes nothing."""
+async def record_report(conn: Connection, project_id: int, report: Report, *, provider: str | None = None) -> Recorded:
+    """Records a report, within a transaction; told again it changes nothing.
+
+    Args:
+        provider: Who had the mail, while its delivery does not say so yet.
+    """
     row = await note_report(conn, project_id, report.delivery_id, report.kind, report.status)
     if row is None:
         return Recorded(await is_ours(conn, project_id, report.delivery_id))
@@ -52,7 +56,7 @@ async def record_report(conn: Connection, project_id: int, report: Report) -> Re
         row["category"],
         "email",
         report.kind,
-        row["provider"],
+        row["provider"] or provider,
         detail={"status": report.status} if report.status else None,
     )
     await events.insert(conn, [event])
@@ -63,11 +67,11 @@ async def record_report(conn: Connection, project_id: int, report: Report) -> Re
     return Recorded(ours=True, new=True, suppressed=True)
 
 
-async def record_refusal(hub: Hub, message: Message, detail: str) -> None:
+async def record_refusal(hub: Hub, provider: str, message: Message, detail: str) -> None:
     """Records that a mail server knows nobody at the address, while the mail was being handed over."""
     assert message.to.email is not None, "it was sent to somebody"
     report = Report("bounced", message.delivery_id, (message.to.email,), bad_address=True, status=detail)
-    await hub.db.transaction(lambda conn: record_report(conn, message.project_id, report))
+    await hub.db.transaction(lambda conn: record_report(conn, message.project_id, report, provider=provider))
 
 
 def _cause(report: Report) -> Cause | None:

@@ -93,7 +93,7 @@ def _message(hub: Hub, known: Known, material: _Material) -> Message | Rejected:
         overrides=(request.get("overrides") or {}).get(row["channel"]) or {},
         priority=row["priority"] or "normal",
         marketing=known.rules.policy.marketing,
-        required=known.rules.policy.required,
+        required=known.rules.policy.required and not row["test"],
         collapse_key=request.get("collapse_key"),
         thread_key=request.get("thread_key"),
         dispatched_at=row["dispatched_at"],

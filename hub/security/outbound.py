@@ -70,7 +70,7 @@ def check_url(url: str, *, allow_private: bool) -> None:
         raise ValueError("must have neither credentials nor a fragment")
     address = _literal(host)
     if address is not None and not allow_private and not is_public(address):
-        raise ValueError("must not name a private address")
+        raise ValueError(f"must not name a private address: {host[:80]!r} is one")
 
 
 def _literal(host: str) -> str | None:

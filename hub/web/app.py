@@ -171,7 +171,9 @@ class WebApp:
         for name, value in zip(route.placeholders, values, strict=True):
             if name in route.ids:
                 if _UUID.fullmatch(value) is None:
-                    raise NotFound(f"There is no such {name}.")
+                    raise NotFound(
+                        f"There is no {name} {value[:80]!r}: ours look like 01a21926-9c1e-7a1e-8000-000000000000."
+                    )
             elif name not in route.tokens and NAME.fullmatch(value) is None:
                 raise Invalid.field(
                     f"path.{name}", "invalid_name", "must be 1 to 255 characters without control characters"

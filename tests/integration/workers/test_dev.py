@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from hub.config import Settings
-from hub.runtime import open_hub
-from tests.support.deliveries import make_sandbox, put_category, sent, steps
+from hub.runtime import Hub, open_hub
+from hub.store import suppressions
+from tests.support.deliveries import make_sandbox, put_category, sent, states, steps
 from tests.support.mail_sink import mail_sink
 from tests.support.publishing import publish
 
@@ -41,3 +42,15 @@ async def test_what_is_set_up_is_sent_and_the_rest_is_tried(settings: Settings) 
             }
             assert {one for one in tried if one[2] != "no"} == everybody | rest
             assert [one[:2] for one in tried if one[2] == "no"].count(("ada", "email")) == 2
+
+
+async def test_who_is_suppressed_gets_nothing_not_even_in_the_sandbox(hub: Hub, project_id: int) -> None:
+    await make_sandbox(hub, project_id)
+    await put_category(hub, project_id, "mail", ladder=[{"channel": "in_app"}, {"channel": "email"}])
+    async with hub.db.acquire() as conn:
+        await suppressions.add(conn, project_id, "email", "Ada@example.com", "bounced", None)
+    await publish(hub, project_id, recipients=[{"id": "ada", "email": "ada@example.com"}], title="t", category="mail")
+    async with steps(hub) as worker:
+        await worker.run()
+    assert await states(hub) == [("email", "skipped", "suppressed")]
+    assert await sent(hub) == []
