@@ -65,7 +65,7 @@ def test_stopping_is_said_even_where_it_is_off_already() -> None:
 
 def test_what_is_left_of_a_consent_keeps_its_time_and_source() -> None:
     given = {"granted": True, "at": "2026-11-01T09:00:00.000Z", "source": "form"}
-    stopped = after(view({"consents": {"news": given}}), Moved(stopped=[("news", "email")]))
+    stopped = after(view({"consents": {"news": given}}), Moved(stopped=(("news", "email"),)))
     assert stopped.person["consents"]["news"] == {**given, "channels": ["web_push", "sms"]}
     again = patch_for(stopped, Moved({("news", "email"): True}))
     assert "at" not in again["consents"]["news"], "what is given anew is given now"
