@@ -45,7 +45,7 @@ $(NODE): web-widget/package-lock.json | $(HUB) $(SYSTEM)
 
 test: check $(SYSTEM) $(NODE)  ## Runs every check and every test
 	@cd web-widget && npm test --silent
-	@$(RUN)/python -m pytest -n 2 --dist worksteal
+	@$(RUN)/python -m pytest -n 3 --dist worksteal
 
 check: $(HUB) $(TOOLS) $(NODE)  ## Format, lint, strict types, import rules, generated files
 	@$(RUN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
