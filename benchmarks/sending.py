@@ -151,6 +151,7 @@ async def both(count: int) -> dict[str, Figures]:
     """All figures by name."""
     from benchmarks import mails, pushes  # they are made of what is above
 
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     return {**await pushes.measure(count), **await mails.measure(count)}
 
 
@@ -165,7 +166,6 @@ async def sending(this: Round) -> Measurement:
 
 def main() -> None:
     gc.set_threshold(*gc.get_threshold()[:2], 1_000)  # as hub.cli.process has it
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     count = int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES
     for name, figures in uvloop.run(both(count)).items():
         print(f"{name}: {figures.per_second:,.0f} a second, {figures.cpu_us:.0f} µs CPU each")
