@@ -31,8 +31,11 @@ from liquid.builtin.tags.for_tag import ForNode
 from liquid.builtin.tags.render_tag import RenderNode
 from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.expression import Expression
+from liquid.token import TOKEN_CONTENT
 from liquid.undefined import UNDEFINED
 from liquid.utils import ReadOnlyChainMap
+
+from hub.model.liquid_source import SourceError, tags
 
 STEP = 10  # units of work
 MAX_NODES = 10_000  # nodes and expressions of one text
@@ -132,6 +135,11 @@ class BoundedEnvironment(Environment):
         Raises:
             LiquidError: it is none; `explain` says where.
         """
+        try:
+            for _ in tags(text):
+                pass
+        except SourceError as error:
+            raise LiquidError(error.detail, token=Token(TOKEN_CONTENT, "", error.place, text)) from None
         template = self.from_string(text, name=name)
         assert isinstance(template, BoundedTemplate)
         template.weight = self._bind(template, template.nodes)

@@ -14,16 +14,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urljoin
 
+from hub.model.liquid_source import tags
+
 _VALUE = "\ue000"  # stands for what a template writes there; private use, so that no text has it
-_LIQUID = re.compile(r"\{\{.*?\}\}|\{%-?\s*(\w*).*?%\}", re.DOTALL)
 _WRITING = frozenset({"echo", "cycle", "increment", "decrement", "render", "liquid"})
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/>\"'=]*+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
-_ATTRIBUTE = re.compile(r"([^\s=\"'/]++)(?:\s*+=\s*+(\"[^\"]*+\"|'[^']*+'|[^\s\"'=<>`]++))?+")
-_LINK = re.compile(
-    r"(?<![\w-])((?:xlink:)?href|src|action|background|formaction|poster|srcset|longdesc|cite)(\s*+=\s*+)"
-    r"(\"[^\"]*+\"|'[^']*+'|[^\s>\"']++)",
-    re.IGNORECASE,
-)
+_OPENED = re.compile(r"<[A-Za-z][^\s/>\"'=]*+(?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+")
+_ATTRIBUTE = re.compile(r"([^\s=\"'/]++)(?:(\s*+=\s*+)(\"[^\"]*+\"|'[^']*+'|[^\s\"'>][^\s>]*+))?+")
 _LINKS = frozenset(
     {"href", "xlink:href", "src", "action", "background", "formaction", "poster", "srcset", "longdesc", "cite"}
 )
@@ -47,7 +44,7 @@ def check_html(source: str) -> None:
     Raises:
         ValueError: it is not; the message names the line.
     """
-    text = _LIQUID.sub(_mask, source)
+    text = _masked(source)
     place = text.find("<")
     while place >= 0:
         following = text[place + 1 : place + 2]
@@ -69,10 +66,15 @@ def check_html(source: str) -> None:
         place = text.find("<", place + 1)
 
 
-def _mask(match: re.Match[str]) -> str:
-    """A space for what decides, a sign for what writes; of as many lines."""
-    writes = match[1] is None or match[1] in _WRITING
-    return (_VALUE if writes else " ") + "\n" * match[0].count("\n")
+def _masked(source: str) -> str:
+    """Its HTML; of its Liquid a space for what decides, a sign for what writes, of as many lines."""
+    pieces: list[str] = []
+    place = 0
+    for tag in tags(source):
+        sign = _VALUE if tag.name is None or tag.name in _WRITING else " "
+        pieces += (source[place : tag.start], sign, "\n" * source.count("\n", tag.start, tag.end))
+        place = tag.end
+    return "".join([*pieces, source[place:]])
 
 
 def _check_tag(text: str, place: int, name: str, attributes: str) -> None:
@@ -81,7 +83,7 @@ def _check_tag(text: str, place: int, name: str, attributes: str) -> None:
     if _VALUE in name:
         raise _wrong(text, place, "a tag's name comes from a value")
     for attribute in _ATTRIBUTE.finditer(attributes):
-        key, value = attribute[1].lower(), attribute[2]
+        key, value = attribute[1].lower(), attribute[3]
         if _VALUE in key:
             raise _wrong(text, place, f"a value stands among the attributes of <{name}>: put it in quotes")
         if key.startswith("on"):
@@ -106,10 +108,15 @@ def _may_lead(address: str) -> bool:
 
 
 def safe_links(rendered: str, base: str | None = None) -> str:
-    """Rendered HTML with every address of another kind replaced by `#`, and paths completed with `base`."""
+    """Rendered HTML with every address of another kind replaced by `#`, and paths completed with `base`.
+
+    Only attributes of tags are addresses: what a text or another attribute says stays as it is.
+    """
 
     def mend(match: re.Match[str]) -> str:
         value = match[3]
+        if value is None or match[1].lower() not in _LINKS:
+            return match[0]
         quote = value[0] if value[0] in "\"'" else ""
         address = value[1:-1] if quote else value
         if address.startswith(("https://", "http://", "#", "mailto:", "tel:", "cid:")):
@@ -121,7 +128,7 @@ def safe_links(rendered: str, base: str | None = None) -> str:
             return f'{match[1]}{match[2]}"{joined}"'
         return match[0] if _SCHEME.match(address.strip()) else f'{match[1]}{match[2]}"#"'
 
-    return _LINK.sub(mend, rendered)
+    return _OPENED.sub(lambda tag: _ATTRIBUTE.sub(mend, tag[0]), rendered)
 
 
 class _Tag(NamedTuple):
@@ -232,5 +239,5 @@ class _TextWriter:
 def _attribute(attributes: str, name: str) -> str:
     for found in _ATTRIBUTE.finditer(attributes):
         if found[1].lower() == name:
-            return (found[2] or "").strip("\"'")
+            return (found[3] or "").strip("\"'")
     return ""

@@ -47,7 +47,7 @@ def test_keys(template: str, key: str) -> None:
 @pytest.mark.parametrize(
     "template, message",
     [
-        ("{{ data.post", "line 1: expected '}}', found end of file"),
+        ("{{ data.post", "line 1: {{ has no }}"),
         ("a\n\n{% if %}b{% endif %}", "line 3: missing expression"),
         ("{% if a %}", "line 1: expected tag endif, found end of expression"),
         ("{% nope %}", "line 1: unexpected tag 'nope'"),
