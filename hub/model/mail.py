@@ -84,8 +84,9 @@ def _frame(brand: Brand, locale: str) -> tuple[str, ...]:
         "header": _header(brand, "right" if right else "left"),
         "footer": "".join(f"{_lines(text)}<br>" for text in (brand.footer, _signature(brand)) if text),
     }
-    whole = re.sub(r"\[\[(\w+)\]\]", lambda match: str(fixed[match[1]]), _FRAME)
-    return tuple(re.split(r"\{\{(\w+)\}\}", whole))
+    pieces = re.split(r"\{\{(\w+)\}\}", _FRAME)
+    pieces[::2] = [re.sub(r"\[\[(\w+)\]\]", lambda match: str(fixed[match[1]]), piece) for piece in pieces[::2]]
+    return tuple(pieces)
 
 
 def _signature(brand: Brand) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.model.brand import Brand, luminance
+from hub.model.mail import framed
 from hub.model.mail_html import check_html, safe_links, text_of
 from hub.model.phrases import phrase
 from tests.support.golden_mails import GOLDEN, LOCALES, golden
@@ -50,6 +51,44 @@ def test_every_language_counts(locale: str) -> None:
 )
 def test_the_text_of_html(html: str, text: str) -> None:
     assert text_of(html) == text
+
+
+@pytest.mark.parametrize("value", ["href=javascript: onerror=alert(1) x=", "src = x", "action=1 background=2"])
+def test_what_a_text_or_another_attribute_says_is_no_address(value: str) -> None:
+    source = f"<p title=\"{value}\">{value}<img alt='{value}'></p>"
+    assert safe_links(source) == source
+
+
+@pytest.mark.parametrize(
+    ("html", "safe"),
+    [
+        ("<a HREF = 'javascript:x'>", '<a HREF = "#">'),
+        ("<a\nhref=java&#115;cript:x>", '<a\nhref="#">'),
+        ('<a title="a > b" href="data:x">', '<a title="a > b" href="#">'),
+        ("<img src=/a=b>", '<img src="https://app.example/a=b">'),
+        ('<a href="javascript:x" ', '<a href="#" '),
+        ('<!--[if mso]><a href="//evil.example">b</a><![endif]-->', '<!--[if mso]><a href="#">b</a><![endif]-->'),
+    ],
+)
+def test_addresses_of_tags_are_mended(html: str, safe: str) -> None:
+    assert safe_links(html, "https://app.example") == safe
+
+
+def test_a_brands_braces_are_text() -> None:
+    brand = Brand(name="{{content}}", footer="{{hello}} [[accent]]", address="{{links}}")
+    whole = framed(
+        "<p>once</p>",
+        brand,
+        "en",
+        subject="{{preheader}}",
+        preheader="",
+        unsubscribe_url="https://hub.example/u",
+        preferences_url=None,
+    )
+    assert whole.count("<p>once</p>") == whole.count("https://hub.example/u") == 1
+    for text in (brand.name, brand.footer, brand.address, "<title>{{preheader}}</title>"):
+        assert text is not None
+        assert text in whole
 
 
 @given(st.text("<>/='\" abphref!-:{}%", max_size=60))
