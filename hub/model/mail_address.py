@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 MAX_LOCAL = 64  # octets (RFC 5321, section 4.5.3.1.1)
 MAX_ADDRESS = 254  # octets: a path of 256 with its angle brackets (RFC 5321, section 4.5.3.1.3; erratum 1690)
-_DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_ATOM = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\x00-\x7f])+"  # RFC 6532, section 3.2: UTF-8 too
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
                      r"(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*")  # fmt: skip
 _NAMED = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^<>\"]*?))\s*<([^<>]+)>\s*")
@@ -83,7 +84,7 @@ def _comparable(text: str) -> str:
 
 
 def _local(local: str) -> str:
-    if not local.isascii() or _DOT_ATOM.fullmatch(local):
+    if _DOT_ATOM.fullmatch(local):
         return local
     if local.startswith('"') and local.endswith('"') and len(local) > 1:
         local = re.sub(r"\\(.)", r"\1", local[1:-1])
