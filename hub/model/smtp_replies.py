@@ -58,6 +58,7 @@ class Reading(NamedTuple):
     hang_up: bool = False
 
 
+MAX_READ = 1_000  # characters of a reply (RFC 5321 allows a line 512): our patterns take the square of it
 MAILBOX_FULL_WAIT = timedelta(hours=1)
 GREYLIST_WAIT = timedelta(minutes=5)  # RFC 6647, section 5: delays of a minute to a day; Postgrey's is 5 minutes
 BUSY_MAILBOX_WAIT = timedelta(minutes=10)
@@ -193,6 +194,7 @@ def enhanced_code(code: int, text: str) -> str | None:
 
 def read_reply(phase: Phase, code: int, text: str) -> Reading:
     """What a reply that is no success means for the message."""
+    text = text[:MAX_READ]
     status = enhanced_code(code, text)
     verdict, meaning = _judge(phase, code, status, text)
     detail = " ".join(part for part in (str(code), status) if part) + f" when {phase.value}: {meaning}"

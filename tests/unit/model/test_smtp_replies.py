@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -234,3 +235,10 @@ def test_what_may_pass_at_the_recipient_is_nothing_against_the_provider() -> Non
     connecting = read_reply(Phase.HELLO, 451, "4.3.0 later").outcome
     assert isinstance(connecting, Failed)
     assert not connecting.recipient
+
+
+@pytest.mark.parametrize("word", ["user ", "recipient ", "mailbox "])
+def test_a_reply_of_64_kib_is_read_soon(word: str) -> None:
+    started = time.process_time()
+    read_reply(Phase.RCPT, 550, word * (64 * 1024 // len(word)))
+    assert time.process_time() - started < 1.0  # of CPU; 0.01, and minutes where all of it is read
