@@ -83,7 +83,7 @@ class Pool:
     def drop(self, session: Session) -> None:
         """Back after one that did not: the connection is out of step."""
         self._free.release()
-        self._end(session)
+        session.abort()
 
     def _sweep(self) -> None:
         self._sweeper = None

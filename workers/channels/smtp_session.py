@@ -195,6 +195,10 @@ class Session(asyncio.Protocol):
         if was_open:
             self._on_lost(self)
 
+    def abort(self) -> None:
+        """Ends it at once: a server that does not read would never let what is still to be sent go."""
+        self._lose()
+
     def close(self) -> None:
         """Says goodbye, and does not wait for the answer."""
         if self.is_open and self._waiter is None:

@@ -330,6 +330,32 @@ async def test_a_silent_server_is_left_and_it_is_known_when(
     assert "no answer within" in found.detail
 
 
+async def test_nothing_is_kept_for_a_server_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "SEND_SECONDS", 2.0)
+    left = asyncio.Event()
+    received: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 raw\r\n")
+        for answer in (b"250 raw", b"250 OK", b"250 OK", b"354 go"):
+            await reader.readline()
+            writer.write(answer + b"\r\n")
+        await left.wait()
+        size = 0
+        while piece := await reader.read(64 * 1024):
+            size += len(piece)
+        received.set_result(size)
+
+    size = 32 * 1024 * 1024  # more than sockets hold
+    async with raw_server(talk) as port, channel(f"smtp://127.0.0.1:{port}") as made:
+        found = await made.send(mail(rendered={"subject": "s", "text": ("x" * 63 + "\n") * (size // 64)}))
+        assert isinstance(found, Failed)
+        assert found.handed_over
+        left.set()
+        async with asyncio.timeout(30):
+            assert await received < size
+
+
 async def test_a_server_that_never_greets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp_pool, "CONNECT_SECONDS", 0.3)
 
