@@ -343,7 +343,7 @@ class Templates:
             if content["kind"] != "message":
                 raise Invalid.field("template", "not_allowed", f"{name!r} is a {content['kind']}, no message")
             try:
-                used = uses(content)
+                used = await asyncio.to_thread(uses, content)
             except TemplateError as error:
                 raise _failed([error]) from None
             others = await templates.published(conn, project_id, used)
