@@ -48,7 +48,7 @@ def test_what_fits_is_stored(body: dict[str, Any]) -> None:
             [
                 ("default", "not_allowed", "people must be able to leave marketing"),
                 ("digest.window", "required", "is required unless the mode is schedule"),
-                ("digest.key", "invalid_template", "is no Liquid template: line 1: expected '}}', found end of file"),
+                ("digest.key", "invalid_template", "is no Liquid template: line 1: {{ has no }}"),
             ],
         ),
     ],
