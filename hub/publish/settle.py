@@ -110,7 +110,8 @@ async def report(hub: Hub, attempts: Sequence[tuple[Known, Attempt]]) -> None:
                 changes.append(_settled(known, attempt, verdict, now))
                 results.append(verdict.event.name.lower())
         applied = await _apply(conn, changes)
-        await events.record_sent(conn, applied)
+        taken = (change.delivery_id for change in changes if change.state == State.SENT)
+        await events.record_sent(conn, applied.intersection(taken))
         # One that was to go whatever its person had done in the app is not taken back for that.
         under_way = [c for c, (known, _) in zip(changes, attempts, strict=True) if not known.row["dealt_with"]]
         await withdraw_settled(conn, under_way)

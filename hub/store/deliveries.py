@@ -1,9 +1,9 @@
 """Deliveries: rows that wait, are claimed, and are settled; the table is the queue (hub.model.delivery).
 
-Everything is done in batches. A change names the state and the attempt in which a row was read, so that a worker whose
-lease was lost changes nothing. Workers that move what is at its first attempt lock the order of those keys before, in a
-statement of its own: of one person, channel and lane one delivery at a time is at its first attempt, and the database
-holds that by a unique index, too.
+Everything is done in batches. A change names the state, the attempt and the lease in which a row was read, so that a
+worker whose lease was lost changes nothing. Workers that move what is at its first attempt lock the order of those keys
+before, in a statement of its own: of one person, channel and lane one delivery at a time is at its first attempt, and
+the database holds that by a unique index, too.
 """
 
 from __future__ import annotations
@@ -124,6 +124,7 @@ class Change(msgspec.Struct):
     provider: str | None = None
     reference: str | None = None
     reached: str | None = None
+    from_lease: datetime | None = None
 
 
 def change_of(row: Any, state: State, reason: Reason | None, notes: Sequence[Note], **fields: Any) -> Change:
@@ -138,6 +139,7 @@ def change_of(row: Any, state: State, reason: Reason | None, notes: Sequence[Not
         "digest_id": row["digest_id"],
         "finished": state in FINAL,
         "history": encode_notes(notes),
+        "from_lease": row["lease_until"],
         **fields,
     }
     return Change(row["delivery_id"], row["state"], row["attempts"], state.value, reason, **values)

@@ -50,7 +50,7 @@ WHERE delivery_id = ANY($1::uuid[]) AND state = 'claimed'
 -- name: read_facts
 -- Everything that bears on these deliveries, as it is now; where nobody holds locks it is still one snapshot.
 SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, d.kind, d.line, d.step, d.channel,
-       d.condition, d.after_seconds, d.following, d.lane, d.position, d.state, d.reason, d.dispatched_at, d.due_at, d.ready_at,
+       d.condition, d.after_seconds, d.following, d.lane, d.position, d.state, d.reason, d.dispatched_at, d.due_at, d.ready_at, d.lease_until,
        d.attempts, d.attempts_before, d.digest_id, d.gathered, d.reached,
        p.user_id, p.name, p.timezone, p.preferences::text AS preferences, p.email, p.phone, p.push, p.locale,
        ARRAY(SELECT s.channel FROM suppressions s WHERE s.project_id = d.project_id
@@ -70,7 +70,8 @@ WHERE d.delivery_id = ANY($1::uuid[])
 ORDER BY d.due_at, d.position, d.line, d.delivery_id
 
 -- name: change
--- Moves deliveries on; each only from the state and attempt in which it was read: a lease that was lost changes nothing.
+-- Moves deliveries on; each only from the state, attempt and lease in which it was read: a lease that was lost changes
+-- nothing, nor does a report that is repeated after the same attempt was put back and claimed anew.
 -- Past 50 entries a wait takes the place of the wait before it: for somebody who comes and goes all day they were 6,000.
 -- Past 200 what lies in the middle is dropped. A claim that was put back without a word is as if it had not been: in an
 -- outage of a day that happens some 300 times.
@@ -99,10 +100,11 @@ UPDATE deliveries d SET
 FROM unnest(
     $1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::timestamptz[], $7::smallint[], $8::smallint[],
     $9::text[], $10::text[], $11::int[], $12::text[], $13::uuid[], $14::text[], $15::boolean[], $16::boolean[],
-    $17::boolean[], $18::text[], $19::text[], $20::text[], $21::text[]
+    $17::boolean[], $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[]
 ) AS w (delivery_id, from_state, from_attempts, state, reason, due_at, attempts, step, channel, condition, after_seconds,
-        following, digest_id, gathered, ready, counted, finished, history, provider, reference, reached)
+        following, digest_id, gathered, ready, counted, finished, history, provider, reference, reached, from_lease)
 WHERE d.delivery_id = w.delivery_id AND d.state = w.from_state AND d.attempts = w.from_attempts
+  AND d.lease_until IS NOT DISTINCT FROM w.from_lease
 RETURNING d.delivery_id
 
 -- name: clock

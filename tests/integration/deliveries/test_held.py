@@ -10,6 +10,7 @@ import pytest
 from hub.model.message import Message
 from hub.model.outcome import Attempt, Failed, Held, Sent
 from hub.model.reason import Reason
+from hub.publish.settle import claim, report
 from hub.runtime import Hub
 from tests.integration.deliveries.test_queue import PUSH, many
 from tests.support.deliveries import Steps, put_category, rows, states, told
@@ -146,3 +147,20 @@ async def test_what_is_held_ends_when_there_is_nothing_left_to_send(
     await worker.run()
     assert [state for _, state, _ in await states(hub)] == ["expired" if meanwhile == "expires" else "cancelled"]
     assert len(route.messages) == 1
+
+
+@pytest.mark.usefixtures("push")
+async def test_a_report_that_is_repeated_does_not_touch_the_next_claim(
+    hub: Hub, project_id: int, worker: Steps
+) -> None:
+    await many(hub, project_id, 1)
+    await worker.decide()
+    first = (await claim(hub, "web_push", 10)).going
+    await report(hub, [(known, DOWN) for known in first])
+    await worker.later(minutes=1)
+    second = (await claim(hub, "web_push", 10)).going
+    assert [known.row["attempts"] for known in (*first, *second)] == [1, 1]
+    await report(hub, [(known, DOWN) for known in first])  # its answer was lost with the connection
+    assert [(row["state"], row["attempts"]) for row in await rows(hub)] == [("claimed", 1)]
+    await report(hub, [(known, Attempt(Sent())) for known in second])
+    assert {row["state"] for row in await rows(hub)} == {"sent"}
