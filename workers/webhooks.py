@@ -7,11 +7,11 @@ and costs little.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,15 +19,15 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from hub.bus.tasks import end
 from hub.model.outcome import Failed, Sent, Throttled
 from hub.model.times import format_time
 from hub.model.webhook import Health, health_of, next_attempt, pause
 from hub.runtime import Hub
 from hub.store import deliveries, webhooks
-from hub.store.database import GONE, Connection
+from hub.store.database import Connection
 from hub.store.webhooks import EndpointHealth, Settled
 from workers.channels.webhook import Answered, Posting, WebhookPoster, body_of
+from workers.under_way import UnderWay
 
 log = structlog.get_logger("hub.webhooks")
 
@@ -36,8 +36,6 @@ SLOTS = 100  # posts under way at once per worker
 PER_ENDPOINT = 10  # of them, over all workers; one for an endpoint whose last post failed
 PER_PROJECT = 50  # of all its endpoints together: slow ones hold their places for the whole of a post
 LEASE_SECONDS = 60.0  # four times the longest post
-CLOSE_SECONDS = 5.0  # that a worker that is told to stop waits for what is under way; the rest is left to its lease
-REPORT_RETRY_SECONDS = 1.0  # while the database is away
 BATCH = 1_000
 
 
@@ -56,23 +54,20 @@ class WebhookSender:
         """`on_free` is called when slots came free."""
         self._hub = hub
         self._poster = poster
-        self._on_free = on_free
-        self._posting: set[asyncio.Task[None]] = set()
-        self._done: list[Attempted] = []
-        self._reporting: asyncio.Task[None] | None = None
+        self._under_way: UnderWay[Attempted] = UnderWay("webhooks", partial(report, hub), on_free)
+        self.settled = self._under_way.settled
+        self.close = self._under_way.close
 
     async def step(self) -> bool:
         """Fills the free slots, and takes a replay further; whether there was something to be done."""
         replaying = await webhooks.replay_some(self._hub.db)
-        free = SLOTS - len(self._posting) - len(self._done)
+        free = SLOTS - len(self._under_way)
         if free <= 0:
             return replaying  # a report wakes the loop
         bounds = {"per_endpoint": PER_ENDPOINT, "per_project": PER_PROJECT}
         rows = await webhooks.claim(self._hub.db, free, **bounds, lease_seconds=LEASE_SECONDS)
         for row in rows:
-            task = asyncio.create_task(self._post(row))
-            self._posting.add(task)
-            task.add_done_callback(self._posting.discard)
+            self._under_way.start(self._post(row))
         return replaying or bool(rows)
 
     async def upkeep(self) -> bool:
@@ -80,7 +75,7 @@ class WebhookSender:
         await webhooks.recover(self._hub.db)
         return await webhooks.give_up(self._hub.db, BATCH) >= BATCH
 
-    async def _post(self, row: Any) -> None:
+    async def _post(self, row: Any) -> Attempted:
         started = time.monotonic()
         keys = [row["secret"], *([row["previous_secret"]] if row["previous_secret"] else [])]
         body = body_of(row["type"], format_time(row["at"]), row["data"])
@@ -90,40 +85,7 @@ class WebhookSender:
             log.exception("webhook.broken", endpoint=str(row["endpoint_id"]))
             answered = Answered(Failed(f"the hub failed: {type(error).__name__}"))
         ATTEMPTS.labels(type(answered.outcome).__name__.lower()).inc()
-        self._done.append(Attempted(row, answered, int((time.monotonic() - started) * 1000)))
-        if self._reporting is None or self._reporting.done():
-            self._reporting = asyncio.create_task(self._report(), name="report-webhooks")
-
-    async def _report(self) -> None:
-        while self._done:
-            batch, self._done = self._done, []
-            try:
-                await report(self._hub, batch)
-            except GONE as error:
-                log.warning("webhooks.will_retry", messages=len(batch), error=repr(error))
-                self._done = [*batch, *self._done]
-                await asyncio.sleep(REPORT_RETRY_SECONDS)
-                continue
-            except Exception:
-                log.exception("webhooks.report_failed", messages=len(batch))  # they are left to their lease
-            self._on_free()
-
-    async def settled(self) -> None:
-        """Returns when what is under way now has been reported."""
-        if posting := tuple(self._posting):
-            await asyncio.wait(posting)
-        if self._reporting is not None:
-            await asyncio.wait({self._reporting})
-
-    async def close(self) -> None:
-        """Lets what is under way finish for CLOSE_SECONDS and reports it."""
-        if self._posting:
-            await asyncio.wait(self._posting, timeout=CLOSE_SECONDS)
-        for task in tuple(self._posting):
-            await end(task)
-        if self._reporting is not None:
-            await asyncio.wait({self._reporting}, timeout=CLOSE_SECONDS)
-            await end(self._reporting)
+        return Attempted(row, answered, int((time.monotonic() - started) * 1000))
 
 
 async def report(hub: Hub, attempts: Sequence[Attempted]) -> None:

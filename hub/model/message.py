@@ -72,9 +72,3 @@ class Message(msgspec.Struct, frozen=True):
     @property
     def user(self) -> str:
         return self.to.user
-
-    @property
-    def reachable(self) -> bool:
-        """Whether the person has an address on the channel; in the sandbox nobody needs one."""
-        has = {"web_push": self.to.browsers, "email": self.to.email, "sms": self.to.phone}
-        return bool(has[self.channel])
