@@ -40,6 +40,12 @@ class ProviderSettings(NamedTuple):
     def parts(self) -> SplitResult:
         return urlsplit(self.url.get_secret_value())
 
+    def refuse_others(self, known: tuple[str, ...]) -> None:
+        """Raises ValueError for a parameter that is not among those `known` of its kind."""
+        others = sorted(self.parameters.keys() - set(known))
+        if others:
+            raise ValueError(f"has a parameter {others[0][:40]!r}; known are {', '.join((*known, *_COMMON))}")
+
 
 def parse_providers(channel: str, urls: SecretStr | None, schemes: tuple[str, ...]) -> tuple[ProviderSettings, ...]:
     """The providers in a setting.

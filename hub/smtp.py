@@ -74,11 +74,7 @@ def read_server(provider: ProviderSettings) -> SmtpServer:
         ValueError: the message says which parameter is wrong, and shows nothing of it.
     """
     parts, given = provider.parts, provider.parameters
-    unknown = sorted(given.keys() - set(_PARAMETERS))
-    if unknown:
-        raise ValueError(
-            f"has a parameter {unknown[0][:40]!r} that no mail server has; known: {', '.join(_PARAMETERS)}"
-        )
+    provider.refuse_others(_PARAMETERS)
     user, password = (None if text is None else unquote(text) for text in (parts.username, parts.password))
     if (user is None) != (password is None):
         raise ValueError("has a user without a password, or a password without a user")

@@ -42,9 +42,7 @@ def read_account(provider: ProviderSettings) -> TwilioAccount:
         ValueError: the message says which part is wrong, and shows nothing of it.
     """
     parts, given = provider.parts, provider.parameters
-    unknown = sorted(given.keys() - set(_PARAMETERS))
-    if unknown:
-        raise ValueError(f"has a parameter {unknown[0][:40]!r} that Twilio has not; known: {', '.join(_PARAMETERS)}")
+    provider.refuse_others(_PARAMETERS)
     key, token = (unquote(text or "") for text in (parts.username, parts.password))
     if not key or ":" in key or not token:
         raise ValueError("needs an account SID and a token before its @")

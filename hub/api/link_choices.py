@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from hub.api.choosing import Moved, View, patch_for
@@ -84,6 +85,7 @@ async def choose(
     *,
     source: str,
     category: str | None = None,
+    delivery_id: UUID | None = None,
 ) -> Visit:
     """Moves the switches that `decide` names; what holds then.
 
@@ -93,6 +95,7 @@ async def choose(
     Args:
         source: Of consents that change.
         category: As in `visit`.
+        delivery_id: The message by which somebody unsubscribes from the category.
 
     Raises:
         Gone: as for `visit`. Nobody comes back by an old link.
@@ -101,6 +104,8 @@ async def choose(
 
     async def work(conn: Connection) -> Visit:
         found, user = await _visit(conn, project_id, person_id, category, hold=True)
+        if delivery_id is not None and category is not None and not found.view.policies[category].required:
+            await _tell(conn, project_id, person_id, delivery_id, category)
         before, patch = found.view.switches(), patch_for(found.view, decide(found.view))
         if not patch:
             return found
@@ -122,26 +127,16 @@ def _unsubscribed(project_id: int, person_id: int, category: str, channel: str) 
 async def unsubscribe(hub: Hub, project_id: int, person_id: int, delivery_id: UUID, category: str) -> Visit:
     """Ends e-mails of a category; again, it changes nothing. A required category stays as it is."""
     moved = Moved(stopped=((category, EMAIL),))
-    found = await choose(hub, project_id, person_id, lambda _: moved, source="unsubscribe", category=category)
-    if not found.view.policies[category].required:
-        await hub.db.transaction(lambda conn: _tell(conn, project_id, person_id, delivery_id, category))
-    return found
+    whose = project_id, person_id
+    return await choose(hub, *whose, lambda _: moved, source="unsubscribe", category=category, delivery_id=delivery_id)
 
 
 async def _tell(conn: Connection, project_id: int, person_id: int, delivery_id: UUID, category: str) -> None:
     """Once for each message; one that is kept no more is told without its notification."""
     row = (await events.sent_messages(conn, [(delivery_id, person_id)])).get(delivery_id)
-    event = Event(
-        uuid7(),
-        project_id,
-        person_id,
-        row["notification_id"] if row else None,
-        delivery_id,
-        category,
-        EMAIL,
-        "unsubscribed",
-        row["provider"] if row else None,
-    )
+    event = replace(_unsubscribed(project_id, person_id, category, EMAIL), delivery_id=delivery_id)
+    if row is not None:
+        event = replace(event, notification_id=row["notification_id"], provider=row["provider"])
     await events.insert(conn, [event])
 
 

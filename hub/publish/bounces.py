@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from uuid_utils.compat import uuid7
-
 from hub.model.bounce import Report
 from hub.model.mail_address import same_address
 from hub.model.message import Message
@@ -47,18 +45,8 @@ async def record_report(conn: Connection, project_id: int, report: Report, *, pr
     row = await note_report(conn, project_id, report.delivery_id, report.kind, report.status)
     if row is None:
         return Recorded(await is_ours(conn, project_id, report.delivery_id))
-    event = events.Event(
-        uuid7(),
-        project_id,
-        row["person_id"],
-        row["notification_id"],
-        report.delivery_id,
-        row["category"],
-        "email",
-        report.kind,
-        row["provider"] or provider,
-        detail={"status": report.status} if report.status else None,
-    )
+    detail = {"status": report.status} if report.status else None
+    event = events.Event.about(row, report.kind, provider=row["provider"] or provider, detail=detail)
     await events.insert(conn, [event])
     cause, email = _cause(report), await email_of(conn, row["person_id"])
     if cause is None or email is None or not _is_about(report, email):

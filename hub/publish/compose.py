@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hub.runtime import Hub
 
 PUSH, EMAIL = "web_push", "email"
+TURN_SECONDS = 0.01  # of rendering, until others have their turn: the worst template takes 65 ms, and a batch has 200
 
 
 class _Material(NamedTuple):
@@ -51,8 +53,15 @@ async def compose(hub: Hub, conn: Connection, going: Sequence[Known]) -> list[Me
         await templates.readers(conn, {row["person_id"] for row in rows}) if pinned else {},
         await templates.brands(conn, {row["project_id"] for row in rows}),
     )
-    messages = [_message(hub, known, material) for known in going]
-    return [_tracked(hub, known, message) for known, message in zip(going, messages, strict=True)]
+    messages: list[Message | Rejected] = []
+    loop = asyncio.get_running_loop()
+    turn = loop.time()
+    for known in going:
+        messages.append(_tracked(hub, known, _message(hub, known, material)))
+        if loop.time() - turn > TURN_SECONDS:
+            await asyncio.sleep(0)
+            turn = loop.time()
+    return messages
 
 
 def _tracked(hub: Hub, known: Known, message: Message | Rejected) -> Message | Rejected:

@@ -17,7 +17,6 @@ from uuid import UUID
 import msgspec
 import structlog
 from prometheus_client import Counter
-from uuid_utils.compat import uuid7
 
 from hub.bus.tasks import end
 from hub.exceptions import Refused
@@ -178,20 +177,13 @@ def _event(seen: Seen, row: Any, age_seconds: float) -> Event:
     after = (row["now"] - row["sent_at"]).total_seconds() - age_seconds
     why = automated(Evidence(seen.event, seen.user_agent, seen.accept_language, seen.purpose, after, seen.links))
     detail = {"reason": why and why.value, "url": None if seen.url is None else _shown(seen.url)}
-    return Event(
-        uuid7(),
-        row["project_id"],
-        row["person_id"],
-        row["notification_id"],
-        row["delivery_id"],
-        row["category"],
-        row["channel"],
+    return Event.about(
+        row,
         seen.event,
-        row["provider"],
-        why is not None,
-        {name: value for name, value in detail.items() if value is not None} or None,
-        row["now"] - timedelta(seconds=age_seconds),
-        seen.link,
+        automated=why is not None,
+        detail={name: value for name, value in detail.items() if value is not None} or None,
+        at=row["now"] - timedelta(seconds=age_seconds),
+        link=seen.link,
     )
 
 

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from hub.model import delivery
 from hub.model.delivery import FINAL, State
 from hub.model.mark import Action, Mark
@@ -41,8 +39,7 @@ async def report(hub: Hub, project_id: int, person_id: int, delivery_id: UUID, e
             state = delivery.move(State.SENT, delivery.Event.REPORTED)
             notes = [note(datetime.now(UTC), row["channel"], state.value, actor="person")]
             await conn.execute(_SQL["delivered"], delivery_id, state.value, notes)
-        if event not in row["events"]:
-            await events.insert(conn, [_event(row, event)])
+        await events.insert(conn, [Event.about(row, event)])  # once: a repetition finds it there
         return row
 
     row = await hub.db.transaction(work)
@@ -52,17 +49,3 @@ async def report(hub: Hub, project_id: int, person_id: int, delivery_id: UUID, e
         person = Person(person_id, project_id, row["user_id"])
         await mark(hub, person, Mark(Action.CLICK, ids=(row["item_id"],)), engaged=False)
     return row["state"] in FINAL
-
-
-def _event(row: Any, event: Report) -> Event:
-    return Event(
-        uuid7(),
-        row["project_id"],
-        row["person_id"],
-        row["notification_id"],
-        row["delivery_id"],
-        row["category"],
-        row["channel"],
-        event,
-        provider=row["provider"] or row["channel"],  # its worker has not said yet; there is but one
-    )

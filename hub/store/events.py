@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from uuid_utils.compat import uuid7
 
 from hub.store.database import Connection, Database
 from hub.store.sql import load
@@ -42,6 +43,12 @@ class Event(msgspec.Struct, frozen=True):
     at: datetime | None = None
     link: int | None = None
 
+    @classmethod
+    def about(cls, row: Any, event: str, **more: Any) -> Event:
+        """What happened to a delivery; `row` says whose it is, of what, and by which channel. `more` are fields."""
+        names = ("project_id", "person_id", "notification_id", "delivery_id", "category", "channel", "provider")
+        return cls(event_id=uuid7(), event=event, **{**{name: row[name] for name in names}, **more})
+
 
 async def insert(conn: Connection, events: Sequence[Event]) -> set[UUID]:
     """Stores events, one statement; which of them are new.
@@ -56,8 +63,9 @@ async def insert(conn: Connection, events: Sequence[Event]) -> set[UUID]:
 
 
 async def record_sent(conn: Connection, deliveries: Iterable[UUID]) -> None:
-    """Stores `sent` for those of these deliveries, settled in this transaction, that a provider has taken."""
-    await conn.execute(_SQL["record_sent"], list(deliveries))
+    """Stores `sent` for these deliveries, which a provider has taken; in the transaction that settles them."""
+    if taken := list(deliveries):
+        await conn.execute(_SQL["record_sent"], taken)
 
 
 async def sent_messages(conn: Connection, deliveries: Sequence[tuple[UUID, int]]) -> dict[UUID, asyncpg.Record]:

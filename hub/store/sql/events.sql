@@ -12,10 +12,10 @@ ON CONFLICT DO NOTHING
 RETURNING event_id
 
 -- name: record_sent
--- Of these deliveries, those that a provider has taken; in the transaction that settles them.
+-- What closes a push is no message of its own.
 INSERT INTO events (project_id, person_id, notification_id, delivery_id, category, channel, provider, event, at)
 SELECT project_id, person_id, notification_id, delivery_id, category, channel, provider, 'sent', finished_at
-FROM deliveries WHERE delivery_id = ANY($1::uuid[]) AND state = 'sent' AND kind = 'step'
+FROM deliveries WHERE delivery_id = ANY($1::uuid[]) AND kind = 'step'
 ON CONFLICT DO NOTHING
 
 -- name: sent_messages

@@ -7,7 +7,7 @@ UPDATE deliveries d SET history = d.history || jsonb_build_array(jsonb_build_arr
         (EXTRACT(epoch FROM clock_timestamp()) * 1000)::bigint, d.channel, $3::text, NULL, $4::text, 'provider'))
 WHERE d.delivery_id = $2 AND d.project_id = $1 AND d.channel = 'email'
   AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(d.history) AS h (entry) WHERE h.entry ->> 2 = $3)
-RETURNING d.person_id, d.notification_id, d.category, d.provider
+RETURNING d.delivery_id, d.project_id, d.person_id, d.notification_id, d.category, d.channel, d.provider
 
 -- name: email_of
 SELECT email FROM people WHERE person_id = $1

@@ -1,8 +1,7 @@
 -- name: lock
 -- A push as its browser reports about it; $1 project, $2 person, $3 delivery.
 SELECT d.delivery_id, d.project_id, d.person_id, d.notification_id, d.category, d.channel, d.provider, d.state,
-       p.user_id, CASE WHEN d.gathered IS NULL THEN i.item_id END AS item_id,
-       ARRAY(SELECT e.event FROM events e WHERE e.notification_id = d.notification_id AND e.delivery_id = d.delivery_id) AS events
+       p.user_id, CASE WHEN d.gathered IS NULL THEN i.item_id END AS item_id
 FROM deliveries d
 JOIN people p ON p.person_id = d.person_id
 LEFT JOIN inbox_items i ON i.notification_id = d.notification_id AND i.person_id = d.person_id
