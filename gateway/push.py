@@ -134,7 +134,7 @@ class PushRoutes:
         browser = api.read_subscription(body["subscription"], allow_private=hub.settings.allow_private_push)
 
         async def work(conn: Connection) -> Any:
-            old = await push_subscriptions.lock(conn, project_id, person_id, UUID(subscription))
+            old = await push_subscriptions.lock(conn, project_id, person_id, UUID(subscription), browser.endpoint)
             if old is None:
                 return None
             if api.fingerprint(old) != fingerprint and (old["endpoint"], old["auth"]) != browser[:3:2]:
