@@ -35,7 +35,9 @@ async def subscribe(hub: Hub, project_id: int, person_id: int, name: str) -> Any
 
 
 async def owners(hub: Hub) -> list[tuple[str, str]]:
-    found = await hub.db.fetch("SELECT endpoint, user_id FROM push_subscriptions JOIN people USING (person_id) ORDER BY 1")
+    found = await hub.db.fetch(
+        "SELECT endpoint, user_id FROM push_subscriptions JOIN people USING (person_id) ORDER BY 1"
+    )
     return [(row["endpoint"].rpartition("/")[2], row["user_id"]) for row in found]
 
 
