@@ -218,7 +218,7 @@ def _choose(ids: tuple[str, ...], query: dict[str, str | None], *, everything: b
 
 
 async def _until_all(remote: Remote, verb: str, counted: str, body: dict[str, Any]) -> int:
-    """Repeats a call until it has done all: one call takes a few seconds at most. How many."""
+    """Repeats a call until it has done all that was dead at the first: one takes a few seconds at most. How many."""
     path = f"/v1/deliveries/{verb}"
     count = 0
     while True:
@@ -226,12 +226,13 @@ async def _until_all(remote: Remote, verb: str, counted: str, body: dict[str, An
         count += int(answer[counted])
         if not answer["more"]:
             return count
+        body = {**body, "died_before": answer["died_before"]}
 
 
 @dead.command("replay")
 @click.argument("ids", nargs=-1)
 @_dead_options
-@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@click.option("--all", "everything", is_flag=True, help="All that are dead now.")
 @json_option
 def dead_replay(ids: tuple[str, ...], *, everything: bool, as_json: bool, **query: str | None) -> None:
     """Send dead letters again: those with these IDS, of a filter, or --all."""
@@ -243,7 +244,7 @@ def dead_replay(ids: tuple[str, ...], *, everything: bool, as_json: bool, **quer
 @dead.command("purge")
 @click.argument("ids", nargs=-1)
 @_dead_options
-@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@click.option("--all", "everything", is_flag=True, help="All that are dead now.")
 @json_option
 def dead_purge(ids: tuple[str, ...], *, everything: bool, as_json: bool, **query: str | None) -> None:
     """Give dead letters up: those with these IDS, of a filter, or --all."""

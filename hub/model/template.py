@@ -360,7 +360,8 @@ def problems(document: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]
         layout = _texts_of(document, where, "email").get("layout")
         if isinstance(layout, str) and (others.get(layout) or {}).get("kind") != "layout":
             path = Place("", where, "email", "layout").path
-            found.append(TemplateError(path, f"there is no published layout {layout!r}"))
+            make = f"PUT /v1/templates/{layout}, then POST /v1/templates/{layout}/publish"
+            found.append(TemplateError(path, f"there is no published layout {layout!r}: {make}"))
     return found
 
 

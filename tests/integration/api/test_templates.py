@@ -82,6 +82,9 @@ async def test_what_is_published_is_checked_whole(hub: Hub, project_id: int) -> 
             "channels.in_app.title", "channels.email.html", "locales.de.in_app.body", "channels.email.layout",
         ]  # fmt: skip
         assert refused.json["errors"][1]["message"] == "line 2: <script> has no place in a mail"
+        assert refused.json["errors"][3]["message"] == (
+            "there is no published layout 'l': PUT /v1/templates/l, then POST /v1/templates/l/publish"
+        )
         await store(call, "l", {"kind": "layout", "source": "{{ content }}"})
         await store(call, "t", message("x", email={"html": "x", "layout": "l"}))
         assert (await call("DELETE", "/v1/templates/l")).code == "template_in_use"
