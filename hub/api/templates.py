@@ -31,7 +31,9 @@ from hub.exceptions import Conflict, FieldError, Invalid, NotFound, Refused
 from hub.model.brand import parse_brand
 from hub.model.policy import CHANNELS, IN_APP
 from hub.model.rendering import Letter, render, render_item
-from hub.model.template import Template, TemplateError, problems, renders_itself, uses
+from hub.model.template import Template
+from hub.model.template_check import problems, renders_itself, uses
+from hub.model.template_text import TemplateError
 from hub.model.times import format_time, truncate
 from hub.publish import accept
 from hub.publish.publisher import PublishUnit

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hub.model.mail_html import safe_links
 from hub.model.reader import Reader
 from hub.model.rendering import Letter, render, render_item
-from hub.model.template import FIELDS, Template, TemplateError, problems, renders_itself, uses
+from hub.model.template import Template
+from hub.model.template_check import problems, renders_itself, uses
+from hub.model.template_text import FIELDS, TemplateError
 
 CONTEXT: dict[str, Any] = {
     "data": {"order": "<4711>", "total": 12.5, "at": "2026-11-21T23:30:00Z", "day": "2026-11-21", "list": [1, 2]},
