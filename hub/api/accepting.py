@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,5 +52,6 @@ async def accept_body(api: Api, credential: KeyRow, body: dict[str, Any], pinned
     notification = accept(credential.project_id, body, truncate(datetime.now(UTC)))
     if pinned is not None:
         notification.template = pinned.template
-        check_rendering(notification)
+        # Beside the loop: in every language and with a hundred people's data it may take seconds of CPU.
+        await asyncio.to_thread(check_rendering, notification)
     return notification

@@ -31,7 +31,9 @@ from hub.exceptions import Conflict, FieldError, Forbidden, Invalid, NotFound, R
 from hub.model.brand import parse_brand
 from hub.model.policy import CHANNELS, IN_APP
 from hub.model.rendering import Letter, render, render_item
-from hub.model.template import Template, TemplateError, problems, renders_itself, uses
+from hub.model.template import Template
+from hub.model.template_check import problems, renders_itself, uses
+from hub.model.template_text import TemplateError
 from hub.model.times import format_time, truncate
 from hub.publish import accept
 from hub.publish.publisher import PublishUnit
@@ -327,8 +329,9 @@ class Templates:
             reader = await templates.reader(self._hub.db, project_id, body["user"])
             brand = parse_brand(await templates.get_brand(self._hub.db, project_id))
             content = notification.rendered(body["user"], reader)
+            letter = Letter(channel, reader, content, pinned.template, brand, format_time(notification.created_at))
             try:
-                render(Letter(channel, reader, content, pinned.template, brand, format_time(notification.created_at)))
+                await asyncio.to_thread(render, letter)
             except TemplateError as error:
                 raise _failed([error]) from None
         return notification

@@ -15,7 +15,8 @@ from hub.model.mail_html import safe_links, text_of
 from hub.model.phrases import phrase, spoken
 from hub.model.policy import IN_APP
 from hub.model.reader import Reader
-from hub.model.template import Template, TemplateError
+from hub.model.template import Template
+from hub.model.template_text import TemplateError
 from hub.model.urls import is_url
 
 MAX_TITLE, MAX_BODY = 255, 4_000  # characters, contract: what is longer is cut

@@ -16,7 +16,7 @@ from hub.exceptions import FieldError, Invalid
 from hub.model.notification import Notification, from_request
 from hub.model.reader import Reader
 from hub.model.rendering import render_item
-from hub.model.template import TemplateError
+from hub.model.template_text import TemplateError
 from hub.model.times import format_time
 
 MAX_DATA_BYTES = 16 * 1024  # contract: an item's data

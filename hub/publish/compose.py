@@ -15,7 +15,7 @@ from hub.model.outcome import Rejected
 from hub.model.reader import Reader
 from hub.model.reason import Reason
 from hub.model.rendering import Letter, item_of, render
-from hub.model.template import TemplateError
+from hub.model.template_text import TemplateError
 from hub.model.times import format_time
 from hub.publish import mail_links
 from hub.publish.facts import Known
