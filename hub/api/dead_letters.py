@@ -12,6 +12,7 @@ from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from hub.api.context import Api
+from hub.api.deliveries import REASONS
 from hub.api.documents import STRICT
 from hub.api.guard import credential_of
 from hub.api.idempotent import answer, key_of, once_apart
@@ -41,7 +42,7 @@ class DeadLetterChoice(TypedDict):
     channel: NotRequired[Literal[OUTSIDE_CHANNELS] | None]  # type: ignore[valid-type]
     category: NotRequired[Name | None]
     user: NotRequired[Name | None]
-    reason: NotRequired[Name | None]
+    reason: NotRequired[Literal[REASONS] | None]  # type: ignore[valid-type]
     provider: NotRequired[Name | None]
     since: NotRequired[Annotated[Moment, Field(description="Dispatched then or later.")] | None]
     until: NotRequired[Annotated[Moment, Field(description="Dispatched before.")] | None]

@@ -175,7 +175,7 @@ def _dead_options(command: Command) -> Command:
         ("until", "Only those dispatched before this RFC 3339 time."),
         ("since", "Only those dispatched then or later: an RFC 3339 time."),
         ("provider", "Only where this provider had the last attempt."),
-        ("reason", "Only with this reason: rejected, attempts_spent, template_failed."),
+        ("reason", "Only with this reason: rejected, attempts_spent, template_failed, no_public_url …"),
     ):
         command = click.option(f"--{name}", help=text)(command)
     return _filter_options(command)
@@ -203,7 +203,7 @@ def dead_show(delivery_id: str, *, as_json: bool) -> None:
 
     answer = _call(work)
     facts = ("notification_id", "user", "category", "channel", "provider", "state", "reason", "attempts")
-    lines = [f"{name}: {printable(answer[name])}" for name in facts]
+    lines = [f"{name}: {printable(answer[name])}" for name in facts if answer[name] is not None]
     events = table(answer["history"], ["at", "channel", "event", "reason", "detail", "actor"])
     show(answer, "\n".join([*lines, "", events]), as_json=as_json)
 

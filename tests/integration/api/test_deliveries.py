@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.model.reason import Reason
 from hub.runtime import Hub
 from hub.store.deliveries import list_deliveries
 from hub.store.keys import create_key
@@ -147,11 +148,21 @@ async def test_what_cannot_be_published_cannot_be_explained(call: Caller, body: 
     assert (answer.status, answer.code) == (422, code)
 
 
-@pytest.mark.parametrize("query", ["state=open", "channel=fax", "user=", "cursor=x", "colour=red"])
+@pytest.mark.parametrize("query", ["state=open", "channel=fax", "reason=rejcted", "user=", "cursor=x", "colour=red"])
 async def test_a_wrong_query_is_refused_by_name(call: Caller, query: str) -> None:
     answer = await call("GET", f"/v1/deliveries?{query}")
     assert answer.status == 422
     assert query.partition("=")[0] in answer.json["detail"]
+
+
+async def test_a_misspelt_reason_is_named_with_all_there_are(call: Caller) -> None:
+    for answer in (
+        await call("GET", "/v1/deliveries?reason=rejcted"),
+        await call("POST", "/v1/deliveries/replay", {"reason": "rejcted"}),
+    ):
+        (error,) = answer.json["errors"]
+        assert error["message"].endswith("not 'rejcted'")
+        assert all(reason.value in error["message"] for reason in Reason)
 
 
 async def test_a_big_audience_is_explained_in_part(call: Caller) -> None:

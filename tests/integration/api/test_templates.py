@@ -262,6 +262,7 @@ async def test_a_preview_sends_nothing(hub: Hub, project_id: int) -> None:
 
 
 async def test_a_test_is_sent_whatever_is_wanted(hub: Hub, project_id: int) -> None:
+    hub.settings.public_url = "https://hub.example.com"
     await make_sandbox(hub, project_id)
     await put_category(hub, project_id, "offers", kind="marketing", default="opted_out", ladder=[{"channel": "in_app"}])
     async with serve_api(hub, project_id) as (_, call):
@@ -289,6 +290,7 @@ async def test_a_test_is_sent_whatever_is_wanted(hub: Hub, project_id: int) -> N
 
 
 async def test_marketing_needs_a_postal_address(hub: Hub, project_id: int) -> None:
+    hub.settings.public_url = "https://hub.example.com"
     await make_sandbox(hub, project_id)
     await put_category(hub, project_id, "offers", kind="marketing", **EMAIL)
     async with serve_api(hub, project_id) as (_, call):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -232,6 +233,7 @@ async def test_others_letters_are_nobodys(hub: Hub, project_id: int, worker: Ste
         ({}, "ids", "required"),
         ({"ids": []}, "ids", "too_short"),
         ({"ids": ["x"]}, "ids.0", "invalid_value"),
+        ({"reason": "rejcted"}, "reason", "invalid_value"),
         ({"ids": [str(uuid7())], "channel": "email"}, "ids", "not_allowed"),
         ({"ids": [str(uuid7()) for _ in range(101)]}, "ids", "too_long"),
         ({"state": "sent"}, "state", "invalid_value"),
@@ -280,6 +282,12 @@ async def test_the_commands_list_show_replay_and_purge(
 
     listed = (await run("list", "--reason", "rejected", "--json")).json["items"]
     assert len(listed) == 3
+    misspelt = await run("list", "--reason", "rejcted")
+    assert misspelt.status == 1
+    assert "'rejcted'" in misspelt.err
+    assert "template_failed" in misspelt.err
+    await hub.db.execute("UPDATE deliveries SET provider = NULL WHERE delivery_id = $1", UUID(listed[1]["id"]))
+    assert "None" not in (await run("show", listed[1]["id"])).out, "what there is nothing to say of is left out"
     shown = await run("show", listed[0]["id"])
     assert shown.status == 0, shown.err
     assert "410 the subscription is gone" in shown.out
