@@ -27,7 +27,7 @@ from hub.api.template_schema import (
     VersionPage,
     complete,
 )
-from hub.exceptions import Conflict, FieldError, Invalid, NotFound, Refused
+from hub.exceptions import Conflict, FieldError, Forbidden, Invalid, NotFound, Refused
 from hub.model.brand import parse_brand
 from hub.model.policy import CHANNELS, IN_APP
 from hub.model.rendering import Letter, render, render_item
@@ -36,6 +36,7 @@ from hub.model.times import format_time, truncate
 from hub.publish import accept
 from hub.publish.publisher import PublishUnit
 from hub.publish.templatebook import Pinned
+from hub.security import allows
 from hub.store import templates
 from hub.store.database import Connection
 from hub.store.idempotency import Answer
@@ -264,6 +265,11 @@ class Templates:
         body = await request.read(PREVIEW)
         pinned, version = await self._pinned(project_id, name, body.get("version", "draft"))
         user = body.get("user", NOBODY)
+        if "user" in body and not allows(credential_of(request).scopes, ("users:read",)):
+            message = (
+                "This API key lacks the scope users:read, which a preview for a user takes. Without `user` it does."
+            )
+            raise Forbidden(message, code="insufficient_scope")
         reader = await templates.reader(self._hub.db, project_id, user)
         if "locale" in body:
             reader = msgspec.structs.replace(reader, locale=body["locale"])

@@ -159,15 +159,38 @@ def _filter_options(command: Command) -> Command:
 
 
 @click.command()
+@click.argument("message", required=False)
 @_filter_options
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
-def sandbox(*, limit: int, as_json: bool, **query: str | None) -> None:
-    """Show what would have been sent to web push, e-mail and others, newest first."""
+def sandbox(message: str | None, *, limit: int, as_json: bool, **query: str | None) -> None:
+    """Show what would have been sent to web push, e-mail and others, newest first; or one MESSAGE, whole, by its id."""
+    if message is not None:
+        _show_message(message, as_json=as_json)
+        return
     items = _listed("/v1/sandbox", query, limit)
-    rows = [{**item, **{name: item["content"].get(name) for name in ("title", "body")}} for item in items]
-    columns = ["sent_at", "user", "channel", "kind", "title", "body", "notification_id"]
-    show({"items": items}, table(rows, columns), as_json=as_json)
+    rows = [{**item, "says": _headline(item)} for item in items]
+    show({"items": items}, table(rows, ["sent_at", "user", "channel", "kind", "says", "id"]), as_json=as_json)
+
+
+def _headline(item: dict[str, Any]) -> str | None:
+    """The first that a person would read of a message of the sandbox."""
+    told = {**item["content"], **item["rendered"]}
+    first = {"email": ("subject", "title"), "sms": ("text", "title")}.get(item["channel"], ("title",))
+    return next((told[name] for name in first if told.get(name)), None)
+
+
+def _show_message(message_id: str, *, as_json: bool) -> None:
+    async def work(remote: Remote) -> Any:
+        return await _ask(remote, "/v1/sandbox/{id}", "GET", f"/v1/sandbox/{segment(message_id)}")
+
+    answer = _call(work)
+    facts = ("sent_at", "user", "channel", "kind", "category", "notification_id", "attempts")
+    lines = [f"{name}: {printable(answer[name])}" for name in facts]
+    for name, text in (answer["rendered"] or answer["content"]).items():
+        if text is not None:
+            lines += ["", f"{name}:", *(printable(line) for line in str(text).splitlines())]
+    show(answer, "\n".join(lines), as_json=as_json)
 
 
 def _dead_options(command: Command) -> Command:

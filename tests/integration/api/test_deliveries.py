@@ -187,6 +187,11 @@ async def test_the_sandbox_shows_what_would_have_been_sent(hub: Hub, project_id:
     assert (mine["notification_id"], mine["channel"], mine["category"]) == (first, "email", "general")
     assert (mine["kind"], mine["attempts"], mine["gathered"]) == ("step", 1, None)
     assert (mine["content"]["title"], mine["content"]["body"]) == ("t", "b")
+    assert (mine["rendered"]["subject"], "html" in mine["rendered"]) == ("t", False)
+    whole = (await call("GET", f"/v1/sandbox/{mine['id']}")).json
+    assert whole["rendered"]["text"] == mine["rendered"]["text"]
+    assert "<html" in whole["rendered"]["html"]
+    assert (await call("GET", f"/v1/sandbox/{first}")).status == 404
     for query, users in (
         (f"user={PATH}", [USER]),
         ("channel=web_push", []),
@@ -197,9 +202,11 @@ async def test_the_sandbox_shows_what_would_have_been_sent(hub: Hub, project_id:
 
     _, news = await create_key(hub.db, project_id, scopes=["notifications:read"], categories=["news"])
     assert [e["user"] for e in (await call.with_key(news)("GET", "/v1/sandbox")).json["items"]] == ["bob"]
+    assert (await call.with_key(news)("GET", f"/v1/sandbox/{mine['id']}")).status == 404
     other = await create_project(hub.db, "elsewhere")
     _, stranger = await create_key(hub.db, other.project_id, scopes=["admin"])
     assert (await call.with_key(stranger)("GET", "/v1/sandbox")).json["items"] == []
+    assert (await call.with_key(stranger)("GET", f"/v1/sandbox/{mine['id']}")).status == 404
 
 
 async def test_a_list_reads_no_other_projects_deliveries(call: Caller, hub: Hub) -> None:

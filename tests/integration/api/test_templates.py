@@ -8,6 +8,8 @@ import pytest
 
 from hub.publish.broadcast import pull_broadcasts
 from hub.runtime import Hub
+from hub.store.keys import create_key
+from hub.store.templates import KEEP_DRAFT_DAYS, purge_drafts
 from tests.support.api_server import Caller, serve_api
 from tests.support.deliveries import make_sandbox, put_category, rows, states, steps
 from tests.support.publishing import inbox, work
@@ -259,6 +261,30 @@ async def test_a_preview_sends_nothing(hub: Hub, project_id: int) -> None:
         ]
         assert (await call("POST", "/v1/templates/t/preview", {"version": 9})).status == 404
         assert await rows(hub) == []
+
+        _, key = await create_key(hub.db, project_id, scopes=["config:read"])
+        sample = {"data": {"n": 1}, "channel": "sms"}
+        assert (await call.with_key(key)("POST", "/v1/templates/t/preview", sample)).status == 200
+        refused = await call.with_key(key)("POST", "/v1/templates/t/preview", {**sample, "user": "eve"})
+        assert (refused.status, refused.code) == (403, "insufficient_scope")
+        assert "users:read" in refused.json["detail"]
+
+
+async def test_a_draft_that_was_sent_as_a_test_is_kept_as_long_as_it_may_be_replayed(hub: Hub, project_id: int) -> None:
+    async with serve_api(hub, project_id) as (_, call):
+        await make_sandbox(hub, project_id)
+        await store(call, "t", message("one"))
+        tested = await call("POST", "/v1/templates/t/test", {"user": "eve", "channel": "in_app"})
+        assert tested.status == 202
+        age = "UPDATE template_versions SET created_at = created_at - make_interval(days => $1)"
+        await hub.db.execute(age, KEEP_DRAFT_DAYS - 1)
+        assert await purge_drafts(hub.db, 100) == 0
+        await hub.db.execute(age, 2)
+        assert (await call("POST", "/v1/templates/t/test", {"user": "eve", "channel": "in_app"})).status == 202
+        assert await purge_drafts(hub.db, 100) == 0, "the same draft was sent again"
+        await hub.db.execute(age, KEEP_DRAFT_DAYS + 1)
+        assert await purge_drafts(hub.db, 100) == 1
+        assert (await call("GET", "/v1/templates/t?version=1")).status == 200, "what was published stays"
 
 
 async def test_a_test_is_sent_whatever_is_wanted(hub: Hub, project_id: int) -> None:
