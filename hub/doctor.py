@@ -303,7 +303,7 @@ async def _check_categories(db: Database, settings: Settings) -> Finding:
     marketing, tracked = ([row for row in rows if row["marketing"] is wanted] for wanted in (True, False))
     detail = "HUB_PUBLIC_URL is not set."
     if marketing:
-        detail += f" E-mail of {_named(marketing)} is marketing, and not sent (`rejected`)."
+        detail += f" E-mail of {_named(marketing)} is marketing, and not sent (`no_public_url`)."
     if tracked:
         detail += f" Opens and clicks of {_named(tracked)} are not counted, although `tracking` is on."
     return Finding("categories", State.WARN, detail, "Set it. Example: HUB_PUBLIC_URL=https://hub.example.com")

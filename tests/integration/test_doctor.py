@@ -291,7 +291,7 @@ async def test_categories_whose_mail_needs_what_is_not_set(hub: Hub, project_id:
     assert {findings[check].state for check in ("brands", "categories")} == {State.WARN}
     assert "news (default)" in findings["brands"].detail
     assert findings["categories"].detail == (
-        "HUB_PUBLIC_URL is not set. E-mail of news (default) is marketing, and not sent (`rejected`). "
+        "HUB_PUBLIC_URL is not set. E-mail of news (default) is marketing, and not sent (`no_public_url`). "
         "Opens and clicks of bills (default) are not counted, although `tracking` is on."
     )
     await hub.db.execute("""UPDATE projects SET brand = '{"address": "1 Main Street"}'""")
