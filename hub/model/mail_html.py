@@ -71,8 +71,8 @@ def check_html(source: str) -> None:
             _check_tag(text, place, tag[2].lower(), tag[3])
             place = tag.end() - 1
             if tag[2].lower() == "style" and not tag[1]:
-                end = _STYLE_END.search(text, place)
-                written = text.find(_VALUE, place, len(text) if end is None else end.start())
+                closing = _STYLE_END.search(text, place)
+                written = text.find(_VALUE, place, len(text) if closing is None else closing.start())
                 if written >= 0:
                     raise _wrong(text, written, _UNSTYLED)
         place = text.find("<", place + 1)
