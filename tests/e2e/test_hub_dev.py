@@ -28,7 +28,7 @@ from hub.local.process import children_of
 from hub.local.servers import Servers
 from tests.support.hub_dev import HubDev, hub_command, hub_dev, run_hub
 from tests.support.ports import free_port
-from tests.support.system import ROOT, alive, as_other_user, clean_environment, until
+from tests.support.system import ROOT, SCRATCH, alive, as_other_user, clean_environment, until
 
 BACKEND = {"Authorization": "Bearer hk_dev"}
 
@@ -36,7 +36,7 @@ BACKEND = {"Authorization": "Bearer hk_dev"}
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory that others may pass through, unlike pytest's."""
-    path = Path(tempfile.mkdtemp(prefix="hub-test-"))
+    path = Path(tempfile.mkdtemp(prefix="hub-test-", dir=SCRATCH))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
