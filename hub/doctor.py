@@ -7,8 +7,8 @@ own, so that connected clients hear of it. A key for web push, where there is no
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
@@ -65,7 +65,7 @@ class Finding(NamedTuple):
     mend: str | None = None
 
 
-async def examine(settings: Settings, *, people: int | None, fix: bool = False) -> AsyncIterator[Finding]:
+async def examine(settings: Settings, *, people: int | None, fix: bool = False) -> AsyncGenerator[Finding]:
     """Run all checks, in the order in which to mend things.
 
     Args:
@@ -79,8 +79,9 @@ async def examine(settings: Settings, *, people: int | None, fix: bool = False) 
     for provider in settings.providers:
         if provider.channel == "email":
             yield await _check_mail(provider)
-    async for finding in _check_redis(settings):
-        yield finding
+    async with aclosing(_check_redis(settings)) as found:
+        async for finding in found:
+            yield finding
     url = settings.database_url.get_secret_value()
     try:
         started = time.perf_counter()
@@ -94,13 +95,14 @@ async def examine(settings: Settings, *, people: int | None, fix: bool = False) 
         schema = await _check_schema(db, settings)
         yield schema
         if schema.state is State.OK:
-            async for finding in _check_contents(db, settings, people=people, fix=fix):
-                yield finding
+            async with aclosing(_check_contents(db, settings, people=people, fix=fix)) as found:
+                async for finding in found:
+                    yield finding
     finally:
         await db.close()
 
 
-async def _check_contents(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncIterator[Finding]:
+async def _check_contents(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncGenerator[Finding]:
     for finding in await _check_credentials(db, settings):
         yield finding
     yield await _check_outbox(db, settings)
@@ -131,7 +133,7 @@ def _check_settings(settings: Settings) -> list[Finding]:
     findings = []
     unknown = unknown_variables()
     if unknown:
-        mend = "Correct the names, or remove them; docs/operations.md lists those that are read."
+        mend = "Correct the names, or remove them; docs/configuration.md lists those that are read."
         findings.append(Finding("settings", State.WARN, f"Nothing reads {', '.join(unknown)}.", mend))
     else:
         findings.append(Finding("settings", State.OK, "All are valid, and every HUB_* name is known."))
@@ -189,7 +191,7 @@ async def _check_mail(provider: ProviderSettings) -> Finding:
     return Finding(check, State.OK, f"{detail}{', logged in' if server.user else ''}.")
 
 
-async def _check_redis(settings: Settings) -> AsyncIterator[Finding]:
+async def _check_redis(settings: Settings) -> AsyncGenerator[Finding]:
     redis = create_redis(settings.redis_url.get_secret_value())
     try:
         started = time.perf_counter()
@@ -385,7 +387,7 @@ async def _check_webhooks(db: Database) -> Finding:
     return Finding("webhooks", State.WARN, f"{found}.", mend)
 
 
-async def _check_inboxes(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncIterator[Finding]:
+async def _check_inboxes(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncGenerator[Finding]:
     examined, wrong_counts, wrong_revs = await _inspect(db, people)
     if wrong_revs:
         detail = f"{len(wrong_revs)} of {examined} inboxes have changes newer than their head: {_some(wrong_revs)}."

@@ -10,6 +10,7 @@ from hub.api.context import Api
 from hub.api.publish_schema import check_publish
 from hub.exceptions import FieldError, Invalid
 from hub.model.notification import Notification
+from hub.model.policy import IN_APP
 from hub.model.times import truncate
 from hub.publish.accept import accept, check_rendering
 from hub.publish.templatebook import Pinned
@@ -53,5 +54,11 @@ async def accept_body(api: Api, credential: KeyRow, body: dict[str, Any], pinned
     if pinned is not None:
         notification.template = pinned.template
         # Beside the loop: in every language and with a hundred people's data it may take seconds of CPU.
-        await asyncio.to_thread(check_rendering, notification)
+        await asyncio.to_thread(check_rendering, notification, _outside(policy, body.get("channels")))
     return notification
+
+
+def _outside(policy: dict[str, Any], chosen: list[str] | None) -> set[str]:
+    """The channels outside the app on which a notification may go."""
+    ladder = {step["channel"] for step in policy.get("ladder", ())} - {IN_APP}
+    return ladder if chosen is None else ladder & set(chosen)

@@ -26,7 +26,7 @@ from hub.store.database import Connection
 from hub.store.idempotency import Answer, IdempotencyKey
 from hub.store.inbox import open_inbox
 from hub.store.push_subscriptions import Subscription
-from hub.web.query import Parameter
+from hub.web.query import Parameter, read_id
 from hub.web.request import Request
 from hub.web.response import Response, json_response, no_content
 from hub.web.routing import Reply, Route
@@ -89,7 +89,7 @@ class PushSubscriptionList(TypedDict):
 SUBSCRIPTION = Schema(PushSubscriptionBody)
 NAMED = Schema(PushSubscriptionName)
 STORED = Reply("The browser is pushed to.", Schema(StoredPushSubscription))
-WHICH = Parameter("id", UUID, {"type": "string", "format": "uuid"}, "Which one, in place of a body.")
+WHICH = Parameter("id", read_id, {"type": "string", "format": "uuid"}, "Which one, in place of a body.")
 ABOUT = (
     f"The body is the browser's `PushSubscription.toJSON()`. At most {push_subscriptions.MAX_BROWSERS} browsers of a "
     "person; past that, the one goes that was not heard of for the longest time. A browser in which somebody else of "

@@ -34,8 +34,8 @@ class SandboxMessageDocument(TypedDict):
     rendered: Annotated[
         dict[str, Any],
         Field(
-            description="What the channel would have sent: of `email` `subject`, `preheader`, `text` and, of one "
-            "message alone, `html`; of `web_push` `title`, `body` and `url`; of `sms` `text`."
+            description="What the channel would have sent: of `email` `subject`, `text` and, of one message "
+            "alone, `html`; of `web_push` `title`, `body` and `url`; of `sms` `text`."
         ),
     ]
     gathered: Annotated[

@@ -180,6 +180,12 @@ def _headline(item: dict[str, Any]) -> str | None:
     return next((told[name] for name in first if told.get(name)), None)
 
 
+def _place_of(field: str) -> int:
+    """What a reader sees first comes first; the HTML of a mail, which is long, last."""
+    order = ("subject", "title", "body", "text", "url", "html")
+    return order.index(field) if field in order else len(order) - 1
+
+
 def _show_message(message_id: str, *, as_json: bool) -> None:
     async def work(remote: Remote) -> Any:
         return await _ask(remote, "/v1/sandbox/{id}", "GET", f"/v1/sandbox/{segment(message_id)}")
@@ -187,9 +193,10 @@ def _show_message(message_id: str, *, as_json: bool) -> None:
     answer = _call(work)
     facts = ("sent_at", "user", "channel", "kind", "category", "notification_id", "attempts")
     lines = [f"{name}: {printable(answer[name])}" for name in facts]
-    for name, text in (answer["rendered"] or answer["content"]).items():
-        if text is not None:
-            lines += ["", f"{name}:", *(printable(line) for line in str(text).splitlines())]
+    told = answer["rendered"] or answer["content"]
+    for name in sorted(told, key=_place_of):
+        if told[name]:
+            lines += ["", f"{name}:", *(printable(line) for line in str(told[name]).splitlines())]
     show(answer, "\n".join(lines), as_json=as_json)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import click
@@ -52,8 +52,10 @@ def doctor(*, fix: bool, people: int, everybody: bool, as_json: bool) -> int:
 
         async with _installation(HOME.absolute()) as (settings, which):
             found(which)
-            async for finding in examine(settings, people=None if everybody else people, fix=fix):
-                found(finding)
+            # Closed here: a reader who goes away (| head) leaves it half way.
+            async with aclosing(examine(settings, people=None if everybody else people, fix=fix)) as findings_of:
+                async for finding in findings_of:
+                    found(finding)
         return findings
 
     findings = asyncio.run(work())

@@ -24,7 +24,8 @@ from liquid.filter import with_context
 
 Style = Literal["short", "medium", "long", "full"]
 _STYLES = ("short", "medium", "long", "full")
-_CSS = re.compile(r"#?[A-Za-z0-9.+-]{1,40}%?(?: [A-Za-z0-9.+-]{1,40}%?){0,5}")
+_CSS_WORD = r"(?:#(?:[0-9A-Fa-f]{3,4}){1,2}|[A-Za-z0-9.+-]{1,40}%?|(?:rgb|hsl)a?\([0-9 .,/%]{1,40}\))"
+_CSS = re.compile(rf"{_CSS_WORD}(?: {_CSS_WORD}){{0,5}}")
 MAX_DIGITS = 40  # of a number that is written; more is no amount of anything
 FALLBACK = Locale("en")
 
@@ -148,10 +149,10 @@ def plural_form(number: Decimal | int, locale: Locale) -> str:
 
 def css_(value: object) -> str:
     """A colour, a length or a word in a style: nothing that ends a declaration or begins another, and no address."""
-    text = str(value)
+    text = "" if value is None else str(value)
     if not _CSS.fullmatch(text):
         # Without the value, as above.
-        raise FilterArgumentError("needs a colour, a length or words, as #0f766e, 40% or bold", token=None)
+        raise FilterArgumentError("css needs a colour, a length, a number or words: #0f766e, 40%, bold", token=None)
     return text
 
 

@@ -183,6 +183,24 @@ async def test_what_cannot_be_rendered_is_not_accepted(
             assert (both.status, both.json["errors"][0]["path"]) == (422, name)
 
 
+async def test_the_texts_of_the_channels_of_the_ladder_are_tried_as_well(hub: Hub, project_id: int) -> None:
+    await put_category(hub, project_id, "general", **EMAIL)
+    async with serve_api(hub, project_id) as (_, call):
+        texts = {"email": {"subject": "s", "html": "<p>\n{{ data.n }}</p>"}, "sms": {"text": "{{ data.m }}"}}
+        await store(call, "t", message("t", **texts))
+        body = {"recipients": ["u"], "template": "t"}
+        refused = await call("POST", "/v1/notifications", body)
+        assert (refused.status, refused.code) == (422, "template_failed")
+        assert [error["message"] for error in refused.json["errors"]] == [
+            "t: channels.email.html: line 2: data.n is undefined"
+        ]
+        own = {**body, "recipients": [{"id": "u", "data": {"n": 1}}, {"id": "v", "data": {"m": 1}}]}
+        refused = await call("POST", "/v1/notifications", own)
+        assert [error["path"] for error in refused.json["errors"]] == ["recipients.1.data"]
+        for good in ({**body, "data": {"n": 1}}, {**body, "channels": ["in_app"]}):
+            assert (await call("POST", "/v1/notifications", good)).status == 202
+
+
 async def test_an_item_that_fails_late_is_there_all_the_same(hub: Hub, project_id: int) -> None:
     async with serve_api(hub, project_id) as (_, call):
         await store(call, "t", {**message("{{ recipient.properties.plan }}"), "description": "Your plan"})
@@ -204,7 +222,9 @@ async def test_a_mail_that_fails_is_a_dead_letter_with_its_line_and_the_others_g
     await make_sandbox(hub, project_id)
     await put_category(hub, project_id, "general", **EMAIL)
     async with serve_api(hub, project_id) as (_, call):
-        await store(call, "t", message("t", email={"subject": "s", "html": "<p>\n{{ data.n }}</p>"}))
+        html = "<p>\n{% if recipient.name %}{{ recipient.properties.plan }}{% endif %}</p>"
+        await store(call, "t", message("t", email={"subject": "s", "html": html}))
+        await call("PUT", "/v1/users/u", {"name": "Ada"})
         broken = await call("POST", "/v1/notifications", {"recipients": ["u"], "template": "t"})
         for body in ({"template": "t", "data": {"n": 1}}, {"title": "plain"}):
             await call("POST", "/v1/notifications", {"recipients": ["v"], **body})
@@ -215,7 +235,7 @@ async def test_a_mail_that_fails_is_a_dead_letter_with_its_line_and_the_others_g
         ]  # fmt: skip
         timeline = (await call("GET", f"/v1/notifications/{broken.json['id']}/timeline")).json["items"]
         told = [event["detail"] for event in timeline if event["event"] == "dead"]
-        assert told == ["t: channels.email.html: line 2: data.n is undefined"]
+        assert told == ["t: channels.email.html: line 2: recipient.properties.plan is undefined"]
         assert [mail["subject"] for mail in await mails(hub)] == ["s", "plain"]
 
 
