@@ -65,7 +65,7 @@ class Finding(NamedTuple):
     mend: str | None = None
 
 
-async def examine(settings: Settings, *, people: int | None, fix: bool = False) -> AsyncGenerator[Finding]:
+async def examine(settings: Settings, *, people: int | None, fix: bool = False) -> AsyncGenerator[Finding, None]:
     """Run all checks, in the order in which to mend things.
 
     Args:
@@ -102,7 +102,9 @@ async def examine(settings: Settings, *, people: int | None, fix: bool = False) 
         await db.close()
 
 
-async def _check_contents(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncGenerator[Finding]:
+async def _check_contents(
+    db: Database, settings: Settings, *, people: int | None, fix: bool
+) -> AsyncGenerator[Finding, None]:
     for finding in await _check_credentials(db, settings):
         yield finding
     yield await _check_outbox(db, settings)
@@ -191,7 +193,7 @@ async def _check_mail(provider: ProviderSettings) -> Finding:
     return Finding(check, State.OK, f"{detail}{', logged in' if server.user else ''}.")
 
 
-async def _check_redis(settings: Settings) -> AsyncGenerator[Finding]:
+async def _check_redis(settings: Settings) -> AsyncGenerator[Finding, None]:
     redis = create_redis(settings.redis_url.get_secret_value())
     try:
         started = time.perf_counter()
@@ -387,7 +389,9 @@ async def _check_webhooks(db: Database) -> Finding:
     return Finding("webhooks", State.WARN, f"{found}.", mend)
 
 
-async def _check_inboxes(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncGenerator[Finding]:
+async def _check_inboxes(
+    db: Database, settings: Settings, *, people: int | None, fix: bool
+) -> AsyncGenerator[Finding, None]:
     examined, wrong_counts, wrong_revs = await _inspect(db, people)
     if wrong_revs:
         detail = f"{len(wrong_revs)} of {examined} inboxes have changes newer than their head: {_some(wrong_revs)}."
