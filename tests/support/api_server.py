@@ -77,7 +77,7 @@ async def serve_api(hub: Hub, project_id: int, **options: Any) -> AsyncIterator[
     """The API of an open runtime, and a caller whose key may do everything."""
     app = create_api(hub, **options)
     _, key = await create_key(hub.db, project_id, scopes=["admin"])
-    async with listening(app, ws="none") as port, aiohttp.ClientSession() as session:
+    async with listening(app, ws="none") as (port, _), aiohttp.ClientSession() as session:
         try:
             yield app, Caller(session, f"http://127.0.0.1:{port}", key)
         finally:

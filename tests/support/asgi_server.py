@@ -15,8 +15,8 @@ from hub.web.http import HttpProtocol
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
-    """The port; serves until the block ends.
+async def listening(app: ASGIApp, **options: Any) -> AsyncIterator[tuple[int, uvicorn.Server]]:
+    """The port, and the server; serves until the block ends.
 
     Args:
         options: uvicorn's.
@@ -33,7 +33,7 @@ async def listening(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
     await server.startup(sockets=[listener])
     ticking = asyncio.create_task(server.main_loop())
     try:
-        yield listener.getsockname()[1]
+        yield listener.getsockname()[1], server
     finally:
         ticking.cancel()
         await asyncio.wait({ticking})

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from yarl import URL
@@ -37,8 +38,9 @@ SECONDS = 15.0  # for anything that is awaited; a gateway answers within millise
 class RunningGateway:
     """One gateway role that listens. Several may share a hub, and one event loop."""
 
-    def __init__(self, app: GatewayApp, port: int) -> None:
+    def __init__(self, app: GatewayApp, port: int, server: uvicorn.Server) -> None:
         self.app = app
+        self.server = server
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.ws_url = f"ws://127.0.0.1:{port}/v1/inbox/ws"
@@ -56,10 +58,13 @@ async def running_gateway(
     app = create_gateway(hub)
     served: ASGIApp = app if around is None else around(app)
     trusted = hub.settings.trusted_proxies
-    async with listening(served, ws=app.ws_protocol, forwarded_allow_ips=trusted, timeout_graceful_shutdown=2) as port:
+    async with listening(served, ws=app.ws_protocol, forwarded_allow_ips=trusted, timeout_graceful_shutdown=2) as (
+        port,
+        server,
+    ):
         try:
             await app.startup()
-            yield RunningGateway(app, port)
+            yield RunningGateway(app, port, server)
         finally:
             await app.close()
             await app.close()
