@@ -98,7 +98,7 @@ export function switchChannel(choices, channel, on) {
  * @returns {Change}
  */
 export function pause(choices, until) {
-  const overruled = !until && choices.paused_by !== "person";
+  const overruled = !until && choices.paused_by && choices.paused_by !== "person";
   const end = (overruled ? new Date(0) : until)?.toISOString() ?? null;
   const after = { ...choices, paused_until: until && end, paused_by: until && "person" };
   return { patch: { paused_until: end }, after };
@@ -111,6 +111,7 @@ export function pause(choices, until) {
  * @returns {Change}
  */
 export function setQuietHours(choices, weekly, timezone) {
-  const quiet_hours = { weekly, timezone };
-  return { patch: { quiet_hours }, after: { ...choices, quiet_hours: { ...quiet_hours, layer: "person" } } };
+  // Their own zone is not written down: the hours move with them.
+  const said = { weekly, timezone: timezone === choices.timezone ? null : timezone };
+  return { patch: { quiet_hours: said }, after: { ...choices, quiet_hours: { weekly, timezone, layer: "person" } } };
 }
