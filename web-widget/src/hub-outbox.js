@@ -16,6 +16,7 @@ import { HubError } from "./hub-rest.js";
 /** @import { Frame, Mark } from "./hub-state.js" */
 
 /** @typedef {{changed: number, unknown: string[]}} Marked what a mark did; `unknown` ids are only told over REST */
+/** @typedef {Marked & {rev: number}} Answer with the revision at which the hub carried it out */
 
 /**
  * @typedef {object} Call a mark that the hub has not answered
@@ -23,8 +24,8 @@ import { HubError } from "./hub-rest.js";
  * @property {string} key its Idempotency-Key
  * @property {string} at when it was made, RFC 3339
  * @property {Link | null} link where it was sent last
- * @property {Promise<Marked>} done rejects with a HubError
- * @property {(done: Marked) => void} resolve
+ * @property {Promise<Answer>} done rejects with a HubError
+ * @property {(done: Answer) => void} resolve
  * @property {(why: HubError) => void} reject
  */
 
@@ -83,7 +84,7 @@ export class Outbox {
    * @param {Mark} mark as the protocol takes it
    * @param {string} [key] of a mark made elsewhere or earlier; one that waits here already is not sent twice
    * @param {string} [at] when it was made, RFC 3339
-   * @returns {Promise<Marked>} rejects with a HubError
+   * @returns {Promise<Answer>} rejects with a HubError
    */
   mark(mark, key = newKey(), at = new Date().toISOString()) {
     for (const call of this.calls.values()) if (call.key === key) return call.done;
@@ -91,7 +92,7 @@ export class Outbox {
     const call = /** @type {Call} */ ({ mark, key, at, link: null });
     call.done = new Promise((resolve, reject) => Object.assign(call, { resolve, reject }));
     this.calls.set(ref, call);
-    this.#of.state.mark?.(ref, mark, at);
+    this.#of.state.mark?.(key, mark, at);
     this.#of.emit("change", null);
     this.#sendMarks();
     return call.done;
@@ -117,10 +118,10 @@ export class Outbox {
     if (!call) return false;
     this.calls.delete(ref);
     if (type === "ok") {
-      state.confirm?.(ref, rev);
-      call.resolve({ changed, unknown });
+      state.confirm?.(call.key, rev);
+      call.resolve({ rev, changed, unknown });
     } else {
-      state.refuse?.(ref);
+      state.refuse?.(call.key);
       call.reject(new HubError(code, detail ?? code, status));
     }
     this.#of.emit("change", null);

@@ -67,8 +67,9 @@ import { Revisions, itemsOf } from "./hub-revisions.js";
  */
 
 /**
- * A mark laid over what is known. `okRev`: the hub carried it out at this revision.
- * @typedef {{mark: Mark, at: string, okRev: number | null}} PendingMark
+ * A mark laid over what is known. `okRev`: the hub carried it out at this revision. `foreign`: of another tab, or an
+ * earlier visit.
+ * @typedef {{mark: Mark, at: string, okRev: number | null, foreign: boolean}} PendingMark
  */
 /** @typedef {Record<string, any> & {type: string}} Frame one frame, as parsed from JSON */
 /** @typedef {{items: Item[], next_cursor: string | null}} Page the part of a REST page that the state takes */
@@ -127,8 +128,8 @@ export class InboxState extends Revisions {
   /** The revision that `counts` belong to. */
   countsRev = -1;
   /**
-   * Marks not confirmed yet, in order: by ref those made here, by their key those of other tabs and earlier visits.
-   * @type {Map<number | string, PendingMark>}
+   * Marks not confirmed yet, in order, by their keys.
+   * @type {Map<string, PendingMark>}
    */
   pending = new Map();
   /** The default list, which a `welcome` fills. */
@@ -143,32 +144,33 @@ export class InboxState extends Revisions {
 
   /**
    * Show a mark before the hub has answered it.
-   * @param {number | string} ref
+   * @param {string} key
    * @param {Mark} mark
    * @param {string} at the time that it shows, RFC 3339
+   * @param {boolean} [foreign]
    */
-  mark(ref, mark, at) {
-    this.pending.set(ref, { mark, at, okRev: null });
+  mark(key, mark, at, foreign = false) {
+    this.pending.set(key, { mark, at, okRev: null, foreign });
     this.#laid = null;
   }
 
   /**
    * The hub carried the mark out at `rev`: the overlay stays until the own revision gets there.
-   * @param {number} ref
+   * @param {string} key
    * @param {number} rev
    */
-  confirm(ref, rev) {
-    const pending = this.pending.get(ref);
+  confirm(key, rev) {
+    const pending = this.pending.get(key);
     if (pending) pending.okRev = rev;
     this.#settle();
   }
 
   /**
    * The hub refused the mark, or it is no longer ours to show: the overlay ends.
-   * @param {number | string} ref
+   * @param {string} key
    */
-  refuse(ref) {
-    this.pending.delete(ref);
+  refuse(key) {
+    this.pending.delete(key);
     this.#laid = null;
   }
 
@@ -211,8 +213,32 @@ export class InboxState extends Revisions {
    * @returns {Item[]}
    */
   view(list = this.main) {
-    const { filter, edge } = list;
-    return [...this.#overlaid().items.values()]
+    return this.#listed(list, this.#overlaid().items);
+  }
+
+  /**
+   * What is known, as the frame that would tell it: for another tab, or the next visit.
+   * @param {number} [most] items of the default list
+   * @returns {Frame}
+   */
+  welcome(most = Infinity) {
+    const { rev, cursor, lineage, counts, main } = this;
+    const items = this.#listed(main, this.items);
+    let { edge, cursor: next_cursor } = main;
+    if (items.length > most) {
+      items.length = most;
+      edge = edgeOf(items, (next_cursor = ""));
+    }
+    return { type: "welcome", rev, cursor, lineage, counts, items, next_cursor, edge };
+  }
+
+  /**
+   * @param {List} list
+   * @param {Map<string, Item>} items
+   * @returns {Item[]}
+   */
+  #listed({ filter, edge }, items) {
+    return [...items.values()]
       .filter((item) => placeOf(item) >= edge && matches(item, filter))
       .sort((a, b) => placeOf(b) - placeOf(a));
   }
@@ -287,8 +313,8 @@ export class InboxState extends Revisions {
   }
 
   #settle() {
-    for (const [ref, { okRev }] of this.pending) {
-      if (okRev !== null && this.rev !== null && this.rev >= okRev) this.pending.delete(ref);
+    for (const [key, { okRev }] of this.pending) {
+      if (okRev !== null && this.rev !== null && this.rev >= okRev) this.pending.delete(key);
     }
     this.#laid = null;
   }

@@ -13,16 +13,33 @@
  * shown from the moment it is made until the hub's own word on it is, and sent until it is answered.
  */
 
+import { Cache } from "./hub-cache.js";
 import { HubClient } from "./hub-client.js";
+import { baseOf } from "./hub-connection.js";
 import { Emitter } from "./hub-emitter.js";
 import { Feed } from "./hub-feeds.js";
+import { readClaims } from "./hub-policy.js";
 import { InboxState } from "./hub-state.js";
+import { Tabs } from "./hub-tabs.js";
 
 /** @import { Arrival, HubClientOptions, Traffic } from "./hub-client.js" */
 /** @import { Status } from "./hub-connection.js" */
-/** @import { Transport } from "./hub-link.js" */
+/** @import { LinkEvents, Transport } from "./hub-link.js" */
 /** @import { Marked } from "./hub-outbox.js" */
 /** @import { Counts, Filter, Item, Mark } from "./hub-state.js" */
+
+/**
+ * @typedef {object} HubStoreExtras
+ * @property {boolean} [persist] keep the top of the inbox, and marks not answered, in localStorage for the next visit;
+ *   true if absent
+ * @property {boolean} [share] one connection for all tabs; true if absent. Without Web Locks or BroadcastChannel each
+ *   tab has its own
+ * @property {Storage} [storage] in place of localStorage
+ * @property {LockManager} [locks] in place of navigator.locks
+ * @property {typeof BroadcastChannel} [BroadcastChannel]
+ */
+
+/** @typedef {HubClientOptions & HubStoreExtras} HubStoreOptions */
 
 /**
  * @typedef {object} Snapshot what to show; the same object until something changes
@@ -50,8 +67,14 @@ import { InboxState } from "./hub-state.js";
  * @property {unknown} error what went wrong without ending the store: a HubError, or what `getToken` threw
  */
 
+/** Items kept for the next visit: as many as a `welcome` brings. */
+const CACHED_ITEMS = 50;
+const REVOKED = 4506;
+
 /** @extends {Emitter<HubStoreEvents>} */
 export class HubStore extends Emitter {
+  /** @type {{user: string, project: string} | null} of the token; null before there is one that tells */
+  person = null;
   #state = new InboxState();
   #client;
   /** @type {Map<string, Feed>} */
@@ -61,33 +84,65 @@ export class HubStore extends Emitter {
   #snapshot = null;
   #changeQueued = false;
 
-  /** @param {HubClientOptions} options */
+  /** @type {Cache | null} */
+  #cache = null;
+  /** @type {Tabs | null} */
+  #tabs = null;
+  #prefix;
+  /** @type {string | null} of the person's cache, lock and channel */
+  #name = null;
+  /** @type {AbortController | null} while started */
+  #page = null;
+
+  /** @param {HubStoreOptions} options */
   constructor(options) {
     super();
+    const state = this.#state;
     const client = (this.#client = new HubClient(options, {
-      state: this.#state,
-      dial: async () => null,
-      others: () => false,
+      state,
+      dial: (token) => this.#dial(token),
+      others: () => !!this.#tabs?.active(),
     }));
+    this.#prefix = `hub:${baseOf(options.url)}[`;
+    const storage = options.storage ?? localStorageOrNone();
+    if (storage && options.persist !== false) this.#cache = new Cache(storage, this.#prefix);
+    const locks = options.locks ?? globalThis.navigator?.locks;
+    const Channel = options.BroadcastChannel ?? globalThis.BroadcastChannel;
+    if (locks && Channel && options.share !== false) this.#tabs = new Tabs(client, state, locks, Channel);
     this.#main = this.feed();
     for (const type of /** @type {const} */ (["item", "error", "frame"])) {
       client.on(type, (/** @type {any} */ detail) => this.emit(type, detail));
     }
     client.on("change", () => this.#changed());
-    client.on("state", () => {
-      if (client.status === "live") for (const feed of this.#feeds.values()) feed.error = null;
-      this.emit("state", this.snapshot);
-    });
+    client.on("state", () => this.#turned());
   }
 
   /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
   start() {
+    if (!this.#page) {
+      this.#page = new AbortController();
+      const { signal } = this.#page;
+      // A page that is put aside gives the connection to another tab, and joins again when it is back.
+      for (const type of ["pagehide", "freeze"])
+        globalThis.document && addEventListener(type, () => this.#pause(), { signal, capture: true });
+      for (const type of ["pageshow", "resume"])
+        globalThis.document && addEventListener(type, () => this.#client.start(), { signal, capture: true });
+    }
     this.#client.start();
   }
 
   /** Disconnect. What is held stays, also marks not yet answered: the next `start` goes on from there. */
   stop() {
-    this.#client.stop();
+    this.#page?.abort();
+    this.#page = null;
+    this.#pause();
+  }
+
+  /** Everything held here and kept for the next visit is discarded; a running store begins anew. */
+  forget() {
+    this.#cache?.forget();
+    this.#client.forget();
+    this.#client.use();
   }
 
   /**
@@ -173,6 +228,75 @@ export class HubStore extends Emitter {
     return this.#client.call(...request);
   }
 
+  #pause() {
+    this.#cache?.flush();
+    this.#client.stop();
+    this.#tabs?.leave();
+  }
+
+  /**
+   * Whose inbox it is decides what may be shown from the last visit, and with which tabs the connection is shared.
+   * @param {string} token
+   */
+  async #dial(token) {
+    const { sub, aud } = readClaims(token);
+    const name = sub && aud ? `${this.#prefix}${JSON.stringify([aud, sub])}` : null;
+    if (name !== this.#name) {
+      if (this.#name) this.#client.forget();
+      this.#name = name;
+      this.person = name ? { user: sub, project: aud } : null;
+      this.#restore();
+    }
+    if (name && this.#tabs && !(await this.#tabs.join(name))) {
+      return (/** @type {LinkEvents} */ events) => /** @type {Tabs} */ (this.#tabs).dial(events);
+    }
+    // What other tabs and earlier visits left unanswered is this one's to send now.
+    for (const [key, { mark, at, foreign }] of this.#state.pending) {
+      if (foreign) this.#client.outbox.mark(mark, key, at).catch(() => {});
+    }
+    return null;
+  }
+
+  #restore() {
+    const state = this.#state;
+    const saved = this.#name && this.#cache?.read(this.#name);
+    if (!saved || state.rev !== null) return;
+    try {
+      const { welcome, marks } = saved;
+      if (!welcome.items.every((/** @type {Item} */ { id, seq }) => id && seq > 0) || !(welcome.rev >= 0)) return;
+      state.apply(welcome);
+      for (const { key, mark, at } of marks) state.mark(key, mark, at, true);
+      this.#client.emit("change", null);
+      state.view();
+    } catch {
+      // Not written by us, or by another version.
+      state.apply({ type: "reset" });
+    }
+  }
+
+  #turned() {
+    const { status, stopped } = this.#client;
+    if (status === "live") for (const feed of this.#feeds.values()) feed.error = null;
+    if (stopped && (stopped.code === null || stopped.code === REVOKED)) {
+      // Of who signed out, nothing stays.
+      this.#cache?.forget();
+      this.#tabs?.out();
+      this.#client.forget();
+      this.#name = this.person = null;
+    }
+    if (stopped) this.#tabs?.leave();
+    this.emit("state", this.snapshot);
+  }
+
+  #save() {
+    if (!this.#name || this.#tabs?.leading === false) return;
+    const state = this.#state;
+    this.#cache?.write(this.#name, () => {
+      const marks = [...this.#client.outbox.calls.values()].map(({ key, mark, at }) => ({ key, mark, at }));
+      return state.rev === null ? null : { welcome: state.welcome(CACHED_ITEMS), marks };
+    });
+  }
+
   #changed() {
     this.#snapshot = null;
     for (const feed of this.#feeds.values()) feed.changed();
@@ -180,11 +304,22 @@ export class HubStore extends Emitter {
     this.#changeQueued = true;
     queueMicrotask(() => {
       this.#changeQueued = false;
+      this.#save();
+      this.#tabs?.tellMarks();
       for (const feed of this.#feeds.values()) {
         feed.look();
         feed.tell();
       }
       this.emit("change", this.snapshot);
     });
+  }
+}
+
+/** @returns {Storage | undefined} none where the page may not have one */
+function localStorageOrNone() {
+  try {
+    return globalThis.localStorage;
+  } catch {
+    return undefined;
   }
 }

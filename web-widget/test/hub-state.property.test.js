@@ -63,7 +63,7 @@ class Device {
     if (!frame) return false;
     if (frame.type === "ok") {
       this.unanswered.delete(frame.ref);
-      this.state.confirm(frame.ref, frame.rev);
+      this.state.confirm(String(frame.ref), frame.rev);
       return true;
     }
     const before = { rev: this.state.rev, items: new Map(this.state.items), generation: this.state.generation };
@@ -88,7 +88,7 @@ class Device {
   /** @param {Mark} mark */
   mark(mark) {
     if (this.state.rev === null) return;
-    this.state.mark(++this.ref, mark, "2030-01-01T00:00:00.000Z");
+    this.state.mark(String(++this.ref), mark, "2030-01-01T00:00:00.000Z");
     this.unanswered.set(this.ref, mark);
     if (this.session && this.state.rev !== null) this.outgoing.push({ type: "mark", ref: this.ref, ...mark });
   }

@@ -172,7 +172,7 @@ test("frames that arrive while a page is read are applied to it", () => {
 test("a reset discards everything: items, marks, and pages that are still being read", () => {
   const reading = state.beginReading();
   const { generation } = state;
-  state.mark(1, { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
+  state.mark("1", { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
   assert.equal(state.apply({ type: "reset" }), "reset");
   assert.equal(state.rev, null);
   assert.equal(state.view().length, 0);
@@ -186,11 +186,11 @@ test("a reset discards everything: items, marks, and pages that are still being 
 });
 
 test("a mark shows at once and lasts until the own revision reaches that of its ok", () => {
-  state.mark(1, { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
+  state.mark("1", { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
   assert.deepEqual(state.shownCounts(), { unseen: 2, unread: 2, total: 3 });
   assert.equal(held("item-000001").read_at, null, "what the hub said is kept apart");
   const { rev } = hub.mark({ action: "read", ids: ["item-000001"] });
-  state.confirm(1, rev);
+  state.confirm("1", rev);
   assert.equal(state.rev, 3, "an ok never moves the own revision");
   assert.equal(state.pending.size, 1);
   assert.equal(state.shownCounts().unread, 2);
@@ -200,16 +200,16 @@ test("a mark shows at once and lasts until the own revision reaches that of its 
 });
 
 test("a refused mark is taken back", () => {
-  state.mark(1, { action: "delete", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
+  state.mark("1", { action: "delete", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
   assert.equal(state.view().length, 2);
   assert.equal(state.shownCounts().total, 2);
-  state.refuse(1);
+  state.refuse("1");
   assert.equal(state.view().length, 3);
 });
 
 test("a mark on all empties the badge, also of items on pages not loaded, but not of newer ones", () => {
   state.counts = { unseen: 40, unread: 50, total: 60 };
-  state.mark(1, { action: "read", all: true, upto: state.seq }, "2026-02-01T00:00:00.000Z");
+  state.mark("1", { action: "read", all: true, upto: state.seq }, "2026-02-01T00:00:00.000Z");
   assert.deepEqual(state.shownCounts(), { unseen: 0, unread: 0, total: 60 });
   hub.publish();
   state.apply({ ...sent(), counts: { unseen: 41, unread: 51, total: 61 } });
