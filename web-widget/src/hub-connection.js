@@ -5,55 +5,56 @@
  *        ↑               ↑    │                             │
  *     4500–4999     waiting ←─┴──────────── lost ───────────┘
  *
- * It feeds the state with frames and the outbox with a live link; it shows nothing and is asked for nothing but its
- * status.
+ * It feeds the state with frames and the outbox with a link; it shows nothing. A link to another tab, which holds the
+ * connection for this one, tells how that one fares (`wait`); what it sends is otherwise the hub's own protocol.
  */
 
 import { watchActivity } from "./hub-activity.js";
-import { ABNORMAL, TOKEN_EXPIRED, openSocket, openStream } from "./hub-link.js";
-import { Outbox } from "./hub-outbox.js";
+import { Emitter } from "./hub-emitter.js";
+import { ABNORMAL, TOKEN_EXPIRED, openSocket, parseFrame } from "./hub-link.js";
+import { Outbox, newKey } from "./hub-outbox.js";
 import * as policy from "./hub-policy.js";
-import { HubError } from "./hub-rest.js";
+import { HubError, Rest } from "./hub-rest.js";
+import { Revisions, itemsOf } from "./hub-revisions.js";
 import { Timers } from "./hub-timers.js";
+import { TokenKeeper } from "./hub-token.js";
 
-/** @import { HubClientOptions, HubEvents, Traffic } from "./hub-client.js" */
-/** @import { Link, LinkEvents } from "./hub-link.js" */
-/** @import { Rest } from "./hub-rest.js" */
+/** @import { HubClientOptions, HubClientEvents } from "./hub-client.js" */
+/** @import { Link, LinkEvents, Transport } from "./hub-link.js" */
 /** @import { Frame, InboxState } from "./hub-state.js" */
-/** @import { TokenKeeper } from "./hub-token.js" */
 
 /** @typedef {"stopped" | "connecting" | "live" | "waiting"} Status */
+/** @typedef {"auto" | "websocket" | "sse"} WantedTransport */
 
 /**
- * @typedef {object} ConnectionOptions
- * @property {HubClientOptions} client
- * @property {URL} base
+ * What the store puts below its client.
+ * @typedef {object} Below
  * @property {InboxState} state
- * @property {TokenKeeper} token
- * @property {Rest} rest
- * @property {() => void} onChange something that is shown has changed
- * @property {() => void} onStatus the status is another
- * @property {(arrival: HubEvents["item"]) => void} onItem
- * @property {(error: unknown) => void} onError
- * @property {(direction: Traffic["direction"], transport: Traffic["transport"], frame: Frame, size: number) => void}
- *   onTraffic
+ * @property {(token: string) => Promise<((events: LinkEvents) => Link) | null>} dial who is to connect, and how; null:
+ *   this client itself
+ * @property {() => boolean} others whether somebody is active in another tab
  */
 
-export class Connection {
+/** @extends {Emitter<HubClientEvents>} */
+export class Connection extends Emitter {
   /** @type {Status} */
   status = "stopped";
   /** @type {{code: number | null, reason: string} | null} why, when the hub or `getToken` ended it */
   stopped = null;
   /** @type {number | null} when `waiting`: milliseconds since the epoch */
   retryAt = null;
-  outbox;
+  /** @type {Revisions & Partial<InboxState>} */
+  state;
+  rest;
+  token;
+  timers = new Timers();
+  outbox = new Outbox(this);
   #options;
-  #state;
-  #token;
-  #timers = new Timers();
+  #below;
+  #base;
   /** @type {ReturnType<typeof watchActivity> | null} */
   #activity = null;
-  /** @type {"auto" | "websocket" | "sse"} */
+  /** @type {WantedTransport} */
   #wanted;
 
   /** @type {Link | null} */
@@ -67,26 +68,30 @@ export class Connection {
   /** Attempts in a row that ended without a word from the hub. */
   #unheard = 0;
   #welcomed = false;
-  #connection = "";
   #heartbeatSeconds = 25;
   #heardAt = 0;
   #syncing = false;
-  #reopenedAt = -Infinity;
   #tokenRef = 0;
+  /** @type {Set<string>} items announced since the inbox was last complete: a page may come again */
+  #announced = new Set();
 
-  /** @param {ConnectionOptions} options */
-  constructor(options) {
+  /**
+   * @param {HubClientOptions} options
+   * @param {Below} [below]
+   */
+  constructor(options, below) {
+    super();
     this.#options = options;
-    this.#state = options.state;
-    this.#token = options.token;
-    this.#wanted = options.client.transport ?? "auto";
-    this.outbox = new Outbox({
-      state: options.state,
-      rest: options.rest,
-      timers: this.#timers,
-      activity: () => this.#activity?.state ?? "active",
-      onChange: options.onChange,
-      onError: options.onError,
+    this.#below = below;
+    this.#base = baseOf(options.url);
+    this.#wanted = options.transport ?? "auto";
+    this.state = below?.state ?? new Revisions();
+    this.token = new TokenKeeper(options.getToken);
+    this.rest = new Rest({
+      base: this.#base,
+      fetch: this.#fetch,
+      token: (fresh) => this.token.take(fresh),
+      onTraffic: (direction, frame, size) => this.#traffic(direction, "rest", frame, size),
     });
   }
 
@@ -95,7 +100,12 @@ export class Connection {
     return this.#link?.transport ?? null;
   }
 
-  /** Connect, and stay connected. Started twice is started once. */
+  /** Whether somebody is there, in this tab or another. */
+  activity() {
+    return this.#below?.others() ? "active" : (this.#activity?.state ?? "active");
+  }
+
+  /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
   start() {
     if (this.status !== "stopped") return;
     this.stopped = null;
@@ -107,19 +117,24 @@ export class Connection {
     void this.#connect();
   }
 
-  /** @param {Connection["stopped"]} why null when it was asked for */
-  stop(why) {
+  /**
+   * Disconnect. What is held stays, also marks not yet answered: the next `start` goes on from there.
+   * @param {Connection["stopped"]} [why] null when it was asked for
+   */
+  stop(why = null) {
     if (this.status === "stopped") return;
     this.#hangUp();
     this.#activity?.stop();
     this.#activity = null;
     this.stopped = why;
-    this.retryAt = null;
     this.#enter("stopped");
   }
 
-  /** @param {"auto" | "websocket" | "sse"} transport */
-  use(transport) {
+  /**
+   * Change the transport; a running client goes on with it at once, from where it is.
+   * @param {WantedTransport} [transport] the same, if absent: connect anew
+   */
+  use(transport = this.#wanted) {
     this.#wanted = transport;
     this.#unheard = 0;
     if (this.status === "stopped") return;
@@ -127,112 +142,98 @@ export class Connection {
     void this.#connect();
   }
 
+  /** @type {typeof fetch} */
+  #fetch = (...request) => (this.#options.fetch ?? globalThis.fetch)(...request);
+
   async #connect() {
     const attempt = ++this.#attempt;
-    this.#timers.clear("retry");
-    this.retryAt = null;
+    this.timers.clear("retry");
     this.#welcomed = false;
     this.#enter("connecting");
     this.#expectProgress();
     let token;
     try {
-      token = await this.#token.take();
+      token = await this.token.take();
     } catch (error) {
       if (attempt !== this.#attempt) return;
-      this.#options.onError(error);
+      this.emit("error", error);
       this.#lost(TOKEN_EXPIRED);
       return;
     }
     if (attempt !== this.#attempt) return;
     if (token === null) {
-      this.stop({ code: null, reason: "no token" });
+      this.#signedOut();
       return;
     }
     this.#expectProgress();
     try {
-      this.#link = this.#nextTransport() === "sse" ? this.#openStream(token) : this.#openSocket(token);
+      const dial = (await this.#below?.dial(token)) ?? (await this.#dial());
+      if (attempt === this.#attempt) this.#link = this.#open(dial);
+      if (this.transport === "tab") this.timers.clear("progress");
     } catch (error) {
-      // No WebSocket in this runtime, or forbidden by the page's policy.
-      this.#options.onError(error);
+      if (attempt !== this.#attempt) return;
+      // No WebSocket in this runtime, or forbidden by the page's policy; or the other way could not be loaded.
+      this.emit("error", error);
       this.#unheard += 1;
       this.#lost(ABNORMAL);
     }
   }
 
-  /** Until the inbox is complete, something must come in good time. */
+  #signedOut() {
+    this.stop({ code: null, reason: "no token" });
+  }
+
+  /** Until the inbox is complete, something must come in good time; another tab says so itself when nothing does. */
   #expectProgress() {
-    this.#timers.set("progress", policy.WELCOME_SECONDS, () => this.#lost(ABNORMAL));
+    if (this.transport !== "tab") this.timers.set("progress", policy.WELCOME_SECONDS, () => this.#lost(ABNORMAL));
   }
 
   /** WebSocket; once that went unheard twice, SSE and WebSocket in turn until one gets through. */
-  #nextTransport() {
-    if (this.#wanted !== "auto") return this.#wanted;
-    if (this.#unheard < policy.SOCKET_FAILURES_BEFORE_SSE) return "websocket";
-    return this.#unheard % 2 === 0 ? "sse" : "websocket";
+  async #dial() {
+    let sse = this.#wanted === "sse";
+    if (this.#wanted === "auto") sse = this.#unheard >= policy.SOCKET_FAILURES_BEFORE_SSE && this.#unheard % 2 === 0;
+    if (!sse) return this.#dialSocket;
+    const { openStream } = await import("./hub-sse.js");
+    const tools = { base: this.#base, fetch: this.#fetch, rest: this.rest, parseFrame, newKey };
+    return (/** @type {LinkEvents} */ events) => openStream(events, tools);
   }
 
+  /** @param {LinkEvents} events */
+  #dialSocket = (events) => {
+    const url = new URL("v1/inbox/ws", this.#base);
+    url.protocol = url.protocol.replace("http", "ws");
+    return openSocket(url, events, this.#options.WebSocket ?? globalThis.WebSocket);
+  };
+
   /**
-   * @param {string} token
+   * @param {(events: LinkEvents) => Link} dial
    * @returns {Link}
    */
-  #openSocket(token) {
-    const url = new URL("v1/inbox/ws", this.#options.base);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const hello = () => {
-      const { cursor } = this.#state;
-      const state = this.outbox.helloState();
-      return cursor === null ? { type: "hello", token, state } : { type: "hello", token, cursor, state };
-    };
+  #open(dial) {
     /** @type {Link} */
-    const link = openSocket(
-      url,
-      hello,
-      this.#linkEvents("websocket", () => link),
-      this.#options.client.WebSocket ?? globalThis.WebSocket,
-    );
-    return link;
-  }
-
-  /**
-   * @param {string} token
-   * @returns {Link}
-   */
-  #openStream(token) {
-    const url = new URL("v1/inbox/events", this.#options.base);
-    if (this.#state.cursor !== null) url.searchParams.set("since", this.#state.cursor);
-    url.searchParams.set("state", this.outbox.helloState());
-    this.#options.onTraffic("out", "sse", { type: `GET ${url.pathname}`, ...Object.fromEntries(url.searchParams) }, 0);
-    /** @type {Link} */
-    const link = openStream(
-      url,
-      token,
-      this.#linkEvents("sse", () => link),
-      (...request) => (this.#options.client.fetch ?? globalThis.fetch)(...request),
-    );
-    return link;
-  }
-
-  /**
-   * @param {"websocket" | "sse"} transport
-   * @param {() => Link} which the link that these events are of
-   * @returns {LinkEvents}
-   */
-  #linkEvents(transport, which) {
-    return {
+    let link;
+    link = dial({
+      hello: () => ({
+        type: "hello",
+        token: this.token.held,
+        cursor: this.state.cursor ?? undefined,
+        state: this.outbox.helloState(),
+      }),
       onFrame: (frame, size) => {
         this.#heardAt = Date.now();
-        this.#options.onTraffic("in", transport, frame, size);
-        this.#receive(which(), frame);
+        this.#traffic("in", link.transport, frame, size);
+        this.#receive(link, frame);
       },
       onAlive: () => {
         this.#heardAt = Date.now();
       },
-      onSent: (frame, size) => this.#options.onTraffic("out", transport, frame, size),
+      onSent: (frame, size) => this.#traffic("out", link?.transport ?? "sse", frame, size),
       onClose: (code, reason) => {
-        if (which() === this.#candidate) this.#dropCandidate();
+        if (link === this.#candidate) this.#dropCandidate();
         else this.#lost(code, reason);
       },
-    };
+    });
+    return link;
   }
 
   /**
@@ -240,16 +241,16 @@ export class Connection {
    * beside the stream and takes over at its `welcome`; until then nothing is interrupted.
    */
   async #tryCandidate() {
-    if (this.#wanted !== "auto") return;
+    if (this.#wanted !== "auto" || this.#candidate) return;
     const attempt = this.#attempt;
-    const token = await this.#token.take().catch(() => null);
+    const token = await this.token.take().catch(() => null);
     if (token === null || attempt !== this.#attempt) return;
-    this.#candidate = this.#openSocket(token);
-    this.#timers.set("candidate", policy.WELCOME_SECONDS, () => this.#dropCandidate());
+    this.#candidate = this.#open(this.#dialSocket);
+    this.timers.set("candidate", policy.WELCOME_SECONDS, () => this.#dropCandidate());
   }
 
   #dropCandidate() {
-    this.#timers.clear("candidate");
+    this.timers.clear("candidate");
     this.#candidate?.close();
     this.#candidate = null;
   }
@@ -263,7 +264,7 @@ export class Connection {
     // A close code of the hub's own shows that its words get through.
     if (this.#link && !this.#welcomed && code < 4000) this.#unheard += 1;
     const after = policy.afterClose(code, reason);
-    if (after.freshToken || after.then === "stop") this.#token.forget();
+    if (after.freshToken || after.then === "stop") this.token.forget();
     if (after.then === "stop") {
       // For who builds the page: to the person, the page can only say that it stopped.
       console.error(`The hub ended the connection for good (${code}): ${reason}`);
@@ -271,12 +272,10 @@ export class Connection {
       return;
     }
     this.#hangUp();
-    const seconds =
-      after.retryAfter ?? policy.backoffSeconds(this.#failures, this.#options.client.random ?? Math.random);
+    const seconds = after.retryAfter ?? policy.backoffSeconds(this.#failures, this.#options.random ?? Math.random);
     this.#failures += 1;
-    this.retryAt = Date.now() + seconds * 1000;
-    this.#timers.set("retry", seconds, () => void this.#connect());
-    this.#enter("waiting");
+    this.timers.set("retry", seconds, () => void this.#connect());
+    this.#enter("waiting", Date.now() + seconds * 1000);
   }
 
   #hangUp() {
@@ -285,31 +284,20 @@ export class Connection {
     this.#link?.close();
     this.#link = null;
     this.#syncing = false;
-    this.#timers.clearAll();
+    this.timers.clearAll();
     this.outbox.close();
-  }
-
-  /** Open the same stream anew from the cursor, at once. Twice in a short time is a failure like any other. */
-  #reopen() {
-    const before = this.#reopenedAt;
-    this.#reopenedAt = Date.now();
-    if (this.#reopenedAt - before < 5000) {
-      this.#lost(ABNORMAL);
-      return;
-    }
-    this.#hangUp();
-    void this.#connect();
   }
 
   /** The network or the page came back: do not wait for the backoff, and do not trust an old connection. */
   #returned() {
-    if (this.status === "waiting") void this.#connect();
-    if (!this.#link || !this.#welcomed) return;
+    const link = this.#link;
+    if (this.status === "waiting" && !link) void this.#connect();
+    if (!link || !this.#welcomed) return;
     this.#watchSilence();
-    if (this.#link?.transport !== "websocket" || Date.now() - this.#heardAt < 5000) return;
+    if (Date.now() - this.#heardAt < 5000) return;
     const askedAt = Date.now();
-    this.#link.send({ type: "ping" });
-    this.#timers.set("probe", 5, () => {
+    link.send({ type: "ping" });
+    this.timers.set("probe", 5, () => {
       if (this.#heardAt < askedAt) this.#lost(ABNORMAL);
     });
   }
@@ -318,7 +306,7 @@ export class Connection {
     const limit = this.#heartbeatSeconds + policy.SILENCE_GRACE_SECONDS;
     const left = limit - (Date.now() - this.#heardAt) / 1000;
     if (left <= 0) this.#lost(ABNORMAL);
-    else this.#timers.set("silence", left, () => this.#watchSilence());
+    else this.timers.set("silence", left, () => this.#watchSilence());
   }
 
   /**
@@ -326,21 +314,26 @@ export class Connection {
    * @param {Frame} frame
    */
   #receive(link, frame) {
-    if (link === this.#candidate && frame.type === "welcome") {
+    const { type } = frame;
+    if (link === this.#candidate && type === "welcome") {
       this.#candidate = null;
       this.#hangUp();
       this.#link = link;
       this.#enter("connecting");
     }
     if (link !== this.#link) return;
-    if (frame.type === "ping") {
-      if (link.transport === "websocket") link.send({ type: "pong" });
-    } else if (frame.type === "ok") {
-      this.outbox.answered(frame.ref, { changed: frame.changed ?? 0, unknown: [] }, frame.rev);
-    } else if (frame.type === "error") {
-      this.#refused(frame);
+    if (type === "ping") {
+      link.send({ type: "pong" });
+    } else if (type === "wait") {
+      this.outbox.open(link);
+      this.#enter(frame.status, frame.retryAt);
+    } else if (type === "ok" || type === "error") {
+      if (this.outbox.answered(frame) || type === "ok") return;
+      // The old token lasts a while yet; the next connection asks for another.
+      if (frame.ref !== undefined && frame.ref === this.#tokenRef) this.token.forget();
+      this.emit("error", new HubError(frame.code, frame.detail ?? frame.code, frame.status));
     } else {
-      if (frame.type === "welcome") this.#welcome(link, frame);
+      if (type === "welcome") this.#welcome(link, frame);
       this.#apply(link, frame);
     }
   }
@@ -351,25 +344,15 @@ export class Connection {
    */
   #welcome(link, frame) {
     this.#welcomed = true;
-    this.#connection = frame.connection;
     this.#heartbeatSeconds = frame.heartbeat_seconds;
-    this.#timers.set("stable", policy.STABLE_SECONDS, () => {
+    this.timers.set("stable", policy.STABLE_SECONDS, () => {
       this.#failures = 0;
     });
-    this.#renewIn(this.#token.renewAfter(frame.expires_at ?? null));
+    this.#renewIn(this.token.renewAfter(frame.expires_at ?? null));
     this.#watchSilence();
     this.#expectProgress();
     if (link.transport === "websocket") this.#unheard = 0;
-    else void this.#tryCandidate();
-  }
-
-  /** @param {Frame} frame */
-  #refused(frame) {
-    const error = new HubError(frame.code, frame.detail ?? frame.code);
-    if (frame.ref !== undefined && this.outbox.refused(frame.ref, error)) return;
-    // The old token lasts a while yet; the next connection asks for another.
-    if (frame.ref !== undefined && frame.ref === this.#tokenRef) this.#token.forget();
-    this.#options.onError(error);
+    if (link.transport === "sse") void this.#tryCandidate();
   }
 
   /**
@@ -377,60 +360,59 @@ export class Connection {
    * @param {Frame} frame
    */
   #apply(link, frame) {
-    const state = this.#state;
-    const before = state.rev ?? 0;
+    const { state } = this;
+    const { type } = frame;
+    const before = state.rev ?? Infinity;
     let verdict;
     try {
       verdict = state.apply(frame);
     } catch (error) {
       // No frame of this protocol: begin anew from a snapshot rather than keep half of it.
-      this.#options.onError(error);
-      state.apply({ type: "reset" });
-      this.outbox.reset();
-      this.#options.onChange();
+      this.emit("error", error);
+      this.forget();
       this.#lost(ABNORMAL);
       return;
     }
     if (verdict === "ignored") return;
     if (verdict === "gap") {
-      this.#sync(link);
+      if (this.#syncing) return;
+      this.#syncing = true;
+      this.#expectProgress();
+      link.send({ type: "sync", cursor: state.cursor });
       return;
     }
-    this.#options.onChange();
     if (verdict === "reset") this.outbox.reset();
-    else this.#announce(frame, before);
-    if (frame.type === "reset") {
+    this.emit("message", frame);
+    this.emit("change", null);
+    if (verdict === "applied") this.#announce(frame, before);
+    if (type === "reset") {
       this.outbox.close();
       this.#enter("connecting");
     }
-    const complete = frame.type === "welcome" || (frame.type === "changes" && !frame.more);
-    if (complete) this.#goLive(link);
-    else if (frame.type === "changes" || frame.type === "reset") this.#expectProgress();
+    if (type === "welcome" || type === "changes") {
+      if (frame.more) this.#expectProgress();
+      else this.#complete(link);
+    } else if (type === "reset") {
+      this.#expectProgress();
+    }
     this.outbox.receipts();
   }
 
   /** @param {Link} link its inbox is complete */
-  #goLive(link) {
+  #complete(link) {
     this.#syncing = false;
-    this.#timers.clear("progress");
+    this.#announced.clear();
+    this.timers.clear("progress");
     if (this.status === "live") return;
     this.#enter("live");
-    this.outbox.open(link, this.#connection);
+    this.outbox.open(link);
   }
 
-  /**
-   * Ask for what is missing. SSE cannot ask, so there the stream is opened anew from the cursor.
-   * @param {Link} link
-   */
-  #sync(link) {
-    if (this.#syncing) return;
-    if (link.transport === "sse") {
-      this.#reopen();
-      return;
-    }
-    this.#syncing = true;
-    this.#expectProgress();
-    link.send({ type: "sync", cursor: this.#state.cursor });
+  /** Discard everything, as a `reset` does. */
+  forget() {
+    this.state.apply({ type: "reset" });
+    this.outbox.reset();
+    this.emit("change", null);
   }
 
   /**
@@ -438,46 +420,72 @@ export class Connection {
    * @param {number} before the own revision before it
    */
   #announce(frame, before) {
-    const missed = frame.type === "changes";
-    const items = missed ? (frame.items ?? []) : frame.type === "item" ? [frame.item] : [];
-    for (const item of items) {
-      if (item.seq > before && this.#state.items.has(item.id)) this.#options.onItem({ item, missed });
+    const removed = frame.removed ?? [];
+    for (const item of itemsOf(frame)) {
+      const { id } = item;
+      if (item.seq <= before || removed.includes(id) || this.#announced.has(id)) continue;
+      this.#announced.add(id);
+      this.emit("item", { item, missed: frame.type !== "item" });
     }
   }
 
   /** @param {number | null} seconds */
   #renewIn(seconds) {
-    if (seconds !== null) this.#timers.set("renew", seconds, () => void this.#renew());
+    if (seconds !== null) this.timers.set("renew", seconds, () => void this.#renew());
   }
 
-  /** Bring the hub a new token before the old one ends; on SSE that takes a new stream. */
+  /** Bring the hub a new token before the old one ends. */
   async #renew() {
     const attempt = this.#attempt;
     let next;
     try {
-      next = await this.#token.replace();
+      next = await this.token.replace();
     } catch (error) {
-      this.#options.onError(error);
-      next = null;
+      this.emit("error", error);
     }
-    if (attempt !== this.#attempt || !this.#link) return;
+    if (attempt !== this.#attempt) return;
     if (next?.token === null) {
-      this.stop({ code: null, reason: "no token" });
+      this.#signedOut();
     } else if (!next?.changed) {
       this.#renewIn(10);
-    } else if (this.#link.transport === "sse") {
-      this.#reopen();
     } else {
       this.#tokenRef = this.outbox.nextRef();
-      this.#link.send({ type: "token", ref: this.#tokenRef, token: next.token });
-      this.#renewIn(this.#token.renewAfter(null));
+      this.#link?.send({ type: "token", ref: this.#tokenRef, token: next.token });
+      this.#renewIn(this.token.renewAfter(null));
     }
   }
 
-  /** @param {Status} status */
-  #enter(status) {
-    if (status === this.status) return;
+  /**
+   * @param {Status} status
+   * @param {number | null} [retryAt] when it is `waiting`
+   */
+  #enter(status, retryAt = null) {
+    if (status === this.status && retryAt === this.retryAt) return;
     this.status = status;
-    this.#options.onStatus();
+    this.retryAt = retryAt;
+    this.emit("change", null);
+    this.emit("state", this);
   }
+
+  /**
+   * @param {"in" | "out"} direction
+   * @param {Transport | "rest"} transport
+   * @param {Frame} frame
+   * @param {number} size
+   */
+  #traffic(direction, transport, frame, size) {
+    if (!this.heard("frame")) return;
+    const shown = "token" in frame ? { ...frame, token: "…" } : frame;
+    this.emit("frame", { direction, transport, frame: shown, size, at: Date.now() });
+  }
+}
+
+/**
+ * @param {string | URL} [url] where the hub is; the page's own origin if absent
+ * @returns {URL} what paths below it are resolved against
+ */
+export function baseOf(url) {
+  const base = new URL(url ?? "/", globalThis.location?.href);
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
 }

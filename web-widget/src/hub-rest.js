@@ -35,7 +35,7 @@ export class Rest {
 
   /**
    * One call. A 401 is tried once more with a fresh token.
-   * @param {"GET" | "POST" | "DELETE"} method
+   * @param {"GET" | "POST" | "PATCH" | "DELETE"} method
    * @param {string} path below the base, without a leading slash
    * @param {object | null} [body]
    * @param {string | null} [key] the Idempotency-Key; the same for every attempt at the same thing

@@ -1,18 +1,17 @@
 /**
- * What a client knows of one person's inbox, and the only place that changes it. No I/O, no clock, no DOM: frames go
- * in, a verdict comes out, and the same frames always give the same state, so it is tested by random schedules.
+ * What a tab knows of one person's inbox, and the only place that changes it: items, counts, the lists that show them,
+ * and the marks made here that are not yet confirmed. No I/O, no clock, no DOM: the same frames always give the same
+ * state, so it is tested by random schedules. The rules of revisions are in hub-revisions.js.
  *
- * The rules are the protocol's (docs/protocol.md, "Revisions"). Every change to an inbox takes the person's next
- * revision:
+ * **Lists without holes.** A list is a filter and the place that its pages have reached, its `edge`; it shows the held
+ * items that match and are at or above the edge. Whatever comes into a list comes whole (`item`, `changes`), but for
+ * three fields that a mere `update` may set: then the hub may have changed items of that list which are not held, the
+ * list is `stale`, and its first page is read again.
  *
- *     frame.rev = own + 1   apply
- *     frame.rev ≤ own       ignore
- *     frame.rev > own + 1   a gap: nothing is applied, the client sends `sync`
- *     changes               goes by `since` alone: apply when since ≤ own
- *
- * Three things never move the own revision: a REST answer, the rev in `ok`, and a mark that was made here and is not
- * yet confirmed. The last is an overlay on what is known; `view()` shows both together.
+ * **Bounded.** When many items are held, each list gives up what is far below its newest; paging goes over it again.
  */
+
+import { Revisions, itemsOf } from "./hub-revisions.js";
 
 /**
  * @typedef {{id: string, name: string | null, avatar_url: string | null}} Actor
@@ -67,83 +66,90 @@
  * @property {string} [until] the end of a snooze, RFC 3339
  */
 
-/** @typedef {{ref: number, mark: Mark, at: string, okRev: number | null}} PendingMark */
+/**
+ * A mark laid over what is known. `okRev`: the hub carried it out at this revision.
+ * @typedef {{mark: Mark, at: string, okRev: number | null}} PendingMark
+ */
 /** @typedef {Record<string, any> & {type: string}} Frame one frame, as parsed from JSON */
 /** @typedef {{items: Item[], next_cursor: string | null}} Page the part of a REST page that the state takes */
 
 /**
- * `applied` it changed what is known · `ignored` it is already known · `gap` something is missing before it ·
- * `reset` all was discarded (a `welcome` with items follows, or was this frame).
- * @typedef {"applied" | "ignored" | "gap" | "reset"} Verdict
+ * Which items a list shows. `all`: neither archived nor snoozed.
+ * @typedef {object} Filter
+ * @property {"all" | "unread" | "archived" | "snoozed"} [status]
+ * @property {string} [category]
+ * @property {string} [tag]
  */
 
-/** @typedef {{frames: Frame[], generation: number}} Reading a REST request under way */
+/**
+ * @typedef {object} List
+ * @property {Filter} filter
+ * @property {number} edge the place (`placeOf`) that its pages have reached: 0 the end, Infinity nothing read yet
+ * @property {string | null} cursor the REST cursor of the next older page; "" to begin at the top, null when there is none
+ * @property {boolean} stale it may lack items: its first page has to be read (again)
+ * @property {number} keep how many items to keep when there are too many
+ * @property {boolean} watched somebody looks at it
+ */
 
-const LIVE_FRAMES = new Set(["item", "update", "removed"]);
+/** @typedef {{list: List, frames: Frame[], generation: number, fresh: boolean}} Reading a REST request under way */
+
+/** What an `update` sets on items that come into a list by it. */
+const ENTERED_BY = { unread: "read_at", archived: "archived_at", snoozed: "snoozed_until" };
+/** Items that a list keeps when nobody has paged further: some screens full. */
+const KEPT = 200;
+/** So many held items more than needed, and what no list shows is dropped. */
+const SLACK = 200;
+/** Above every `seq`. */
+const PINNED = 2 ** 52;
 const NO_COUNTS = Object.freeze({ unseen: 0, unread: 0, total: 0 });
 
-export class InboxState {
-  /** @type {number | null} the own revision; null until the first snapshot */
-  rev = null;
-  /** @type {string | null} where to resume */
-  cursor = null;
-  /** @type {string | null} the REST cursor of the next older page; null when there is none, or none is known yet */
-  olderCursor = null;
+/**
+ * @param {Filter} filter
+ * @returns {List} of which nothing is read yet
+ */
+export function newList(filter) {
+  return blank(/** @type {List} */ ({ filter, keep: KEPT, watched: false }));
+}
+
+/**
+ * @param {List} list nothing of it counts as read any more
+ * @returns {List}
+ */
+function blank(list) {
+  return Object.assign(list, { edge: Infinity, cursor: "", stale: true });
+}
+
+export class InboxState extends Revisions {
   /** @type {Map<string, Item>} what the hub said, without the overlay */
   items = new Map();
   /** @type {Counts} */
   counts = NO_COUNTS;
   /** The revision that `counts` belong to. */
   countsRev = -1;
-  /** @type {Map<number, PendingMark>} marks made here, by ref, in order */
+  /**
+   * Marks not confirmed yet, in order: by ref those made here, by their key those of other tabs and earlier visits.
+   * @type {Map<number | string, PendingMark>}
+   */
   pending = new Map();
-  /** Grows whenever everything is discarded; an answer asked for under an older one is worthless. */
-  generation = 0;
+  /** The default list, which a `welcome` fills. */
+  main = newList({});
+  /** @type {Set<List>} */
+  lists = new Set([this.main]);
   /** @type {Set<Reading>} */
   #readings = new Set();
-
-  /**
-   * Take one frame of the stream. Unknown types without a `rev` are ignored; one with a `rev` ahead of ours is a gap.
-   * @param {Frame} frame
-   * @returns {Verdict}
-   */
-  apply(frame) {
-    if (frame.type === "reset") {
-      this.#discard();
-      return "reset";
-    }
-    if (frame.type === "welcome") return frame.items === undefined ? "ignored" : this.#start(frame);
-    if (frame.type === "ok" || typeof frame.rev !== "number") return "ignored";
-    if (this.rev === null) return "ignored";
-    if (frame.type === "changes") {
-      if (frame.since > this.rev) return "gap";
-    } else if (frame.rev <= this.rev) {
-      return "ignored";
-    } else if (frame.rev > this.rev + 1 || !LIVE_FRAMES.has(frame.type)) {
-      return "gap";
-    }
-    this.#take(frame);
-    for (const reading of this.#readings) reading.frames.push(frame);
-    if (frame.rev >= this.rev) {
-      this.rev = frame.rev;
-      this.cursor = frame.cursor ?? this.cursor;
-    }
-    if (frame.counts && frame.rev >= this.countsRev) {
-      this.counts = frame.counts;
-      this.countsRev = frame.rev;
-    }
-    this.#settle();
-    return "applied";
-  }
+  #roof = KEPT + SLACK;
+  /** @type {{items: Map<string, Item>, counts: Counts} | null} */
+  #laid = null;
 
   /**
    * Show a mark before the hub has answered it.
-   * @param {number} ref its number in the protocol
+   * @param {number | string} ref
    * @param {Mark} mark
    * @param {string} at the time that it shows, RFC 3339
    */
   mark(ref, mark, at) {
-    this.pending.set(ref, { ref, mark, at, okRev: null });
+    this.pending.set(ref, { mark, at, okRev: null });
+    this.#laid = null;
   }
 
   /**
@@ -158,20 +164,22 @@ export class InboxState {
   }
 
   /**
-   * The hub refused the mark: the overlay ends.
-   * @param {number} ref
+   * The hub refused the mark, or it is no longer ours to show: the overlay ends.
+   * @param {number | string} ref
    */
   refuse(ref) {
     this.pending.delete(ref);
+    this.#laid = null;
   }
 
   /**
-   * Note that a REST page is being asked for. Frames that arrive until its answer are applied to it as well, because
-   * the page may have been read before them.
+   * Note that the next page of a list is being asked for. Frames that arrive until its answer are applied to it as
+   * well, because the page may have been read before them.
+   * @param {List} [list]
    * @returns {Reading}
    */
-  beginReading() {
-    const reading = { frames: [], generation: this.generation };
+  beginReading(list = this.main) {
+    const reading = { list, frames: [], generation: this.generation, fresh: list.stale };
     this.#readings.add(reading);
     return reading;
   }
@@ -186,71 +194,73 @@ export class InboxState {
     this.#readings.delete(reading);
     if (reading.generation !== this.generation) return false;
     if (page === null) return true;
+    const { list, fresh } = reading;
     for (const item of page.items) this.#put(item);
-    for (const frame of reading.frames) this.#take(frame);
-    this.olderCursor = page.next_cursor;
+    const edge = edgeOf(page.items, page.next_cursor);
+    list.edge = fresh ? edge : Math.min(list.edge, edge);
+    list.cursor = page.next_cursor;
+    if (fresh) list.stale = false;
+    for (const frame of reading.frames) this.#changes(frame);
+    this.#settle();
     return true;
   }
 
-  /** The highest `seq` held: what `upto` is for a mark on all. 0 when nothing is held. */
-  highestSeq() {
-    let highest = 0;
-    for (const item of this.items.values()) highest = Math.max(highest, item.seq);
-    return highest;
+  /**
+   * The items of a list, pinned first, newest first, with the unconfirmed marks laid over.
+   * @param {List} [list]
+   * @returns {Item[]}
+   */
+  view(list = this.main) {
+    const { filter, edge } = list;
+    return [...this.#overlaid().items.values()]
+      .filter((item) => placeOf(item) >= edge && matches(item, filter))
+      .sort((a, b) => placeOf(b) - placeOf(a));
+  }
+
+  /** @returns {Counts} with the unconfirmed marks laid over */
+  shownCounts() {
+    return this.#overlaid().counts;
   }
 
   /**
-   * What to show: items that are neither archived nor snoozed, pinned first, newest first, and the counts, both with
-   * the unconfirmed marks laid over.
-   * @returns {{items: Item[], counts: Counts}}
+   * @param {Frame} frame
+   * @override
    */
-  view() {
-    const held = new Map(this.items);
-    let counts = { ...this.counts };
-    for (const { mark, at } of this.pending.values()) counts = overlay(held, counts, mark, at);
-    const items = [...held.values()].filter(isListed);
-    return { items: items.sort(byPlace), counts };
+  take(frame) {
+    if (frame.type === "welcome") {
+      this.items.clear();
+      for (const list of this.lists) blank(list);
+      this.main.edge = frame.edge ?? edgeOf(frame.items, frame.next_cursor);
+      this.main.cursor = frame.next_cursor ?? null;
+      this.main.stale = false;
+    }
+    this.#changes(frame);
+    for (const reading of this.#readings) reading.frames.push(frame);
+    if (frame.counts && frame.rev >= this.countsRev) {
+      this.counts = frame.counts;
+      this.countsRev = frame.rev;
+    }
+    this.#settle();
+    this.#trim();
   }
 
-  /**
-   * @param {Frame} frame a `welcome` with items
-   * @returns {Verdict}
-   */
-  #start(frame) {
-    this.#discard();
-    for (const item of frame.items) this.items.set(item.id, item);
-    this.rev = frame.rev;
-    this.cursor = frame.cursor;
-    this.olderCursor = frame.next_cursor ?? null;
-    this.counts = frame.counts;
-    this.countsRev = frame.rev;
-    return "reset";
-  }
-
-  #discard() {
-    this.generation += 1;
-    this.rev = null;
-    this.cursor = null;
-    this.olderCursor = null;
+  /** @override */
+  discard() {
+    super.discard();
     this.items.clear();
     this.counts = NO_COUNTS;
     this.countsRev = -1;
     this.pending.clear();
     this.#readings.clear();
+    for (const list of this.lists) blank(list);
+    this.#laid = null;
   }
 
   /** @param {Frame} frame apply what it says of items, whatever the own revision */
-  #take(frame) {
-    if (frame.type === "changes") {
-      for (const item of frame.items ?? []) this.#put(item);
-      for (const update of frame.updates ?? []) this.#update(update);
-    } else if (frame.type === "item") {
-      this.#put(frame.item);
-    } else if (frame.type === "update") {
-      this.#update(frame);
-    }
-    const removed = frame.type === "removed" ? frame.ids : frame.removed;
-    for (const id of removed ?? []) this.items.delete(id);
+  #changes(frame) {
+    for (const item of itemsOf(frame)) this.#put(item);
+    for (const update of frame.type === "update" ? [frame] : (frame.updates ?? [])) this.#update(update);
+    for (const id of (frame.type === "removed" ? frame.ids : frame.removed) ?? []) this.items.delete(id);
   }
 
   /** @param {Item} item */
@@ -261,18 +271,88 @@ export class InboxState {
 
   /** @param {Record<string, any>} update a frame `update`, or one of the `updates` in `changes` */
   #update(update) {
-    for (const item of targets(this.items, update)) {
+    const about = targets(this.items, update);
+    for (const item of about) {
       if (item.rev >= update.rev) continue;
       const changed = merge(item, update.set);
       if (changed) this.items.set(item.id, { ...changed, rev: update.rev });
     }
+    if (about.length === update.ids?.length) return;
+    for (const list of this.lists) {
+      const { status } = list.filter;
+      const field = ENTERED_BY[/** @type {"unread"} */ (status)];
+      // Unread by null, archived and snoozed by a time.
+      if (field in update.set && (update.set[field] === null) === (status === "unread")) list.stale = true;
+    }
   }
 
   #settle() {
-    for (const { ref, okRev } of this.pending.values()) {
+    for (const [ref, { okRev }] of this.pending) {
       if (okRev !== null && this.rev !== null && this.rev >= okRev) this.pending.delete(ref);
     }
+    this.#laid = null;
   }
+
+  #overlaid() {
+    if (!this.#laid) {
+      const items = new Map(this.items);
+      let counts = { ...this.counts };
+      for (const { mark, at } of this.pending.values()) counts = overlay(items, counts, mark, at);
+      this.#laid = { items, counts };
+    }
+    return this.#laid;
+  }
+
+  /** Unless something is under way that may be about an item that would be dropped. */
+  #trim() {
+    if (this.items.size < this.#roof || this.pending.size || this.#readings.size) return;
+    const kept = new Map();
+    for (const list of this.lists) {
+      if (list !== this.main && !list.watched) blank(list);
+      const shown = this.view(list);
+      if (shown.length > list.keep) {
+        shown.length = list.keep;
+        list.edge = edgeOf(shown, "more");
+        list.cursor = "";
+      }
+      for (const item of shown) kept.set(item.id, item);
+    }
+    this.items = kept;
+    this.#roof = Math.max(KEPT, kept.size) + SLACK;
+    this.#laid = null;
+  }
+}
+
+/**
+ * Higher places come first in a list.
+ * @param {Item} item
+ */
+function placeOf({ seq, pinned_at }) {
+  return pinned_at === null ? seq : seq + PINNED;
+}
+
+/**
+ * @param {Item[]} items a page
+ * @param {string | null} [next] the cursor of the next, if there is one
+ * @returns {number} the place that it reaches
+ */
+function edgeOf(items, next) {
+  const last = items.at(-1);
+  return next != null && last ? placeOf(last) : 0;
+}
+
+/**
+ * @param {Item} item
+ * @param {Filter} filter
+ */
+function matches(item, { status = "all", category, tag }) {
+  const { archived_at, snoozed_until, read_at, tags } = item;
+  const shelf = archived_at ? "archived" : snoozed_until ? "snoozed" : "all";
+  return (
+    (status === shelf || (status === "unread" && shelf === "all" && !read_at)) &&
+    (category == null || item.category === category) &&
+    (tag == null || (tags ?? []).includes(tag))
+  );
 }
 
 /**
@@ -396,22 +476,8 @@ function overlay(held, counts, mark, at) {
  * @param {1 | -1} by
  */
 function count(counts, item, by) {
-  if (!isListed(item)) return;
+  if (!matches(item, {})) return;
   counts.total += by;
   if (item.seen_at === null) counts.unseen += by;
   if (item.read_at === null) counts.unread += by;
-}
-
-/** @param {Item} item */
-function isListed(item) {
-  return item.archived_at === null && item.snoozed_until === null;
-}
-
-/**
- * @param {Item} a
- * @param {Item} b
- */
-function byPlace(a, b) {
-  const pinned = Number(b.pinned_at !== null) - Number(a.pinned_at !== null);
-  return pinned || b.seq - a.seq;
 }

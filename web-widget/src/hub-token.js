@@ -4,8 +4,8 @@ import { renewAfterSeconds } from "./hub-policy.js";
 
 export class TokenKeeper {
   #getToken;
-  /** @type {string | null} */
-  #token = null;
+  /** @type {string | null} the one held, good or not */
+  held = null;
   #goodUntil = 0;
   /** @type {Promise<{token: string | null, changed: boolean}> | null} */
   #asking = null;
@@ -22,7 +22,7 @@ export class TokenKeeper {
    * @throws whatever the callback throws
    */
   async take(fresh = false) {
-    if (!fresh && this.#token !== null && Date.now() < this.#goodUntil) return this.#token;
+    if (!fresh && this.held !== null && Date.now() < this.#goodUntil) return this.held;
     return (await this.replace()).token;
   }
 
@@ -39,17 +39,15 @@ export class TokenKeeper {
   }
 
   async #replace() {
-    const held = this.#token;
-    const token = (await this.#getToken()) ?? null;
-    const changed = token !== held;
-    this.#token = token;
+    const before = this.held;
+    const token = (this.held = (await this.#getToken()) ?? null);
     this.#goodUntil = Date.now() + (this.renewAfter(null) ?? 0) * 1000;
-    return { token, changed };
+    return { token, changed: token !== before };
   }
 
   /** The token held is no good any more. */
   forget() {
-    this.#token = null;
+    this.held = null;
   }
 
   /**
@@ -57,6 +55,6 @@ export class TokenKeeper {
    * @returns {number | null} seconds until the next one should be asked for; null when nothing tells
    */
   renewAfter(expiresAt) {
-    return this.#token === null ? null : renewAfterSeconds(this.#token, expiresAt, Date.now());
+    return this.held === null ? null : renewAfterSeconds(this.held, expiresAt, Date.now());
   }
 }

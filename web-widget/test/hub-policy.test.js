@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { closeOfRefusal, eventParser } from "../src/hub-link.js";
+import { closeOfRefusal, eventParser } from "../src/hub-sse.js";
 import { afterClose, backoffSeconds, renewAfterSeconds } from "../src/hub-policy.js";
 
 /** @param {object} claims */

@@ -1,0 +1,43 @@
+/** Named events of one object, told to whoever listens. */
+
+/** @template {object} Events name → detail */
+export class Emitter {
+  /** @type {Map<keyof Events, Set<(detail: any) => void>>} */
+  #listeners = new Map();
+
+  /**
+   * @template {keyof Events} T
+   * @param {T} type
+   * @param {(detail: Events[T]) => void} listener called once per event, however often it was added
+   * @returns {() => void} takes the listener off again
+   */
+  on(type, listener) {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  /**
+   * @param {keyof Events} type
+   * @returns {boolean} whether anybody listens
+   */
+  heard(type) {
+    return !!this.#listeners.get(type)?.size;
+  }
+
+  /**
+   * A listener that throws must not end the connection: its exception is reported as an uncaught one instead.
+   * @template {keyof Events} T
+   * @param {T} type
+   * @param {Events[T]} detail
+   */
+  emit(type, detail) {
+    for (const listener of this.#listeners.get(type) ?? []) {
+      try {
+        listener(detail);
+      } catch (error) {
+        (globalThis.reportError ?? console.error)(error);
+      }
+    }
+  }
+}
