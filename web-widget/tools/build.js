@@ -55,8 +55,13 @@ async function settle(name, wanted) {
   return stale.map((file) => `${name}/${file}`);
 }
 
-const [built, declared] = await Promise.all([bundles(), declarations()]);
-const stale = [...(await settle("dist", built)), ...(await settle("types", declared))];
+const stale = await settle("dist", await bundles());
+try {
+  stale.push(...(await settle("types", await declarations())));
+} catch (error) {
+  console.error(/** @type {{stdout?: string}} */ (error).stdout || error); // what tsc minds
+  process.exitCode = 1;
+}
 if (check && stale.length) {
   console.error(`web-widget/ is not built from its sources: ${stale.join(", ")}. Run: make widget`);
   process.exitCode = 1;

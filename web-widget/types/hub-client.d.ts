@@ -1,24 +1,25 @@
 /**
- * The headless client: one connection to the hub, for ever, and the inbox it keeps true. No dependency, no DOM needed,
- * nothing touched at import; it runs in a page, a worker or Node.
+ * The headless client: one connection to the hub, for ever, and every frame of one inbox in its order, none missing and
+ * none twice. No dependency, no DOM needed, nothing touched at import; it runs in a page, a worker or Node.
  *
  *     const client = new HubClient({ getToken: async () => (await fetch("/my-token")).text() });
- *     client.on("change", ({ items, counts }) => …);
+ *     client.on("item", ({ item, missed }) => …);
+ *     client.on("message", (frame) => …); // welcome, changes, item, update, removed, reset
  *     client.start();
  *
- * Who does what: `hub-state.js` holds the inbox and the rules of revisions, `hub-connection.js` the life of the
- * connection over the two transports of `hub-link.js`, `hub-outbox.js` marks and receipts, `hub-policy.js` waits and
- * close codes.
+ * It keeps no items; the store does (hub-store.js). Who does what: `hub-connection.js` the life of the connection over
+ * the links of `hub-link.js`, `hub-revisions.js` the rules of revisions, `hub-outbox.js` marks and receipts,
+ * `hub-policy.js` waits and close codes.
  *
- * Guarantees: at a quiet moment the state equals the hub's; `item` names a new item at most once per client; a mark is
+ * Guarantees: `message` tells each frame when it is its turn; `item` names a new item at most once per client; a mark is
  * sent until it is answered, over any number of connections.
  */
+import { Connection } from "./hub-connection.js";
 import { HubError } from "./hub-rest.js";
-import { InboxState } from "./hub-state.js";
-export { HubError, InboxState };
-import type { Status } from "./hub-connection.js";
+export { HubError };
+import type { Transport } from "./hub-link.js";
 import type { Marked } from "./hub-outbox.js";
-import type { Counts, Frame, Item, Mark } from "./hub-state.js";
+import type { Frame, Item, Mark } from "./hub-state.js";
 export type HubClientOptions = {
     /**
      * asked whenever a client token is needed; null stops
@@ -43,42 +44,9 @@ export type HubClientOptions = {
      */
     random?: () => number;
 };
-export type Snapshot = {
-    status: Status;
-    /**
-     * an inbox is held, possibly an old one while not `live`
-     */
-    ready: boolean;
-    transport: "websocket" | "sse" | null;
-    /**
-     * the own revision
-     */
-    rev: number | null;
-    /**
-     * pinned first, newest first
-     */
-    items: Item[];
-    counts: Counts;
-    /**
-     * `loadOlder` would bring more
-     */
-    hasOlder: boolean;
-    loadingOlder: boolean;
-    /**
-     * why, when the hub or `getToken` ended it
-     */
-    stopped: {
-        code: number | null;
-        reason: string;
-    } | null;
-    /**
-     * when `waiting`: milliseconds since the epoch
-     */
-    retryAt: number | null;
-};
 export type Traffic = {
     direction: "in" | "out";
-    transport: "websocket" | "sse" | "rest";
+    transport: Transport | "rest";
     frame: Frame;
     /**
      * in characters
@@ -93,28 +61,40 @@ export type Arrival = {
     item: Item;
     missed: boolean;
 };
-export type HubEvents = {
+export type HubClientEvents = {
     /**
-     * anything that is shown; at most once per turn of the event loop
+     * a frame of the inbox, just when it counts: ignored ones and gaps are not told
      */
-    change: Snapshot;
+    message: Frame;
     /**
      * a new item
      */
     item: Arrival;
     /**
-     * the status changed
+     * the status
+     * changed
      */
-    state: Snapshot;
+    state: {
+        status: Connection["status"];
+        stopped: Connection["stopped"];
+        retryAt: number | null;
+    };
+    /**
+     * everything that travels, for display
+     */
     frame: Traffic;
     /**
      * what went wrong without ending the client: a HubError, or what `getToken` threw
      */
     error: unknown;
+    /**
+     * something of all this
+     */
+    change: null;
 };
-/** @import { Status } from "./hub-connection.js" */
+/** @import { Transport } from "./hub-link.js" */
 /** @import { Marked } from "./hub-outbox.js" */
-/** @import { Counts, Frame, Item, Mark } from "./hub-state.js" */
+/** @import { Frame, Item, Mark } from "./hub-state.js" */
 /**
  * @typedef {object} HubClientOptions
  * @property {() => string | null | Promise<string | null>} getToken asked whenever a client token is needed; null stops
@@ -126,71 +106,42 @@ export type HubEvents = {
  * @property {() => number} [random] in [0, 1), for the backoff
  */
 /**
- * @typedef {object} Snapshot what to show; the same object until something changes
- * @property {Status} status
- * @property {boolean} ready an inbox is held, possibly an old one while not `live`
- * @property {"websocket" | "sse" | null} transport
- * @property {number | null} rev the own revision
- * @property {Item[]} items pinned first, newest first
- * @property {Counts} counts
- * @property {boolean} hasOlder `loadOlder` would bring more
- * @property {boolean} loadingOlder
- * @property {{code: number | null, reason: string} | null} stopped why, when the hub or `getToken` ended it
- * @property {number | null} retryAt when `waiting`: milliseconds since the epoch
- */
-/**
  * @typedef {object} Traffic one frame, or one REST call or answer; tokens are masked
  * @property {"in" | "out"} direction
- * @property {"websocket" | "sse" | "rest"} transport
+ * @property {Transport | "rest"} transport
  * @property {Frame} frame
  * @property {number} size in characters
  * @property {number} at milliseconds since the epoch
  */
 /** @typedef {{item: Item, missed: boolean}} Arrival `missed`: it came while this client was away */
 /**
- * @typedef {object} HubEvents
- * @property {Snapshot} change anything that is shown; at most once per turn of the event loop
+ * @typedef {object} HubClientEvents
+ * @property {Frame} message a frame of the inbox, just when it counts: ignored ones and gaps are not told
  * @property {Arrival} item a new item
- * @property {Snapshot} state the status changed
- * @property {Traffic} frame
+ * @property {{status: Connection["status"], stopped: Connection["stopped"], retryAt: number | null}} state the status
+ *   changed
+ * @property {Traffic} frame everything that travels, for display
  * @property {unknown} error what went wrong without ending the client: a HubError, or what `getToken` threw
+ * @property {null} change something of all this
  */
-export declare class HubClient {
-    #private;
-    /** @param {HubClientOptions} options */
-    constructor(options: HubClientOptions);
-    /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
-    start(): void;
-    /** Disconnect. What is held stays, also marks not yet answered: the next `start` goes on from there. */
-    stop(): void;
+export declare class HubClient extends Connection {
     /**
-     * Change the transport; a running client goes on with it at once, from where it is.
-     * @param {"auto" | "websocket" | "sse"} transport
-     */
-    use(transport: "auto" | "websocket" | "sse"): void;
-    /** @returns {Snapshot} */
-    get snapshot(): Snapshot;
-    /**
-     * @template {keyof HubEvents} T
-     * @param {T} type
-     * @param {(detail: HubEvents[T]) => void} listener
-     * @returns {() => void} takes the listener off again
-     */
-    on<T extends keyof HubEvents>(type: T, listener: (detail: HubEvents[T]) => void): () => void;
-    /**
-     * Mark items; shown at once, taken back when the hub refuses. `all` covers everything up to the newest item held.
+     * Mark items. `all` covers everything up to the newest item held.
      * @param {Mark} mark any number of ids
      * @returns {Promise<Marked>} when the hub has carried it out
      * @throws {HubError} (rejects) `not_ready` before the first snapshot, `reset` when the inbox was replaced before the
      *   answer, or the hub's code
      */
     mark(mark: Mark): Promise<Marked>;
-    /** The person has seen everything held now. Costs nothing when there is nothing unseen. */
+    /** The person has seen everything that came so far. */
     seen(): void;
     /**
-     * Bring the next older page. Calls that overlap share one request.
-     * @returns {Promise<boolean>} whether there may be more after it
-     * @throws {HubError} (rejects) the hub refused; a network's error passes through
+     * A REST call with the client token.
+     * @param {"GET" | "POST" | "PATCH" | "DELETE"} method
+     * @param {string} path below the hub's address, without a leading slash: `v1/inbox/preferences`
+     * @param {object | null} [body]
+     * @returns {Promise<any>} the parsed answer, null for 204
+     * @throws {HubError} (rejects) the hub refused; any other error means that no answer came
      */
-    loadOlder(): Promise<boolean>;
+    call(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object | null): Promise<any>;
 }

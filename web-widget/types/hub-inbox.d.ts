@@ -9,7 +9,7 @@
  *
  * Attributes: `hub` (address; the page's origin if absent), `theme` (`light`, `dark`; else the page's color-scheme),
  * `open`, `keep-open` (a click elsewhere does not close it), `badge="unseen"` (counts unseen instead of unread),
- * `target` (of links), `lang`. Properties: `getToken`, `client` (a HubClient of the page's own, then the page starts
+ * `target` (of links), `lang`. Properties: `getToken`, `client` (a HubStore of the page's own, then the page starts
  * and stops it), `messages`. Events: `hub-activate` and `hub-action` (cancelable: the link is not followed),
  * `hub-opened`, `hub-closed`, `hub-arrived`. Parts: bell, badge, panel, header, list, item, avatar, toggle, action.
  *
@@ -17,7 +17,8 @@
  * 'none'`.
  */
 import { HubClient } from "./hub-client.js";
-export { HubClient };
+import { HubStore } from "./hub-store.js";
+export { HubClient, HubStore };
 import type { Messages } from "./hub-inbox-text.js";
 declare const Base: {
     new (): HTMLElement;
@@ -41,8 +42,8 @@ export declare class HubInbox extends Base {
     get getToken(): (() => string | null | Promise<string | null>) | null;
     set getToken(getToken: (() => string | null | Promise<string | null>) | null);
     /** The client in use: the page's own if it was set, else the one made for `getToken`. */
-    get client(): HubClient | null;
-    set client(client: HubClient | null);
+    get client(): HubStore | null;
+    set client(client: HubStore | null);
     /** Words that replace the English ones. */
     get messages(): Partial<Messages>;
     /** @param {Partial<Messages>} messages */

@@ -1,18 +1,21 @@
 /**
- * The two ways to the hub, one interface. A link carries parsed frames in and, on a WebSocket, frames out; it is used
- * once: opened, then closed from either side. After `close()` none of its callbacks is called again.
- *
- * The SSE link reads the stream through `fetch`, not `EventSource`, so that the token travels in a header, never in a
- * URL.
+ * The way to the hub: a link carries parsed frames in and out and is used once: opened, then closed from either side.
+ * After `close()` none of its callbacks is called again. There are three kinds, and only they know the difference: the
+ * WebSocket here, server-sent events with REST (hub-sse.js), and another tab that holds the connection (hub-tabs.js).
  */
 import type { Frame } from "./hub-state.js";
+export type Transport = "websocket" | "sse" | "tab";
 export type LinkEvents = {
+    /**
+     * the frame to begin with; asked whenever the stream is begun or begun anew
+     */
+    hello: () => Frame;
     /**
      * `size` in characters, as `onSent`'s
      */
     onFrame: (frame: Frame, size: number) => void;
     /**
-     * bytes arrived that are no frame
+     * something arrived that is no frame
      */
     onAlive: () => void;
     onSent: (frame: Frame, size: number) => void;
@@ -23,29 +26,33 @@ export type LinkEvents = {
     onClose: (code: number, reason: string) => void;
 };
 export type Link = {
-    transport: "websocket" | "sse";
+    transport: Transport;
     /**
-     * throws on SSE, which has no way out
+     * nothing happens when it is closed; `key` is a mark's
+     * Idempotency-Key
      */
-    send: (frame: Frame) => void;
+    send: (frame: Frame, key?: string) => void;
     /**
      * may be called twice
      */
     close: () => void;
 };
 /** @import { Frame } from "./hub-state.js" */
+/** @typedef {"websocket" | "sse" | "tab"} Transport */
 /**
  * @typedef {object} LinkEvents
+ * @property {() => Frame} hello the frame to begin with; asked whenever the stream is begun or begun anew
  * @property {(frame: Frame, size: number) => void} onFrame `size` in characters, as `onSent`'s
- * @property {() => void} onAlive bytes arrived that are no frame
+ * @property {() => void} onAlive something arrived that is no frame
  * @property {(frame: Frame, size: number) => void} onSent
  * @property {(code: number, reason: string) => void} onClose once, unless closed from here; HTTP refusals come as close
  *   codes
  */
 /**
  * @typedef {object} Link
- * @property {"websocket" | "sse"} transport
- * @property {(frame: Frame) => void} send throws on SSE, which has no way out
+ * @property {Transport} transport
+ * @property {(frame: Frame, key?: string) => void} send nothing happens when it is closed; `key` is a mark's
+ *   Idempotency-Key
  * @property {() => void} close may be called twice
  */
 /** The close code of a connection that ended without one (RFC 6455, 7.1.5). */
@@ -54,30 +61,13 @@ export declare const TOKEN_EXPIRED = 4100;
 export declare const ORIGIN_REFUSED = 4501;
 /**
  * @param {URL} url
- * @param {() => Frame} hello called when the socket is open
  * @param {LinkEvents} events
  * @param {typeof WebSocket} Socket
  * @returns {Link}
  */
-export declare function openSocket(url: URL, hello: () => Frame, events: LinkEvents, Socket: typeof WebSocket): Link;
+export declare function openSocket(url: URL, { hello, onFrame, onAlive, onSent, onClose }: LinkEvents, Socket: typeof WebSocket): Link;
 /**
- * @param {URL} url
- * @param {string} token
- * @param {LinkEvents} events
- * @param {typeof fetch} request
- * @returns {Link}
+ * @param {unknown} text
+ * @returns {Frame | null} null for anything but an object with a type
  */
-export declare function openStream(url: URL, token: string, events: LinkEvents, request: typeof fetch): Link;
-/**
- * What a refused stream means, in close codes. Only the hub's own refusals count: a proxy's 403 is a fault that may
- * pass.
- * @param {Response} response
- * @returns {Promise<[number, string]>}
- */
-export declare function closeOfRefusal(response: Response): Promise<[number, string]>;
-/**
- * An incremental parser of an event stream (HTML standard, 9.2.6), as far as the hub uses it: `event` and `data`.
- * @param {(event: string, data: string) => void} dispatch
- * @returns {(text: string) => void} to be fed with text as it arrives
- */
-export declare function eventParser(dispatch: (event: string, data: string) => void): (text: string) => void;
+export declare function parseFrame(text: unknown): Frame | null;

@@ -34,12 +34,12 @@ export declare class Rest {
     constructor(options: RestOptions);
     /**
      * One call. A 401 is tried once more with a fresh token.
-     * @param {"GET" | "POST" | "DELETE"} method
+     * @param {"GET" | "POST" | "PATCH" | "DELETE"} method
      * @param {string} path below the base, without a leading slash
      * @param {object | null} [body]
      * @param {string | null} [key] the Idempotency-Key; the same for every attempt at the same thing
      * @returns {Promise<any>} the parsed answer, null for 204
      * @throws {HubError} the hub refused; any other error means that no answer came
      */
-    call(method: "GET" | "POST" | "DELETE", path: string, body?: object | null, key?: string | null): Promise<any>;
+    call(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object | null, key?: string | null): Promise<any>;
 }

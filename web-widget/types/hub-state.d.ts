@@ -1,18 +1,16 @@
 /**
- * What a client knows of one person's inbox, and the only place that changes it. No I/O, no clock, no DOM: frames go
- * in, a verdict comes out, and the same frames always give the same state, so it is tested by random schedules.
+ * What a tab knows of one person's inbox, and the only place that changes it: items, counts, the lists that show them,
+ * and the marks made here that are not yet confirmed. No I/O, no clock, no DOM: the same frames always give the same
+ * state, so it is tested by random schedules. The rules of revisions are in hub-revisions.js.
  *
- * The rules are the protocol's (docs/protocol.md, "Revisions"). Every change to an inbox takes the person's next
- * revision:
+ * **Lists without holes.** A list is a filter and the place that its pages have reached, its `edge`; it shows the held
+ * items that match and are at or above the edge. Whatever comes into a list comes whole (`item`, `changes`), but for
+ * three fields that a mere `update` may set: then the hub may have changed items of that list which are not held, the
+ * list is `stale`, and its first page is read again.
  *
- *     frame.rev = own + 1   apply
- *     frame.rev ≤ own       ignore
- *     frame.rev > own + 1   a gap: nothing is applied, the client sends `sync`
- *     changes               goes by `since` alone: apply when since ≤ own
- *
- * Three things never move the own revision: a REST answer, the rev in `ok`, and a mark that was made here and is not
- * yet confirmed. The last is an overlay on what is known; `view()` shows both together.
+ * **Bounded.** When many items are held, each list gives up what is far below its newest; paging goes over it again.
  */
+import { Revisions } from "./hub-revisions.js";
 export type Actor = {
     id: string;
     name: string | null;
@@ -74,7 +72,6 @@ export type Mark = {
     until?: string;
 };
 export type PendingMark = {
-    ref: number;
     mark: Mark;
     at: string;
     okRev: number | null;
@@ -86,42 +83,69 @@ export type Page = {
     items: Item[];
     next_cursor: string | null;
 };
-export type Verdict = "applied" | "ignored" | "gap" | "reset";
+export type Filter = {
+    status?: "all" | "unread" | "archived" | "snoozed";
+    category?: string;
+    tag?: string;
+};
+export type List = {
+    filter: Filter;
+    /**
+     * the place (`placeOf`) that its pages have reached: 0 the end, Infinity nothing read yet
+     */
+    edge: number;
+    /**
+     * the REST cursor of the next older page; "" to begin at the top, null when there is none
+     */
+    cursor: string | null;
+    /**
+     * it may lack items: its first page has to be read (again)
+     */
+    stale: boolean;
+    /**
+     * how many items to keep when there are too many
+     */
+    keep: number;
+    /**
+     * somebody looks at it
+     */
+    watched: boolean;
+};
 export type Reading = {
+    list: List;
     frames: Frame[];
     generation: number;
+    fresh: boolean;
 };
-export declare class InboxState {
+/**
+ * @param {Filter} filter
+ * @returns {List} of which nothing is read yet
+ */
+export declare function newList(filter: Filter): List;
+export declare class InboxState extends Revisions {
     #private;
-    /** @type {number | null} the own revision; null until the first snapshot */
-    rev: number | null;
-    /** @type {string | null} where to resume */
-    cursor: string | null;
-    /** @type {string | null} the REST cursor of the next older page; null when there is none, or none is known yet */
-    olderCursor: string | null;
     /** @type {Map<string, Item>} what the hub said, without the overlay */
     items: Map<string, Item>;
     /** @type {Counts} */
     counts: Counts;
     /** The revision that `counts` belong to. */
     countsRev: number;
-    /** @type {Map<number, PendingMark>} marks made here, by ref, in order */
-    pending: Map<number, PendingMark>;
-    /** Grows whenever everything is discarded; an answer asked for under an older one is worthless. */
-    generation: number;
     /**
-     * Take one frame of the stream. Unknown types without a `rev` are ignored; one with a `rev` ahead of ours is a gap.
-     * @param {Frame} frame
-     * @returns {Verdict}
+     * Marks not confirmed yet, in order: by ref those made here, by their key those of other tabs and earlier visits.
+     * @type {Map<number | string, PendingMark>}
      */
-    apply(frame: Frame): Verdict;
+    pending: Map<number | string, PendingMark>;
+    /** The default list, which a `welcome` fills. */
+    main: List;
+    /** @type {Set<List>} */
+    lists: Set<List>;
     /**
      * Show a mark before the hub has answered it.
-     * @param {number} ref its number in the protocol
+     * @param {number | string} ref
      * @param {Mark} mark
      * @param {string} at the time that it shows, RFC 3339
      */
-    mark(ref: number, mark: Mark, at: string): void;
+    mark(ref: number | string, mark: Mark, at: string): void;
     /**
      * The hub carried the mark out at `rev`: the overlay stays until the own revision gets there.
      * @param {number} ref
@@ -129,16 +153,17 @@ export declare class InboxState {
      */
     confirm(ref: number, rev: number): void;
     /**
-     * The hub refused the mark: the overlay ends.
-     * @param {number} ref
+     * The hub refused the mark, or it is no longer ours to show: the overlay ends.
+     * @param {number | string} ref
      */
-    refuse(ref: number): void;
+    refuse(ref: number | string): void;
     /**
-     * Note that a REST page is being asked for. Frames that arrive until its answer are applied to it as well, because
-     * the page may have been read before them.
+     * Note that the next page of a list is being asked for. Frames that arrive until its answer are applied to it as
+     * well, because the page may have been read before them.
+     * @param {List} [list]
      * @returns {Reading}
      */
-    beginReading(): Reading;
+    beginReading(list?: List): Reading;
     /**
      * Take the page asked for, or none when the request failed.
      * @param {Reading} reading
@@ -146,15 +171,19 @@ export declare class InboxState {
      * @returns {boolean} false when everything was discarded meanwhile, and the page with it
      */
     endReading(reading: Reading, page: Page | null): boolean;
-    /** The highest `seq` held: what `upto` is for a mark on all. 0 when nothing is held. */
-    highestSeq(): number;
     /**
-     * What to show: items that are neither archived nor snoozed, pinned first, newest first, and the counts, both with
-     * the unconfirmed marks laid over.
-     * @returns {{items: Item[], counts: Counts}}
+     * The items of a list, pinned first, newest first, with the unconfirmed marks laid over.
+     * @param {List} [list]
+     * @returns {Item[]}
      */
-    view(): {
-        items: Item[];
-        counts: Counts;
-    };
+    view(list?: List): Item[];
+    /** @returns {Counts} with the unconfirmed marks laid over */
+    shownCounts(): Counts;
+    /**
+     * @param {Frame} frame
+     * @override
+     */
+    take(frame: Frame): void;
+    /** @override */
+    discard(): void;
 }

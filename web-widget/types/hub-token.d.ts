@@ -1,6 +1,8 @@
 /** The client token: asked of the page's callback, kept while it is good, never stored and never written anywhere. */
 export declare class TokenKeeper {
     #private;
+    /** @type {string | null} the one held, good or not */
+    held: string | null;
     /** @param {() => string | null | Promise<string | null>} getToken */
     constructor(getToken: () => string | null | Promise<string | null>);
     /**
