@@ -78,7 +78,7 @@ async function bundle(name) {
  *
  * @param {string} script minified, so that it has no comments
  */
-async function minifiedStyles(script) {
+export async function minifiedStyles(script) {
   let text = "";
   let done = 0;
   for (let at = script.indexOf("`"); at >= 0; at = script.indexOf("`", Math.max(at + 1, done))) {
