@@ -25,7 +25,7 @@ import {
 } from "react";
 import { HubStore } from "./hub-store.js";
 
-/** @import { ReactNode } from "react" */
+/** @import { ReactElement, ReactNode } from "react" */
 /** @import { Arrival } from "./hub-client.js" */
 /** @import { FeedSnapshot } from "./hub-feeds.js" */
 /** @import { Marked } from "./hub-outbox.js" */
@@ -96,6 +96,7 @@ const Context = createContext(/** @type {HubStore | null} */ (null));
  * provider another `key`.
  *
  * @param {({store: HubStore} | (HubStoreOptions & {store?: undefined})) & {children?: ReactNode}} props
+ * @returns {ReactElement}
  */
 export function HubProvider({ children, ...props }) {
   return props.store

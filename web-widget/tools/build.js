@@ -1,7 +1,8 @@
 /**
  * node tools/build.js [--check]
  *
- * Writes `dist/` (see bundle.js) and `types/` (declarations, made by tsc from JSDoc). Both are committed, because a
+ * Writes `dist/` (see bundle.js) and `types/` (declarations, made by tsc from JSDoc) and what docs/ says of
+ * them (see reference.js). All are committed, because a
  * gateway in a checkout serves them, and who runs one may have no Node. With --check nothing is written: it fails where
  * they are not what the sources give.
  */
@@ -12,7 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { bundles } from "./bundle.js";
+import { SOURCES, bundles } from "./bundle.js";
+import { reference } from "./reference.js";
 
 const PACKAGE = fileURLToPath(new URL("../", import.meta.url));
 const check = process.argv.includes("--check");
@@ -57,9 +59,16 @@ async function settle(name, wanted) {
 
 const stale = await settle("dist", await bundles());
 try {
-  stale.push(...(await settle("types", await declarations())));
+  const declared = await declarations();
+  stale.push(...(await settle("types", declared)));
+  const page = join(PACKAGE, "../docs/widget-reference.md");
+  const text = reference(declared, await contents(SOURCES));
+  if (text !== (await readFile(page, "utf8").catch(() => ""))) {
+    stale.push("../docs/widget-reference.md");
+    if (!check) await writeFile(page, text);
+  }
 } catch (error) {
-  console.error(/** @type {{stdout?: string}} */ (error).stdout || error); // what tsc minds
+  console.error(/** @type {{stdout?: string}} */ (error).stdout || /** @type {Error} */ (error).message); // what tsc minds
   process.exitCode = 1;
 }
 if (check && stale.length) {

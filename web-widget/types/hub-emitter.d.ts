@@ -12,6 +12,7 @@ export declare class Emitter<Events extends object> {
     /**
      * @param {keyof Events} type
      * @returns {boolean} whether anybody listens
+     * @internal
      */
     heard(type: keyof Events): boolean;
     /**
@@ -19,6 +20,7 @@ export declare class Emitter<Events extends object> {
      * @template {keyof Events} T
      * @param {T} type
      * @param {Events[T]} detail
+     * @internal
      */
     emit<T extends keyof Events>(type: T, detail: Events[T]): void;
 }

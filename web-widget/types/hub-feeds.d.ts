@@ -38,11 +38,11 @@ export type FeedSnapshot = {
  */
 export declare class Feed {
     #private;
-    /** @type {List} */
+    /** @type {List} @internal */
     list: List;
-    /** @type {Promise<boolean> | null} */
+    /** @type {Promise<boolean> | null} @internal */
     loading: Promise<boolean> | null;
-    /** @type {unknown} */
+    /** @type {unknown} @internal */
     error: unknown;
     /**
      * @param {Filter} filter
@@ -67,9 +67,9 @@ export declare class Feed {
     loadOlder(): Promise<boolean>;
     /** Read the first page again. @returns {Promise<boolean>} as `loadOlder` */
     refresh(): Promise<boolean>;
-    /** Read what is missing, if somebody looks and the last reading did not fail. */
+    /** Read what is missing, if somebody looks and the last reading did not fail. @internal */
     look(): void;
-    /** What is shown may be another. */
+    /** What is shown may be another. @internal */
     changed(): void;
     tell(): void;
 }

@@ -12,7 +12,7 @@
  * effects run twice, the store is started twice, which is once.
  */
 import { HubStore } from "./hub-store.js";
-import type { ReactNode } from "react";
+import type { ReactElement, ReactNode } from "react";
 import type { Arrival } from "./hub-client.js";
 import type { FeedSnapshot } from "./hub-feeds.js";
 import type { Marked } from "./hub-outbox.js";
@@ -118,6 +118,7 @@ export type PreferencesInUse = {
  * provider another `key`.
  *
  * @param {({store: HubStore} | (HubStoreOptions & {store?: undefined})) & {children?: ReactNode}} props
+ * @returns {ReactElement}
  */
 export declare function HubProvider({ children, ...props }: ({
     store: HubStore;
@@ -125,9 +126,7 @@ export declare function HubProvider({ children, ...props }: ({
     store?: undefined;
 })) & {
     children?: ReactNode;
-}): import("react").FunctionComponentElement<import("react").ProviderProps<HubStore | null>> | import("react").FunctionComponentElement<import("./hub-client.js").HubClientOptions & {
-    children?: ReactNode;
-}>;
+}): ReactElement;
 /**
  * @returns {HubStore} of the nearest provider
  * @throws {Error} there is none
