@@ -20,6 +20,7 @@ export class Emitter {
   /**
    * @param {keyof Events} type
    * @returns {boolean} whether anybody listens
+   * @internal
    */
   heard(type) {
     return !!this.#listeners.get(type)?.size;
@@ -30,6 +31,7 @@ export class Emitter {
    * @template {keyof Events} T
    * @param {T} type
    * @param {Events[T]} detail
+   * @internal
    */
   emit(type, detail) {
     for (const listener of this.#listeners.get(type) ?? []) {

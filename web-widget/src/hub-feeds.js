@@ -18,11 +18,11 @@ import { newList } from "./hub-state.js";
  */
 
 export class Feed {
-  /** @type {List} */
+  /** @type {List} @internal */
   list;
-  /** @type {Promise<boolean> | null} */
+  /** @type {Promise<boolean> | null} @internal */
   loading = null;
-  /** @type {unknown} */
+  /** @type {unknown} @internal */
   error = null;
   #client;
   #state;
@@ -105,14 +105,14 @@ export class Feed {
     return this.loadOlder();
   }
 
-  /** Read what is missing, if somebody looks and the last reading did not fail. */
+  /** Read what is missing, if somebody looks and the last reading did not fail. @internal */
   look() {
     if (this.list.watched && this.list.stale && !this.error && this.#client.status === "live") {
       this.loadOlder().catch(() => {});
     }
   }
 
-  /** What is shown may be another. */
+  /** What is shown may be another. @internal */
   changed() {
     this.#snapshot = null;
   }
