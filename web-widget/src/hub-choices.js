@@ -63,7 +63,9 @@ export function switchCategory(choices, name, channel, on) {
   /** @type {Record<string, any>} */
   const patch = { categories: { [name]: choice } };
   if (category.consent && channel !== "in_app") {
-    const covered = category.channels.filter((one) => one.enabled && one.channel !== "in_app").map((one) => one.channel);
+    const covered = category.channels
+      .filter((one) => one.enabled && one.channel !== "in_app")
+      .map((one) => one.channel);
     patch.consents = { [name]: { granted: covered.length > 0, channels: covered.length ? covered : null } };
   }
   return { patch, after };

@@ -11,30 +11,26 @@ import { localText, snoozeChoices, workingWeek } from "./hub-snooze.js";
 /** @import { Item, MarkAction } from "./hub-state.js" */
 /** @import { Toolkit } from "./hub-toolkit.js" */
 
+/** Beside these it says what the catalogue has for the list as well. */
 export const WORDS = {
-  menu: (/** @type {string} */ title) => `Actions for “${title}”`,
-  read: "Mark as read",
-  unreadAgain: "Mark as unread",
+  actionsFor: (/** @type {string} */ title) => `Actions for “${title}”`,
   pinIt: "Pin to the top",
   unpinIt: "Unpin",
   snooze: "Snooze",
   unsnooze: "End snooze",
-  archive: "Archive",
-  unarchive: "Move to inbox",
   mute: (/** @type {string} */ category) => `Mute “${category}”`,
   muted: (/** @type {string} */ category) => `“${category}” is muted.`,
   muteRefused: "This category cannot be muted.",
   undo: "Undo",
   remove: "Delete",
   removeForGood: "Delete for good?",
-  back: "Back",
   inAnHour: "In 1 hour",
   thisEvening: "This evening",
   tomorrow: "Tomorrow",
   nextWeek: "Next week",
   pickTime: "Pick a time…",
   snoozeUntil: "Snooze until",
-  failed: "That did not work. Try again.",
+  notDone: "That did not work. Try again.",
 };
 
 const ICONS = {
@@ -43,7 +39,11 @@ const ICONS = {
   pin: ["M9 3h6l-1 7 4 3v2H6v-2l4-3z", "M12 15v6"],
   snooze: ["M12 4a8 8 0 1 0 0 16 8 8 0 1 0 0-16z", "M12 8v4.5l3 2"],
   archive: ["M4 5h16v4H4z", "M6 9v10h12V9", "M10 13h4"],
-  mute: ["M8 8a6 6 0 0 1 10 3c0 3 .6 4.5 1.2 5.5M6.2 10.5C6 14 4 16.5 4 16.5h12", "M10 19.5a2.2 2.2 0 0 0 4 0", "M4 4l16 16"],
+  mute: [
+    "M8 8a6 6 0 0 1 10 3c0 3 .6 4.5 1.2 5.5M6.2 10.5C6 14 4 16.5 4 16.5h12",
+    "M10 19.5a2.2 2.2 0 0 0 4 0",
+    "M4 4l16 16",
+  ],
   remove: ["M5 7h14", "M10 7V4h4v3", "M7 7l1 13h8l1-13"],
   back: ["M14 6l-6 6 6 6"],
   more: ["M10 6l6 6-6 6"],
@@ -189,7 +189,7 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
   const there = open.get(anchor);
   if (there) return there();
   adopt(CSS);
-  /** @type {typeof WORDS} */
+  /** @type {typeof WORDS & Record<string, any>} */
   const words = { ...WORDS, ...messages };
   const category = categoryName(item.category);
   const gone = new AbortController();
@@ -264,10 +264,10 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
   };
 
   const first = () =>
-    show(words.menu(item.title), null, [
+    show(words.actionsFor(item.title), null, [
       item.read_at === null
-        ? entry(ICONS.read, words.read, () => mark("read"))
-        : entry(ICONS.unread, words.unreadAgain, () => mark("unread")),
+        ? entry(ICONS.read, words.markRead, () => mark("read"))
+        : entry(ICONS.unread, words.markUnread, () => mark("unread")),
       item.pinned_at === null
         ? entry(ICONS.pin, words.pinIt, () => mark("pin"))
         : entry(ICONS.pin, words.unpinIt, () => mark("unpin")),
@@ -327,7 +327,7 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
         close(saying);
       });
     } catch (error) {
-      text = /** @type {any} */ (error).status === 422 ? words.muteRefused : words.failed;
+      text = /** @type {any} */ (error).status === 422 ? words.muteRefused : words.notDone;
     }
     if (gone.signal.aborted) return;
     const note = h("p", { role: "status" });

@@ -8,7 +8,7 @@
 import { pause, setQuietHours, switchCategory, switchChannel } from "./hub-choices.js";
 import { workingWeek } from "./hub-snooze.js";
 
-/** @import { CategoryChoices, Change, Channel, Choices, QuietWindow } from "./hub-choices.js" */
+/** @import { CategoryChoices, Change, Channel, ChannelChoice, Choices, QuietWindow } from "./hub-choices.js" */
 /** @import { Toolkit } from "./hub-toolkit.js" */
 
 export const WORDS = {
@@ -39,7 +39,6 @@ export const WORDS = {
   choicesFailed: "Your settings could not be loaded.",
   notSaved: "That could not be saved, so it was put back.",
   mayNotSave: "This page may not change your settings.",
-  tryAgain: "Try again",
 };
 
 const CSS = `
@@ -177,16 +176,10 @@ const CSS = `
   display: flex;
   gap: 4px;
 }
-.hours .days button {
+.hours .days .plain {
   flex: 1;
-  min-width: 24px;
   max-width: 44px;
-  height: 30px;
-  border-radius: 8px;
-  font-size: 12.5px;
-  font-weight: 550;
-  color: var(--_muted);
-  background: var(--_hover);
+  padding: 4px 0;
 }
 .hours .days [aria-pressed="true"] {
   color: var(--_on-accent);
@@ -203,22 +196,14 @@ const CSS = `
   min-width: 0;
   max-width: 230px;
 }
-.hours .drop {
-  display: grid;
-  place-items: center;
-  width: 28px;
-  height: 28px;
+.prefs .drop {
   margin-inline-start: auto;
-  border-radius: 8px;
-  color: var(--_muted);
+  padding: 0 8px;
 }
-.hours .drop:hover {
-  color: var(--_danger);
-  background: var(--_hover);
-}
-.hours .drop svg {
+.drop svg {
   width: 15px;
   height: 15px;
+  vertical-align: middle;
 }
 @media (prefers-reduced-motion: no-preference) {
   .switch::before,
@@ -260,7 +245,7 @@ const MONDAY_MS = 4 * DAY_MS;
  */
 export function mount(container, { h, icon, store, messages, language, adopt }) {
   adopt(CSS);
-  /** @type {typeof WORDS} */
+  /** @type {typeof WORDS & Record<string, any>} */
   const words = { ...WORDS, ...messages };
   /** @type {Choices} as they are shown */
   let choices;
@@ -340,46 +325,48 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
   /** @param {string} label @param {() => void} click */
   const plain = (label, click) => h("button", { type: "button", class: "plain", click }, label);
   /** @param {Channel} channel */
-  const cell = (channel) => h("th", { scope: "col" }, words[channel] ?? channel);
+  const nameOf = (channel) => words[channel] ?? channel;
+
+  /**
+   * @param {string} title
+   * @param {(string | null)[]} notes
+   * @param {() => {channels: ChannelChoice[]} | undefined} held what the row is about, as it is shown
+   * @param {(now: Choices, channel: Channel, on: boolean) => Change} [make] absent: it stays as it is
+   */
+  const row = (title, notes, held, make) => {
+    const cells = choices.channels.map(({ channel }) => {
+      const choice = () => held()?.channels.find((one) => one.channel === channel);
+      const turn = make && ((/** @type {boolean} */ to) => change((now) => make(now, channel, to)));
+      const label = [`${title}: ${nameOf(channel)}`, make ? null : words.alwaysOn].filter(Boolean).join(", ");
+      return h("td", {}, choice() ? toggle(label, () => !!choice()?.enabled, turn) : null);
+    });
+    const small = notes.map((note) => note && h("small", {}, note));
+    return h("tr", {}, h("th", { scope: "row" }, title, ...small), ...cells);
+  };
 
   /** @param {CategoryChoices} category */
-  const row = ({ category: name, label, description, required, channels }) => {
-    const title = label ?? words.everythingElse;
-    const cells = choices.channels.map(({ channel }) => {
-      if (!channels.some((one) => one.channel === channel)) return h("td");
-      const on = () =>
-        !!choices.categories
-          .find((one) => one.category === name)
-          ?.channels.find((one) => one.channel === channel)?.enabled;
-      /** @param {boolean} to */
-      const turn = (to) => change((now) => switchCategory(now, name, channel, to));
-      const about = required ? `, ${words.alwaysOn}` : "";
-      return h("td", {}, toggle(`${title}: ${words[channel] ?? channel}${about}`, on, required ? undefined : turn));
-    });
-    const notes = [description, required ? words.alwaysOn : null].filter((note) => note !== null);
-    return h("tr", {}, h("th", { scope: "row" }, title, ...notes.map((note) => h("small", {}, note))), ...cells);
-  };
+  const categoryRow = ({ category: name, label, description, required }) =>
+    row(
+      label ?? words.everythingElse,
+      [description, required ? words.alwaysOn : null],
+      () => choices.categories.find((one) => one.category === name),
+      required ? undefined : (now, channel, on) => switchCategory(now, name, channel, on),
+    );
 
   const table = () =>
     h(
       "table",
       {},
-      h("thead", {}, h("tr", {}, h("td"), ...choices.channels.map(({ channel }) => cell(channel)))),
+      h(
+        "thead",
+        {},
+        h("tr", {}, h("td"), ...choices.channels.map(({ channel }) => h("th", { scope: "col" }, nameOf(channel)))),
+      ),
       h(
         "tbody",
         {},
-        h(
-          "tr",
-          {},
-          h("th", { scope: "row" }, words.allCategories),
-          ...choices.channels.map(({ channel }) => {
-            const on = () => !!choices.channels.find((one) => one.channel === channel)?.enabled;
-            /** @param {boolean} to */
-            const turn = (to) => change((now) => switchChannel(now, channel, to));
-            return h("td", {}, toggle(`${words.allCategories}: ${words[channel] ?? channel}`, on, turn));
-          }),
-        ),
-        ...choices.categories.map(row),
+        row(words.allCategories, [], () => choices, switchChannel),
+        ...choices.categories.map(categoryRow),
       ),
     );
 
@@ -433,6 +420,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
           "button",
           {
             type: "button",
+            class: "plain",
             "aria-pressed": String(hours.days.includes(day)),
             "aria-label": dayName(day, language, "long"),
             click: flip,
@@ -455,7 +443,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
       "button",
       {
         type: "button",
-        class: "drop",
+        class: "plain drop",
         "aria-label": words.removeHours,
         click: () => {
           setWeekly((choices.quiet_hours?.weekly ?? []).filter((_, at) => at !== index));
@@ -476,7 +464,11 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
   let quiet;
   const quietHours = () => {
     const weekly = () => choices.quiet_hours?.weekly ?? [];
-    quiet = toggle(words.quietHours, () => weekly().length > 0, (on) => setWeekly(on ? [NIGHT] : []));
+    quiet = toggle(
+      words.quietHours,
+      () => weekly().length > 0,
+      (on) => setWeekly(on ? [NIGHT] : []),
+    );
     const list = h("div", { class: "prefs-hours" });
     const more = h(
       "div",
@@ -537,7 +529,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
     } catch {
       if (gone) return;
       state.textContent = words.choicesFailed;
-      state.after(h("div", { class: "wrap" }, plain(words.tryAgain, load)));
+      state.after(h("div", { class: "wrap" }, plain(words.retry, load)));
     }
   };
   load();

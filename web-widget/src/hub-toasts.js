@@ -17,8 +17,6 @@
 export const WORDS = {
   toasts: "New notifications",
   dismiss: "Dismiss",
-  moreToasts: (/** @type {number} */ count) => `${count} more`,
-  urgent: "Critical",
 };
 
 const CSS = `
@@ -223,7 +221,7 @@ const QUIET_MS = 2000;
  */
 export function mount(element, { h, icon, safeLink, store, messages, root, adopt, reading }) {
   adopt(CSS);
-  /** @type {typeof WORDS} */
+  /** @type {typeof WORDS & Record<string, any>} */
   const words = { ...WORDS, ...messages };
   /** @type {Toast[]} oldest first */
   let shown = [];
@@ -238,7 +236,12 @@ export function mount(element, { h, icon, safeLink, store, messages, root, adopt
   // Two regions that are there before their first text: one is read when there is time, the other at once.
   const polite = h("div", { role: "status" });
   const urgent = h("div", { role: "alert" });
-  const rest = h("button", { type: "button", class: "rest", hidden: true, click: () => send("hub-more", {}) && clear() });
+  const rest = h("button", {
+    type: "button",
+    class: "rest",
+    hidden: true,
+    click: () => send("hub-more", {}) && clear(),
+  });
   const region = h("div", { class: "toasts", popover: "manual" }, urgent, polite, rest);
 
   /** @param {string} name @param {object} detail @returns {boolean} whether nobody prevented it */
@@ -263,7 +266,7 @@ export function mount(element, { h, icon, safeLink, store, messages, root, adopt
 
   const draw = () => {
     rest.hidden = !more;
-    rest.textContent = words.moreToasts(more);
+    rest.textContent = words.more(more);
   };
 
   /** @param {Toast} toast */
@@ -306,7 +309,7 @@ export function mount(element, { h, icon, safeLink, store, messages, root, adopt
         : h("button", { class: kind, type: "button", click }, ...label);
     };
     const critical = item.priority === "critical";
-    const label = critical ? [h("b", {}, words.urgent), ` · ${item.title}`] : [item.title];
+    const label = critical ? [h("b", {}, words.critical), ` · ${item.title}`] : [item.title];
     const actions = (item.actions ?? []).map((/** @type {Action} */ action) =>
       link("action", action.url, [action.label], (event) => follow("hub-action", { action }, event)),
     );

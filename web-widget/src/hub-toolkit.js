@@ -4,7 +4,7 @@
  */
 
 /** @import { HubError } from "./hub-rest.js" */
-/** @import { Item, Mark } from "./hub-state.js" */
+/** @import { Item } from "./hub-state.js" */
 
 /**
  * The part of a HubStore that these modules stand on.
@@ -24,8 +24,9 @@
  * @property {typeof import("./hub-dom.js").icon} icon
  * @property {typeof import("./hub-dom.js").safeLink} safeLink
  * @property {ToolkitStore} store
- * @property {Record<string, any>} messages words that win over a module's own English ones
+ * @property {Record<string, any>} messages the whole catalogue, whose words win over a module's own English ones
  * @property {string | undefined} language BCP 47; the browser's if undefined
+ * @property {string | undefined} [url] where the hub is; the page's origin if undefined
  * @property {HTMLElement} host the custom element: events are sent from it, and its attributes are read
  * @property {ShadowRoot} root the host's
  * @property {(css: string) => void} adopt adds a constructable sheet to the root, once per text

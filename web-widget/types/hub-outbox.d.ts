@@ -15,6 +15,9 @@ export type Marked = {
     changed: number;
     unknown: string[];
 };
+export type Answer = Marked & {
+    rev: number;
+};
 export type Call = {
     mark: Mark;
     /**
@@ -32,8 +35,8 @@ export type Call = {
     /**
      * rejects with a HubError
      */
-    done: Promise<Marked>;
-    resolve: (done: Marked) => void;
+    done: Promise<Answer>;
+    resolve: (done: Answer) => void;
     reject: (why: HubError) => void;
 };
 /** @import { Connection } from "./hub-connection.js" */
@@ -41,14 +44,15 @@ export type Call = {
 /** @import { Link } from "./hub-link.js" */
 /** @import { Frame, Mark } from "./hub-state.js" */
 /** @typedef {{changed: number, unknown: string[]}} Marked what a mark did; `unknown` ids are only told over REST */
+/** @typedef {Marked & {rev: number}} Answer with the revision at which the hub carried it out */
 /**
  * @typedef {object} Call a mark that the hub has not answered
  * @property {Mark} mark
  * @property {string} key its Idempotency-Key
  * @property {string} at when it was made, RFC 3339
  * @property {Link | null} link where it was sent last
- * @property {Promise<Marked>} done rejects with a HubError
- * @property {(done: Marked) => void} resolve
+ * @property {Promise<Answer>} done rejects with a HubError
+ * @property {(done: Answer) => void} resolve
  * @property {(why: HubError) => void} reject
  */
 export declare class Outbox {
@@ -73,9 +77,9 @@ export declare class Outbox {
      * @param {Mark} mark as the protocol takes it
      * @param {string} [key] of a mark made elsewhere or earlier; one that waits here already is not sent twice
      * @param {string} [at] when it was made, RFC 3339
-     * @returns {Promise<Marked>} rejects with a HubError
+     * @returns {Promise<Answer>} rejects with a HubError
      */
-    mark(mark: Mark, key?: string, at?: string): Promise<Marked>;
+    mark(mark: Mark, key?: string, at?: string): Promise<Answer>;
     /**
      * The person has seen everything up to here.
      * @param {number} seq

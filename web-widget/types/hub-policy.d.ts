@@ -58,3 +58,9 @@ export declare function backoffSeconds(attempt: number, random: () => number): n
  * @returns {number | null} seconds from now; null when nothing tells
  */
 export declare function renewAfterSeconds(token: string, expiresAt: string | null, now: number): number | null;
+/**
+ * What a token says; nothing is verified here.
+ * @param {string} token a JWT
+ * @returns {Record<string, any>} empty when it is none
+ */
+export declare function readClaims(token: string): Record<string, any>;

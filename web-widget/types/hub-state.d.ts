@@ -75,6 +75,7 @@ export type PendingMark = {
     mark: Mark;
     at: string;
     okRev: number | null;
+    foreign: boolean;
 };
 export type Frame = Record<string, any> & {
     type: string;
@@ -131,32 +132,33 @@ export declare class InboxState extends Revisions {
     /** The revision that `counts` belong to. */
     countsRev: number;
     /**
-     * Marks not confirmed yet, in order: by ref those made here, by their key those of other tabs and earlier visits.
-     * @type {Map<number | string, PendingMark>}
+     * Marks not confirmed yet, in order, by their keys.
+     * @type {Map<string, PendingMark>}
      */
-    pending: Map<number | string, PendingMark>;
+    pending: Map<string, PendingMark>;
     /** The default list, which a `welcome` fills. */
     main: List;
     /** @type {Set<List>} */
     lists: Set<List>;
     /**
      * Show a mark before the hub has answered it.
-     * @param {number | string} ref
+     * @param {string} key
      * @param {Mark} mark
      * @param {string} at the time that it shows, RFC 3339
+     * @param {boolean} [foreign]
      */
-    mark(ref: number | string, mark: Mark, at: string): void;
+    mark(key: string, mark: Mark, at: string, foreign?: boolean): void;
     /**
      * The hub carried the mark out at `rev`: the overlay stays until the own revision gets there.
-     * @param {number} ref
+     * @param {string} key
      * @param {number} rev
      */
-    confirm(ref: number, rev: number): void;
+    confirm(key: string, rev: number): void;
     /**
      * The hub refused the mark, or it is no longer ours to show: the overlay ends.
-     * @param {number | string} ref
+     * @param {string} key
      */
-    refuse(ref: number | string): void;
+    refuse(key: string): void;
     /**
      * Note that the next page of a list is being asked for. Frames that arrive until its answer are applied to it as
      * well, because the page may have been read before them.
@@ -177,6 +179,12 @@ export declare class InboxState extends Revisions {
      * @returns {Item[]}
      */
     view(list?: List): Item[];
+    /**
+     * What is known, as the frame that would tell it: for another tab, or the next visit.
+     * @param {number} [most] items of the default list
+     * @returns {Frame}
+     */
+    welcome(most?: number): Frame;
     /** @returns {Counts} with the unconfirmed marks laid over */
     shownCounts(): Counts;
     /**

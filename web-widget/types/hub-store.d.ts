@@ -19,6 +19,28 @@ import type { Status } from "./hub-connection.js";
 import type { Transport } from "./hub-link.js";
 import type { Marked } from "./hub-outbox.js";
 import type { Counts, Filter, Item, Mark } from "./hub-state.js";
+export type HubStoreExtras = {
+    /**
+     * keep the top of the inbox, and marks not answered, in localStorage for the next visit;
+     * true if absent
+     */
+    persist?: boolean;
+    /**
+     * one connection for all tabs; true if absent. Without Web Locks or BroadcastChannel each
+     * tab has its own
+     */
+    share?: boolean;
+    /**
+     * in place of localStorage
+     */
+    storage?: Storage;
+    /**
+     * in place of navigator.locks
+     */
+    locks?: LockManager;
+    BroadcastChannel?: typeof BroadcastChannel;
+};
+export type HubStoreOptions = HubClientOptions & HubStoreExtras;
 export type Snapshot = {
     status: Status;
     /**
@@ -86,44 +108,22 @@ export type HubStoreEvents = {
      */
     error: unknown;
 };
-/** @import { Arrival, HubClientOptions, Traffic } from "./hub-client.js" */
-/** @import { Status } from "./hub-connection.js" */
-/** @import { Transport } from "./hub-link.js" */
-/** @import { Marked } from "./hub-outbox.js" */
-/** @import { Counts, Filter, Item, Mark } from "./hub-state.js" */
-/**
- * @typedef {object} Snapshot what to show; the same object until something changes
- * @property {Status} status
- * @property {boolean} ready an inbox is held
- * @property {boolean} stale it is an old one: from the last visit, or the connection is away
- * @property {Transport | null} transport
- * @property {boolean} leading this tab holds the connection
- * @property {number | null} rev the own revision
- * @property {Item[]} items of the default feed: pinned first, newest first
- * @property {Counts} counts
- * @property {boolean} hasOlder `loadOlder` would bring more
- * @property {boolean} loadingOlder
- * @property {{code: number | null, reason: string} | null} stopped why, when the hub or `getToken` ended it
- * @property {number | null} retryAt when `waiting`: milliseconds since the epoch
- * @property {number} pending marks that are shown and not confirmed yet
- */
-/**
- * @typedef {object} HubStoreEvents
- * @property {Snapshot} change anything that is shown; at most once per turn of the event loop
- * @property {Arrival} item a new item
- * @property {Snapshot} state the status changed
- * @property {Traffic} frame everything that travels, for display
- * @property {unknown} error what went wrong without ending the store: a HubError, or what `getToken` threw
- */
 /** @extends {Emitter<HubStoreEvents>} */
 export declare class HubStore extends Emitter<HubStoreEvents> {
     #private;
-    /** @param {HubClientOptions} options */
-    constructor(options: HubClientOptions);
+    /** @type {{user: string, project: string} | null} of the token; null before there is one that tells */
+    person: {
+        user: string;
+        project: string;
+    } | null;
+    /** @param {HubStoreOptions} options */
+    constructor(options: HubStoreOptions);
     /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
     start(): void;
     /** Disconnect. What is held stays, also marks not yet answered: the next `start` goes on from there. */
     stop(): void;
+    /** Everything held here and kept for the next visit is discarded; a running store begins anew. */
+    forget(): void;
     /**
      * Change the transport; a running store goes on with it at once, from where it is.
      * @param {"auto" | "websocket" | "sse"} transport
