@@ -14,11 +14,6 @@
 /** @import { Action, Item } from "./hub-state.js" */
 /** @import { Toolkit } from "./hub-toolkit.js" */
 
-export const WORDS = {
-  toasts: "New notifications",
-  dismiss: "Dismiss",
-};
-
 const CSS = `
 :host {
   display: block;
@@ -221,8 +216,6 @@ const QUIET_MS = 2000;
  */
 export function mount(element, { h, icon, safeLink, store, messages, root, adopt, reading }) {
   adopt(CSS);
-  /** @type {typeof WORDS & Record<string, any>} */
-  const words = { ...WORDS, ...messages };
   /** @type {Toast[]} oldest first */
   let shown = [];
   let more = 0;
@@ -266,7 +259,7 @@ export function mount(element, { h, icon, safeLink, store, messages, root, adopt
 
   const draw = () => {
     rest.hidden = !more;
-    rest.textContent = words.more(more);
+    rest.textContent = messages.more(more);
   };
 
   /** @param {Toast} toast */
@@ -309,11 +302,11 @@ export function mount(element, { h, icon, safeLink, store, messages, root, adopt
         : h("button", { class: kind, type: "button", click }, ...label);
     };
     const critical = item.priority === "critical";
-    const label = critical ? [h("b", {}, words.critical), ` · ${item.title}`] : [item.title];
+    const label = critical ? [h("b", {}, messages.critical), ` · ${item.title}`] : [item.title];
     const actions = (item.actions ?? []).map((/** @type {Action} */ action) =>
       link("action", action.url, [action.label], (event) => follow("hub-action", { action }, event)),
     );
-    const shut = { class: "shut", type: "button", "aria-label": `${words.dismiss}: ${item.title}` };
+    const shut = { class: "shut", type: "button", "aria-label": `${messages.close}: ${item.title}` };
     const card = h(
       "div",
       { class: critical ? "toast critical" : "toast", part: "toast" },

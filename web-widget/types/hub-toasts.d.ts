@@ -12,12 +12,6 @@
  */
 import type { Item } from "./hub-state.js";
 import type { Toolkit } from "./hub-toolkit.js";
-/** @import { Action, Item } from "./hub-state.js" */
-/** @import { Toolkit } from "./hub-toolkit.js" */
-export declare const WORDS: {
-    toasts: string;
-    dismiss: string;
-};
 export type Toast = {
     item: Item;
     element: HTMLElement;
