@@ -169,6 +169,8 @@ const CSS = `
 
 /** Letters typed within this time, in milliseconds, are one word. */
 const TYPING_MS = 600;
+/** No item is snoozed for longer: the hub's own limit. */
+const YEAR_MS = 365 * 86_400_000;
 /** Between the menu and its button, and the edge of the window, in CSS pixels. */
 const GAP = 4;
 const EDGE = 8;
@@ -249,6 +251,7 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
    */
   const show = (label, upwards, content, role = "menu") => {
     back = upwards;
+    typed = "";
     menu.setAttribute("role", role);
     menu.setAttribute("aria-label", label);
     menu.replaceChildren(...content);
@@ -295,6 +298,7 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
     const tomorrow = snoozeChoices(new Date()).find(({ name }) => name === "tomorrow");
     const input = h("input", { type: "datetime-local", required: true, "aria-label": words.snoozeUntil });
     input.min = localText(new Date(Date.now() + 60_000));
+    input.max = localText(new Date(Date.now() + YEAR_MS));
     input.value = localText(/** @type {Date} */ (tomorrow?.at));
     /** @param {SubmitEvent} event */
     const submit = (event) => {
@@ -354,15 +358,20 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
     else if (event.key === inwards) {
       if (list[at]?.ariaHasPopup === "menu") list[at].click();
     } else if (event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      typed = (event.timeStamp - typedAt > TYPING_MS ? "" : typed) + event.key.toLocaleLowerCase();
+      const letter = event.key.toLocaleLowerCase();
+      // The same letter again goes on from entry to entry; others make a word, which stays where it fits.
+      typed = event.timeStamp - typedAt > TYPING_MS || typed === letter ? letter : typed + letter;
       typedAt = event.timeStamp;
-      const from = typed.length > 1 ? at : at + 1; // one letter goes on from entry to entry, a word stays where it fits
+      const from = typed.length > 1 ? at : at + 1;
       const found = [...list.slice(from), ...list.slice(0, from)].find((one) =>
         one.innerText.trim().toLocaleLowerCase().startsWith(typed),
       );
       found?.focus();
     } else return event.stopPropagation();
-    if (to !== undefined) list.at(to % list.length)?.focus();
+    if (to !== undefined) {
+      typed = "";
+      list.at(to % list.length)?.focus();
+    }
     event.preventDefault();
     event.stopPropagation();
   };

@@ -107,6 +107,7 @@ const CSS = `
 }
 .prefs table {
   width: 100%;
+  table-layout: fixed;
   border-collapse: collapse;
 }
 .prefs th {
@@ -119,14 +120,14 @@ const CSS = `
 .prefs small {
   display: block;
 }
-.prefs td,
-.prefs thead th + th {
-  width: 54px;
-  padding: 4px 2px;
+.prefs :is(td, thead th) {
+  width: 56px;
+  padding: 4px 0;
   text-align: center;
+  vertical-align: middle;
 }
-.prefs thead th {
-  vertical-align: bottom;
+.prefs thead td {
+  width: auto;
 }
 .prefs tbody tr {
   border-block-start: 1px solid var(--_line);
@@ -174,6 +175,7 @@ const CSS = `
 }
 .hours .days {
   display: flex;
+  flex: 1;
   gap: 4px;
 }
 .hours .days .plain {
@@ -197,7 +199,6 @@ const CSS = `
   max-width: 230px;
 }
 .prefs .drop {
-  margin-inline-start: auto;
   padding: 0 8px;
 }
 .drop svg {
@@ -455,8 +456,8 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
     return h(
       "div",
       { class: "hours", role: "group", "aria-label": words.quietHours },
-      days,
-      h("div", { class: "wrap" }, time("from", words.quietFrom), time("to", words.quietTo), drop),
+      h("div", { class: "head" }, days, drop),
+      h("div", { class: "wrap" }, time("from", words.quietFrom), time("to", words.quietTo)),
     );
   };
 

@@ -24,7 +24,6 @@ const CSS = `
   display: flex;
   flex-direction: column;
   align-items: end;
-  gap: 10px;
   width: auto;
   height: auto;
   max-width: none;
@@ -46,8 +45,11 @@ const CSS = `
 :host([placement$="center"]) .toasts {
   align-items: center;
 }
-.toasts div {
-  display: contents;
+.toasts > div {
+  display: flex;
+  flex-direction: column;
+  align-items: inherit;
+  width: 100%;
 }
 .toasts > .rest {
   pointer-events: auto;
@@ -76,6 +78,7 @@ const CSS = `
   background: var(--_surface);
   border: 1px solid var(--_line);
   box-shadow: var(--hub-shadow, 0 1px 2px rgb(0 0 0 / 0.06), 0 12px 32px -8px rgb(0 0 0 / 0.26));
+  margin-block-start: 10px;
 }
 .toast {
   border-radius: var(--_radius);
