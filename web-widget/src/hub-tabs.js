@@ -50,7 +50,8 @@ export class Tabs {
   #leader = null;
   /** @type {Map<string, {state: string, at: number}>} followers, by id */
   #others = new Map();
-  #marksTold = "";
+  /** @type {string | null} the keys of the marks told last; null: some tab does not know */
+  #marksTold = null;
 
   /**
    * @param {HubClient} client
@@ -185,7 +186,7 @@ export class Tabs {
     this.leading = false;
     this.#timers.clearAll();
     this.#others.clear();
-    this.#marksTold = "";
+    this.#marksTold = null;
   }
 
   #beat() {
@@ -268,7 +269,7 @@ export class Tabs {
       if (rev !== null && cursor === body.cursor)
         this.#tell({ type: "changes", since: rev, rev, cursor, counts, more }, from);
       else if (rev !== null) this.#tell({ ...welcome, ...this.#state.welcome(), more }, from);
-      this.#marksTold = "";
+      this.#marksTold = null;
       this.tellMarks();
       this.#tellWait();
     } else if (type === "mark") {
