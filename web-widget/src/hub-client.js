@@ -18,7 +18,7 @@
 import { Connection } from "./hub-connection.js";
 import { newKey } from "./hub-outbox.js";
 import { IDS_PER_MARK } from "./hub-policy.js";
-import { HubError } from "./hub-rest.js";
+import { HubError, request } from "./hub-rest.js";
 
 export { HubError };
 
@@ -40,7 +40,7 @@ export { HubError };
 /**
  * @typedef {object} Traffic one frame, or one REST call or answer; tokens are masked
  * @property {"in" | "out"} direction
- * @property {Transport | "rest"} transport
+ * @property {Transport | "rest" | null} transport null: a link that is just being opened
  * @property {Frame} frame
  * @property {number} size in characters
  * @property {number} at milliseconds since the epoch
@@ -98,6 +98,6 @@ export class HubClient extends Connection {
    * @throws {HubError} (rejects) the hub refused; any other error means that no answer came
    */
   call(method, path, body) {
-    return this.rest.call(method, path, body, method === "POST" ? newKey() : null);
+    return request(this, method, path, body, method === "POST" ? newKey() : null);
   }
 }

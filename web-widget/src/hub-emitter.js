@@ -18,14 +18,6 @@ export class Emitter {
   }
 
   /**
-   * @param {keyof Events} type
-   * @returns {boolean} whether anybody listens
-   */
-  heard(type) {
-    return !!this.#listeners.get(type)?.size;
-  }
-
-  /**
    * A listener that throws must not end the connection: its exception is reported as an uncaught one instead.
    * @template {keyof Events} T
    * @param {T} type

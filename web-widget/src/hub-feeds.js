@@ -134,7 +134,7 @@ export class Feed {
       const reading = this.#state.beginReading(list);
       let page = null;
       try {
-        page = await this.#client.rest.call("GET", `v1/inbox?${query}`);
+        page = await this.#client.call("GET", `v1/inbox?${query}`);
       } finally {
         this.#state.endReading(reading, page);
       }

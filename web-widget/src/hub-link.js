@@ -47,31 +47,24 @@ export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, So
     socket.send(text);
     onSent(frame, text.length);
   };
-  /**
-   * @template {keyof WebSocketEventMap} T
-   * @param {T} type
-   * @param {(event: WebSocketEventMap[T]) => void} run
-   */
-  const on = (type, run) =>
-    socket.addEventListener(type, (event) => {
-      if (open) run(event);
-    });
-  on("open", () => send(hello()));
-  on("message", ({ data }) => {
-    const frame = parseFrame(data);
-    if (frame) onFrame(frame, data.length);
-    else onAlive();
-  });
-  on("close", ({ code, reason }) => {
-    open = false;
-    onClose(code, reason);
-  });
-  // An error is always followed by close; the listener keeps other runtimes from throwing it.
-  on("error", () => {});
   const close = () => {
     open = false;
     socket.close();
   };
+  socket.onopen = () => send(hello());
+  socket.onmessage = ({ data }) => {
+    if (!open) return;
+    const frame = parseFrame(data);
+    if (frame) onFrame(frame, data.length);
+    else onAlive();
+  };
+  socket.onclose = ({ code, reason }) => {
+    if (!open) return;
+    open = false;
+    onClose(code, reason);
+  };
+  // An error is always followed by close; the listener keeps other runtimes from throwing it.
+  socket.onerror = () => {};
   return { transport: "websocket", send, close };
 }
 

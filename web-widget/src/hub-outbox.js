@@ -36,8 +36,8 @@ export class Outbox {
   #ref = 0;
   /** @type {Link | null} the link that takes marks */
   #link = null;
-  /** @type {number[]} when marks were sent, in milliseconds, within the window */
-  #marksSentAt = [];
+  /** When the last marks were sent, in milliseconds; the first of them allows the next. */
+  #marksSentAt = Array(policy.MARKS_PER_WINDOW).fill(-Infinity);
   #receiptsAt = -Infinity;
   #acked = 0;
   #seenWanted = 0;
@@ -122,7 +122,7 @@ export class Outbox {
       call.resolve({ rev, changed, unknown });
     } else {
       state.refuse?.(call.key);
-      call.reject(new HubError(code, detail ?? code, status));
+      call.reject(new HubError(code, detail, status));
     }
     this.#of.emit("change", null);
     return true;
@@ -130,11 +130,14 @@ export class Outbox {
 
   /** The inbox was replaced: marks and what was seen belonged to the old one. */
   reset() {
-    const calls = [...this.calls.values()];
-    this.calls.clear();
     this.#seenWanted = 0;
-    for (const { reject } of calls) {
-      reject(new HubError("reset", "the inbox was replaced before the mark was answered"));
+    for (const ref of this.calls.keys()) {
+      this.answered({
+        type: "error",
+        ref,
+        code: "reset",
+        detail: "the inbox was replaced before the mark was answered",
+      });
     }
   }
 
@@ -163,36 +166,20 @@ export class Outbox {
   }
 
   #sendMarks() {
-    const link = this.#link;
-    if (!link) return;
+    const { timers } = this.#of;
     for (const [ref, call] of this.calls) {
-      if (call.link === link) continue;
-      const wait = this.#secondsToNextMark();
-      if (wait > 0) {
-        this.#of.timers.set("marks", wait, () => this.#sendMarks());
-        return;
-      }
-      call.link = link;
-      link.send({ type: "mark", ref, ...call.mark }, call.key);
+      if (!this.#link || call.link === this.#link) continue;
+      const now = Date.now();
+      const wait = this.#marksSentAt[0] / 1000 + policy.FRAME_WINDOW_SECONDS - now / 1000;
+      if (wait > 0) return timers.set("marks", wait, () => this.#sendMarks());
+      this.#marksSentAt = [...this.#marksSentAt.slice(1), now];
+      call.link = this.#link;
+      call.link.send({ type: "mark", ref, ...call.mark }, call.key);
     }
-  }
-
-  /** How long until another mark may be sent; 0 takes a place in the window. */
-  #secondsToNextMark() {
-    const now = Date.now();
-    const window = policy.FRAME_WINDOW_SECONDS * 1000;
-    this.#marksSentAt = this.#marksSentAt.filter((at) => now - at < window);
-    const [oldest] = this.#marksSentAt;
-    if (oldest !== undefined && this.#marksSentAt.length >= policy.MARKS_PER_WINDOW) {
-      return (oldest + window - now) / 1000;
-    }
-    this.#marksSentAt.push(now);
-    return 0;
   }
 }
 
 /** @returns {string} unlike any other; `randomUUID` would need a secure context */
 export function newKey() {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }

@@ -132,6 +132,8 @@ export class InboxState extends Revisions {
    * @type {Map<string, PendingMark>}
    */
   pending = new Map();
+  /** Grows whenever everything is discarded; an answer asked for under an older one is worthless. */
+  generation = 0;
   /** The default list, which a `welcome` fills. */
   main = newList({});
   /** @type {Set<List>} */
@@ -273,6 +275,7 @@ export class InboxState extends Revisions {
   /** @override */
   discard() {
     super.discard();
+    this.generation += 1;
     this.items.clear();
     this.counts = NO_COUNTS;
     this.countsRev = -1;

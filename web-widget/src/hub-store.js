@@ -15,7 +15,6 @@
 
 import { Cache } from "./hub-cache.js";
 import { HubClient } from "./hub-client.js";
-import { baseOf } from "./hub-connection.js";
 import { Emitter } from "./hub-emitter.js";
 import { Feed } from "./hub-feeds.js";
 import { readClaims } from "./hub-policy.js";
@@ -103,7 +102,7 @@ export class HubStore extends Emitter {
       dial: (token) => this.#dial(token),
       others: () => !!this.#tabs?.active(),
     }));
-    this.#prefix = `hub:${baseOf(options.url)}[`;
+    this.#prefix = `hub:${client.base}[`;
     const storage = options.storage ?? localStorageOrNone();
     if (storage && options.persist !== false) this.#cache = new Cache(storage, this.#prefix);
     const locks = options.locks ?? globalThis.navigator?.locks;
@@ -275,6 +274,7 @@ export class HubStore extends Emitter {
   }
 
   #turned() {
+    this.#changed();
     const { status, stopped } = this.#client;
     if (status === "live") for (const feed of this.#feeds.values()) feed.error = null;
     if (stopped && (stopped.code === null || stopped.code === REVOKED)) {

@@ -184,7 +184,7 @@ export class Tabs {
   /** What it was, leader or follower, it is no more. */
   #end() {
     this.leading = false;
-    this.#timers.clearAll();
+    this.#timers.clear();
     this.#others.clear();
     this.#marksTold = null;
   }
@@ -224,7 +224,7 @@ export class Tabs {
   #hear({ lead, from, to, frame }) {
     const events = this.#events;
     if (frame.type === "out") {
-      this.#client.token.forget();
+      this.#client.token.held = null;
       this.#client.use();
     } else if (this.leading) {
       if (from) this.#answer(from, frame);
