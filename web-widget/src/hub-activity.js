@@ -8,7 +8,7 @@ import { IDLE_SECONDS } from "./hub-policy.js";
 
 /** @typedef {"active" | "idle"} Activity */
 
-const USES = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "focus"];
+const USES = ["pointerdown", "pointermove", "keydown", "wheel", "focus"];
 
 /**
  * @param {() => void} onChange it is the other state now

@@ -25,6 +25,7 @@ export { HubError };
 /** @import { Transport } from "./hub-link.js" */
 /** @import { Marked } from "./hub-outbox.js" */
 /** @import { Frame, Item, Mark } from "./hub-state.js" */
+/** @import { Snapshot } from "./hub-store.js" */
 
 /**
  * @typedef {object} HubClientOptions
@@ -49,14 +50,13 @@ export { HubError };
 /** @typedef {{item: Item, missed: boolean}} Arrival `missed`: it came while this client was away */
 
 /**
- * @typedef {object} HubClientEvents
+ * @typedef {object} HubEvents
  * @property {Frame} message a frame of the inbox, just when it counts: ignored ones and gaps are not told
  * @property {Arrival} item a new item
- * @property {{status: Connection["status"], stopped: Connection["stopped"], retryAt: number | null}} state the status
- *   changed
+ * @property {Pick<Connection, "status" | "stopped" | "retryAt">} state the status changed; a store tells its snapshot
+ * @property {Snapshot} change of a store: anything that is shown, at most once per turn of the event loop
  * @property {Traffic} frame everything that travels, for display
  * @property {unknown} error what went wrong without ending the client: a HubError, or what `getToken` threw
- * @property {null} change something of all this
  */
 
 export class HubClient extends Connection {
@@ -69,7 +69,7 @@ export class HubClient extends Connection {
    */
   async mark(mark) {
     const { rev, seq } = this.state;
-    if (rev === null) throw new HubError("not_ready", "there is no inbox to mark yet");
+    if (rev === null) throw new HubError("not_ready");
     const { ids = [], all, upto = seq } = mark;
     const parts = all && upto > 0 ? [this.outbox.mark({ ...mark, upto })] : [];
     for (let at = 0; at < ids.length; at += IDS_PER_MARK) {

@@ -19,23 +19,14 @@ import { Revisions, itemsOf } from "./hub-revisions.js";
 import { Timers } from "./hub-timers.js";
 import { TokenKeeper } from "./hub-token.js";
 
-/** @import { HubClientOptions, HubClientEvents, Traffic } from "./hub-client.js" */
+/** @import { HubClientOptions, HubEvents, Traffic } from "./hub-client.js" */
 /** @import { Link, LinkEvents } from "./hub-link.js" */
 /** @import { Frame, InboxState } from "./hub-state.js" */
 
 /** @typedef {"stopped" | "connecting" | "live" | "waiting"} Status */
 /** @typedef {"auto" | "websocket" | "sse"} WantedTransport */
 
-/**
- * What the store puts below its client.
- * @typedef {object} Below
- * @property {InboxState} state
- * @property {(token: string) => Promise<((events: LinkEvents) => Link) | null>} dial who is to connect, and how; null:
- *   this client itself
- * @property {() => boolean} others whether somebody is active in another tab
- */
-
-/** @extends {Emitter<HubClientEvents>} */
+/** @extends {Emitter<HubEvents>} */
 export class Connection extends Emitter {
   /** @type {Status} */
   status = "stopped";
@@ -46,11 +37,10 @@ export class Connection extends Emitter {
   base;
   token;
   /** @type {Revisions & Partial<InboxState>} */
-  state;
+  state = new Revisions();
   timers = new Timers();
   outbox = new Outbox(this);
   #options;
-  #below;
   /** @type {ReturnType<typeof watchActivity> | null} */
   #activity = null;
   /** @type {WantedTransport} */
@@ -72,16 +62,13 @@ export class Connection extends Emitter {
 
   /**
    * @param {HubClientOptions} options
-   * @param {Below} [below]
    */
-  constructor(options, below) {
+  constructor(options) {
     super();
     this.#options = options;
-    this.#below = below;
     this.#wanted = options.transport ?? "auto";
     this.base = new URL(`${options.url ?? "/"}`.replace(/\/?$/, "/"), globalThis.location?.href);
     this.token = new TokenKeeper(options.getToken);
-    this.state = below?.state ?? new Revisions();
   }
 
   /** The transport in use. */
@@ -91,7 +78,7 @@ export class Connection extends Emitter {
 
   /** Whether somebody is there, in this tab or another. */
   activity() {
-    return this.#below?.others() ? "active" : (this.#activity?.state ?? "active");
+    return this.#activity?.state ?? "active";
   }
 
   /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
@@ -132,7 +119,24 @@ export class Connection extends Emitter {
   forget() {
     this.state.discard();
     this.outbox.reset();
-    this.emit("change", null);
+    this.changed();
+  }
+
+  /** What is held or pending may be another. */
+  changed() {}
+
+  /** The status is another. */
+  turned() {
+    this.emit("state", this);
+  }
+
+  /**
+   * Who is to connect, and how.
+   * @param {string} _token of the person
+   * @returns {Promise<((events: LinkEvents) => Link) | null>} null: this client itself
+   */
+  async dial(_token) {
+    return null;
   }
 
   /** @type {typeof fetch} */
@@ -152,7 +156,7 @@ export class Connection extends Emitter {
         return;
       }
       this.#expectProgress();
-      const dial = (await this.#below?.dial(token)) ?? (await this.#dial());
+      const dial = (await this.dial(token)) ?? (await this.#dial());
       if (attempt !== this.#attempt) return;
       this.#link = dial({
         hello: () => ({
@@ -218,7 +222,7 @@ export class Connection extends Emitter {
     if (final || code === TOKEN_EXPIRED) this.token.held = null;
     if (final) {
       // For who builds the page: to the person, the page can only say that it stopped.
-      console.error(`The hub ended the connection for good (${code}): ${reason}`);
+      console.error(`Hub: ${code} ${reason}`);
       this.stop({ code, reason });
       return;
     }
@@ -313,7 +317,7 @@ export class Connection extends Emitter {
     }
     if (verdict === "reset") this.outbox.reset();
     this.emit("message", frame);
-    this.emit("change", null);
+    this.changed();
     for (const item of verdict === "applied" ? itemsOf(frame) : []) {
       const { id, seq } = item;
       if (seq <= (before ?? 0) || frame.removed?.includes(id) || this.#announced.has(id)) continue;
@@ -367,7 +371,7 @@ export class Connection extends Emitter {
     if (status === this.status && retryAt === this.retryAt) return;
     this.status = status;
     this.retryAt = retryAt;
-    this.emit("state", this);
+    this.turned();
   }
 
   /**

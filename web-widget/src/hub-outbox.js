@@ -93,7 +93,7 @@ export class Outbox {
     call.done = new Promise((resolve, reject) => Object.assign(call, { resolve, reject }));
     this.calls.set(ref, call);
     this.#of.state.mark?.(key, mark, at);
-    this.#of.emit("change", null);
+    this.#of.changed();
     this.#sendMarks();
     return call.done;
   }
@@ -124,7 +124,7 @@ export class Outbox {
       state.refuse?.(call.key);
       call.reject(new HubError(code, detail, status));
     }
-    this.#of.emit("change", null);
+    this.#of.changed();
     return true;
   }
 

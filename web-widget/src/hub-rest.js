@@ -41,7 +41,7 @@ export class HubError extends Error {
  */
 export async function request(of, method, path, body, key, again) {
   const token = await of.token.take(again);
-  if (!token) throw new HubError("stopped", "getToken gave no token");
+  if (!token) throw new HubError("stopped");
   /** @type {Record<string, string>} */
   const headers = { Authorization: `Bearer ${token}` };
   const text = body && JSON.stringify(body);

@@ -57,9 +57,7 @@ export function openStream(events, of, dialSocket, call, parseFrame, newKey) {
   const begin = () => {
     abort.abort();
     const mine = (abort = new AbortController());
-    read(mine.signal).catch(() => {
-      if (mine === abort) end(ABNORMAL);
-    });
+    read(mine.signal).catch(() => mine.signal.aborted || end(ABNORMAL));
   };
   const beginAgain = () => {
     const before = beganAgainAt;

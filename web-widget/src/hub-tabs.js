@@ -15,9 +15,9 @@
 import { newKey } from "./hub-outbox.js";
 import { Timers } from "./hub-timers.js";
 
-/** @import { HubClient } from "./hub-client.js" */
+/** @import { HubStore } from "./hub-store.js" */
 /** @import { Link, LinkEvents } from "./hub-link.js" */
-/** @import { Frame, InboxState, Mark } from "./hub-state.js" */
+/** @import { Frame, Mark } from "./hub-state.js" */
 
 /** Between two pings of the leader. A hidden tab's timers may come but once a minute, so silence alone proves nothing. */
 const BEAT_SECONDS = 5;
@@ -30,8 +30,7 @@ const GONE_MS = 3 * BEAT_SECONDS * 1000;
 export class Tabs {
   /** This tab holds the lock. */
   leading = false;
-  #client;
-  #state;
+  #store;
   #locks;
   #Channel;
   #id = newKey();
@@ -54,18 +53,16 @@ export class Tabs {
   #marksTold = null;
 
   /**
-   * @param {HubClient} client
-   * @param {InboxState} state
+   * @param {HubStore} store
    * @param {LockManager} locks
    * @param {typeof BroadcastChannel} Channel
    */
-  constructor(client, state, locks, Channel) {
-    this.#client = client;
-    this.#state = state;
+  constructor(store, locks, Channel) {
+    this.#store = store;
     this.#locks = locks;
     this.#Channel = Channel;
-    client.on("message", (frame) => this.#tell({ ...frame, lineage: state.lineage }));
-    client.on("state", () => this.#tellWait());
+    store.on("message", (frame) => this.#tell({ ...frame, lineage: store.state.lineage }));
+    store.on("state", () => this.#tellWait());
   }
 
   /**
@@ -111,7 +108,7 @@ export class Tabs {
 
   /** Marks may have been made or confirmed: the others show the same. */
   tellMarks() {
-    const marks = [...this.#state.pending].map(([key, { mark, at }]) => ({ key, mark, at }));
+    const marks = [...this.#store.state.pending].map(([key, { mark, at }]) => ({ key, mark, at }));
     const told = marks.map(({ key }) => key).join();
     if (told === this.#marksTold) return;
     this.#marksTold = told;
@@ -164,7 +161,7 @@ export class Tabs {
           if (channel !== this.#channel || !this.leading) return;
           this.#end();
           this.#queue();
-          this.#client.use();
+          this.#store.use();
         });
     });
   }
@@ -173,12 +170,12 @@ export class Tabs {
   #queue() {
     this.#queued.abort();
     this.#queued = new AbortController();
-    void this.#ask({ signal: this.#queued.signal }).then((leads) => leads && this.#client.use());
+    void this.#ask({ signal: this.#queued.signal }).then((leads) => leads && this.#store.use());
   }
 
   #steal() {
     this.#queued.abort();
-    void this.#ask({ steal: true }).then((leads) => leads && this.#client.use());
+    void this.#ask({ steal: true }).then((leads) => leads && this.#store.use());
   }
 
   /** What it was, leader or follower, it is no more. */
@@ -191,7 +188,7 @@ export class Tabs {
 
   #beat() {
     this.#tell({ type: "ping" });
-    this.#client.outbox.receipts();
+    this.#store.outbox.receipts();
     this.#timers.set("beat", BEAT_SECONDS, () => this.#beat());
   }
 
@@ -216,7 +213,7 @@ export class Tabs {
   }
 
   #tellWait() {
-    const { status, retryAt } = this.#client;
+    const { status, retryAt } = this.#store;
     if (status !== "live" && status !== "stopped") this.#tell({ type: "wait", status, retryAt });
   }
 
@@ -224,8 +221,8 @@ export class Tabs {
   #hear({ lead, from, to, frame }) {
     const events = this.#events;
     if (frame.type === "out") {
-      this.#client.token.held = null;
-      this.#client.use();
+      this.#store.token.held = null;
+      this.#store.use();
     } else if (this.leading) {
       if (from) this.#answer(from, frame);
     } else if (lead && events && (!to || to === this.#id)) {
@@ -244,16 +241,16 @@ export class Tabs {
 
   /** @param {{key: string, mark: Mark, at: string}[]} marks not confirmed yet, of all tabs: these and no others */
   #show(marks) {
-    const { pending } = this.#state;
+    const { pending } = this.#store.state;
     const keys = marks.map(({ key }) => key);
-    for (const [key, { foreign }] of pending) if (foreign && !keys.includes(key)) this.#state.refuse(key);
-    for (const { key, mark, at } of marks) if (!pending.has(key)) this.#state.mark(key, mark, at, true);
-    this.#client.emit("change", null);
+    for (const [key, { foreign }] of pending) if (foreign && !keys.includes(key)) this.#store.state.refuse(key);
+    for (const { key, mark, at } of marks) if (!pending.has(key)) this.#store.state.mark(key, mark, at, true);
+    this.#store.changed();
   }
 
   /** @param {string} from @param {Frame} frame */
   #answer(from, { type, ref, key, ...body }) {
-    const { outbox } = this.#client;
+    const { outbox } = this.#store;
     if (type === "bye") {
       this.#others.delete(from);
     } else {
@@ -262,13 +259,13 @@ export class Tabs {
     }
     outbox.receipts();
     if (type === "hello" || type === "sync") {
-      const { rev, cursor, counts } = this.#state;
-      const more = this.#client.status !== "live";
+      const { rev, cursor, counts } = this.#store.state;
+      const more = this.#store.status !== "live";
       const welcome = { type: "welcome", heartbeat_seconds: 3 * BEAT_SECONDS };
       this.#tell(welcome, from);
       if (rev !== null && cursor === body.cursor)
         this.#tell({ type: "changes", since: rev, rev, cursor, counts, more }, from);
-      else if (rev !== null) this.#tell({ ...welcome, ...this.#state.welcome(), more }, from);
+      else if (rev !== null) this.#tell({ ...welcome, ...this.#store.state.welcome(), more }, from);
       this.#marksTold = null;
       this.tellMarks();
       this.#tellWait();
