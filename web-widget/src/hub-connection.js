@@ -54,8 +54,9 @@ export class Connection extends Emitter {
   #failures = 0;
   /** Attempts in a row that ended without a word from the hub. */
   #unheard = 0;
-  #welcomed = false;
-  #heartbeatSeconds = 25;
+  /** When the hub said welcome, in milliseconds; 0 before. */
+  #welcomedAt = 0;
+  #silenceSeconds = policy.WELCOME_SECONDS;
   #syncing = false;
   /** @type {Set<string>} items announced since the inbox was last complete: a page may come again */
   #announced = new Set();
@@ -145,17 +146,16 @@ export class Connection extends Emitter {
   async #connect() {
     this.#hangUp();
     const attempt = this.#attempt;
-    this.#welcomed = false;
+    this.#welcomedAt = 0;
     this.#enter("connecting");
     try {
-      this.#expectProgress();
+      this.#heard();
       const token = await this.token.take();
       if (attempt !== this.#attempt) return;
       if (!token) {
         this.#signedOut();
         return;
       }
-      this.#expectProgress();
       const dial = (await this.dial(token)) ?? (await this.#dial());
       if (attempt !== this.#attempt) return;
       this.#link = dial({
@@ -174,8 +174,7 @@ export class Connection extends Emitter {
         onSent: (frame, size) => this.traffic("out", this.transport, frame, size),
         onClose: (code, reason) => this.#lost(code, reason),
       });
-      // Another tab says itself how it fares.
-      if (this.transport === "tab") this.timers.clear("progress");
+      this.#heard();
     } catch (error) {
       // No token, no WebSocket in this runtime or by the page's policy, or the other way could not be loaded.
       if (attempt !== this.#attempt) return;
@@ -187,11 +186,6 @@ export class Connection extends Emitter {
 
   #signedOut() {
     this.stop({ code: null, reason: "no token" });
-  }
-
-  /** Until the inbox is complete, something must come in good time. */
-  #expectProgress() {
-    if (this.transport !== "tab") this.timers.set("progress", policy.WELCOME_SECONDS, () => this.#lost());
   }
 
   /** WebSocket; once that went unheard twice, SSE and WebSocket in turn until one gets through. */
@@ -217,7 +211,7 @@ export class Connection extends Emitter {
    */
   #lost(code = ABNORMAL, reason = "") {
     // A close code of the hub's own shows that its words get through.
-    if (this.#link && !this.#welcomed && code < 4000) this.#unheard += 1;
+    if (this.#link && !this.#welcomedAt && code < 4000) this.#unheard += 1;
     const final = policy.isFinal(code);
     if (final || code === TOKEN_EXPIRED) this.token.held = null;
     if (final) {
@@ -226,6 +220,7 @@ export class Connection extends Emitter {
       this.stop({ code, reason });
       return;
     }
+    if (this.#welcomedAt && Date.now() - this.#welcomedAt >= policy.STABLE_SECONDS * 1000) this.#failures = 0;
     this.#hangUp();
     const seconds =
       policy.retryAfterSeconds(reason) ?? policy.backoffSeconds(this.#failures++, this.#options.random ?? Math.random);
@@ -245,15 +240,19 @@ export class Connection extends Emitter {
   /** The network or the page came back: do not wait for the backoff, and do not trust an old connection. */
   #returned() {
     if (this.status === "waiting" && !this.#link) this.#connect();
-    if (!this.#welcomed) return;
+    if (!this.#welcomedAt) return;
     this.#link?.send({ type: "ping" });
-    this.timers.set("probe", policy.PROBE_SECONDS, () => this.#lost());
+    this.#heard(policy.PROBE_SECONDS);
   }
 
-  /** Whatever came shows that the connection lives. */
-  #heard() {
-    this.timers.clear("probe");
-    this.timers.set("silence", this.#heartbeatSeconds + policy.SILENCE_GRACE_SECONDS, () => this.#lost());
+  /**
+   * Whatever came shows that the connection lives. The next must come in good time; sooner while something is missing,
+   * and another tab sees to that itself.
+   * @param {number} [seconds]
+   */
+  #heard(seconds = this.status === "live" && !this.#syncing ? this.#silenceSeconds : policy.WELCOME_SECONDS) {
+    this.timers.clear("silence");
+    if (this.transport !== "tab") this.timers.set("silence", seconds, () => this.#lost());
   }
 
   /** @param {Frame} frame */
@@ -279,17 +278,12 @@ export class Connection extends Emitter {
 
   /** @param {Frame} frame the stream begins, perhaps anew on the same link */
   #welcome({ heartbeat_seconds }) {
-    this.#welcomed = true;
-    this.#heartbeatSeconds = heartbeat_seconds;
+    this.#welcomedAt ||= Date.now();
+    this.#silenceSeconds = heartbeat_seconds + policy.SILENCE_GRACE_SECONDS;
     if (this.transport === "websocket") this.#unheard = 0;
     this.outbox.close();
     this.#enter("connecting");
-    this.timers.set("stable", policy.STABLE_SECONDS, () => {
-      this.#failures = 0;
-    });
     this.#renewIn(this.token.renewAfter());
-    this.#heard();
-    this.#expectProgress();
   }
 
   /** @param {Frame} frame */
@@ -311,7 +305,7 @@ export class Connection extends Emitter {
     if (verdict === "gap") {
       if (this.#syncing) return;
       this.#syncing = true;
-      this.#expectProgress();
+      this.#heard();
       this.#link?.send({ type: "sync", cursor: state.cursor });
       return;
     }
@@ -324,43 +318,34 @@ export class Connection extends Emitter {
       this.#announced.add(id);
       this.emit("item", { item, missed: type !== "item" });
     }
-    if (type === "welcome" || type === "changes") {
-      if (frame.more) this.#expectProgress();
-      else this.#complete();
+    if ((type === "welcome" || type === "changes") && !frame.more) {
+      this.#syncing = false;
+      this.#announced.clear();
+      this.#enter("live");
+      this.#heard();
+      if (this.#link) this.outbox.open(this.#link);
     }
     this.outbox.receipts();
   }
 
-  #complete() {
-    this.#syncing = false;
-    this.#announced.clear();
-    this.timers.clear("progress");
-    this.#enter("live");
-    if (this.#link) this.outbox.open(this.#link);
-  }
-
-  /** @param {number | null} seconds */
+  /**
+   * Bring the hub a new token before the old one ends.
+   * @param {number | null} seconds from now
+   */
   #renewIn(seconds) {
-    if (seconds) this.timers.set("renew", seconds, () => this.#renew());
-  }
-
-  /** Bring the hub a new token before the old one ends. */
-  async #renew() {
-    const attempt = this.#attempt;
-    const before = this.token.held;
-    const token = await this.token.take(true).catch((error) => {
-      this.emit("error", error);
-      return before;
+    if (!seconds) return;
+    this.timers.set("renew", seconds, async () => {
+      const attempt = this.#attempt;
+      const before = this.token.held;
+      const token = await this.token.take(true).catch((error) => {
+        this.emit("error", error);
+        return before;
+      });
+      if (attempt !== this.#attempt) return;
+      if (!token) return this.#signedOut();
+      if (token !== before) this.#link?.send({ type: "token", ref: this.outbox.nextRef(), token });
+      this.#renewIn(token === before ? policy.PROBE_SECONDS : this.token.renewAfter());
     });
-    if (attempt !== this.#attempt) return;
-    if (!token) {
-      this.#signedOut();
-    } else if (token === before) {
-      this.#renewIn(policy.PROBE_SECONDS);
-    } else {
-      this.#link?.send({ type: "token", ref: this.outbox.nextRef(), token });
-      this.#renewIn(this.token.renewAfter());
-    }
   }
 
   /**

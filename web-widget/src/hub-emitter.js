@@ -2,8 +2,8 @@
 
 /** @template {object} Events name → detail */
 export class Emitter {
-  /** @type {Map<keyof Events, Set<(detail: any) => void>>} */
-  #listeners = new Map();
+  /** @type {{[T in keyof Events]?: Set<(detail: Events[T]) => void>}} */
+  #listeners = {};
 
   /**
    * @template {keyof Events} T
@@ -12,8 +12,7 @@ export class Emitter {
    * @returns {() => void} takes the listener off again
    */
   on(type, listener) {
-    const listeners = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, listeners.add(listener));
+    const listeners = (this.#listeners[type] ??= new Set()).add(listener);
     return () => listeners.delete(listener);
   }
 
@@ -24,7 +23,7 @@ export class Emitter {
    * @param {Events[T]} detail
    */
   emit(type, detail) {
-    for (const listener of this.#listeners.get(type) ?? []) {
+    for (const listener of this.#listeners[type] ?? []) {
       try {
         listener(detail);
       } catch (error) {

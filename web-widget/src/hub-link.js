@@ -39,32 +39,26 @@ export const ORIGIN_REFUSED = 4501;
  */
 export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, Socket) {
   const socket = new Socket(url, "hub.v1");
-  let open = true;
   /** @type {Link["send"]} */
   const send = (frame) => {
-    if (!open || socket.readyState !== 1) return;
+    if (socket.readyState !== 1) return;
     const text = JSON.stringify(frame);
     socket.send(text);
     onSent(frame, text.length);
   };
-  const close = () => {
-    open = false;
-    socket.close();
-  };
   socket.onopen = () => send(hello());
   socket.onmessage = ({ data }) => {
-    if (!open) return;
     const frame = parseFrame(data);
     if (frame) onFrame(frame, data.length);
     else onAlive();
   };
-  socket.onclose = ({ code, reason }) => {
-    if (!open) return;
-    open = false;
-    onClose(code, reason);
-  };
+  socket.onclose = ({ code, reason }) => onClose(code, reason);
   // An error is always followed by close; the listener keeps other runtimes from throwing it.
   socket.onerror = () => {};
+  const close = () => {
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  };
   return { transport: "websocket", send, close };
 }
 

@@ -38,7 +38,6 @@ export class Outbox {
   #link = null;
   /** When the last marks were sent, in milliseconds; the first of them allows the next. */
   #marksSentAt = Array(policy.MARKS_PER_WINDOW).fill(-Infinity);
-  #receiptsAt = -Infinity;
   #acked = 0;
   #seenWanted = 0;
   #seenSent = 0;
@@ -68,7 +67,6 @@ export class Outbox {
     if (link !== this.#link) {
       this.#link = link;
       this.#acked = this.#seenSent = 0;
-      this.#receiptsAt = -Infinity;
     }
     this.#sendMarks();
     this.receipts();
@@ -143,26 +141,20 @@ export class Outbox {
 
   /** Send what is due of ack, seen and state: at once when the last receipts are a second old, else when they are. */
   receipts() {
-    const { timers } = this.#of;
-    if (!this.#link || timers.has("receipts")) return;
-    const wait = this.#receiptsAt / 1000 + policy.RECEIPT_SECONDS - Date.now() / 1000;
-    if (wait > 0) timers.set("receipts", wait, () => this.#sendReceipts());
-    else this.#sendReceipts();
-  }
-
-  #sendReceipts() {
-    const rev = this.#of.state.rev ?? 0;
-    const state = this.#of.activity();
+    const { timers, state } = this.#of;
+    const link = this.#link;
+    if (!link || timers.has("receipts")) return;
+    const rev = state.rev ?? 0;
+    const activity = this.#of.activity();
     const due = [];
     if (rev > this.#acked) due.push({ type: "ack", rev });
     if (this.#seenWanted > this.#seenSent) due.push({ type: "seen", rev: this.#seenWanted });
-    if (state !== this.#activitySent) due.push({ type: "state", state });
-    if (due.length === 0) return;
-    this.#receiptsAt = Date.now();
+    if (activity !== this.#activitySent) due.push({ type: "state", state: activity });
     this.#acked = rev;
     this.#seenSent = this.#seenWanted;
-    this.#activitySent = state;
-    for (const frame of due) this.#link?.send(frame);
+    this.#activitySent = activity;
+    for (const frame of due) link.send(frame);
+    if (due.length) timers.set("receipts", policy.RECEIPT_SECONDS, () => this.receipts());
   }
 
   #sendMarks() {

@@ -420,7 +420,10 @@ function merge(item, set) {
   return changed ? /** @type {Item} */ (now) : null;
 }
 
-/** The fields that an action gives a time to. Clicking implies reading, reading implies seeing. */
+/**
+ * The fields that an action gives a time to. Clicking implies reading, reading implies seeing.
+ * @type {Record<string, string[]>}
+ */
 const SETS = {
   seen: ["seen_at"],
   read: ["read_at", "seen_at"],
@@ -438,14 +441,16 @@ const SETS = {
  */
 function effect({ action, until }, at) {
   const undone = action.startsWith("un");
-  /** @type {string[] | undefined} */
-  const fields = SETS[/** @type {keyof SETS} */ (undone ? action.slice(2) : action)];
+  const fields = SETS[undone ? action.slice(2) : action];
   if (!fields) return null;
   if (undone) return { [/** @type {string} */ (fields[0])]: null };
   return Object.fromEntries(fields.map((field) => [field, action === "snooze" ? (until ?? null) : at]));
 }
 
-/** How much of the counts a mark on all empties: unseen, unread too, total too. */
+/**
+ * How much of the counts a mark on all empties: unseen, unread too, total too.
+ * @type {Record<string, number>}
+ */
 const EMPTIES = { seen: 1, read: 2, click: 2, archive: 3, delete: 3, snooze: 3 };
 
 /**
@@ -460,16 +465,15 @@ function overlay(held, counts, mark, at) {
   for (const item of targets(held, mark)) {
     const marked = set && merge(item, set);
     if (set && !marked) continue;
-    count(counts, item, -1);
     if (marked) {
       held.set(item.id, marked);
       count(counts, marked, +1);
     } else {
       held.delete(item.id);
     }
+    count(counts, item, -1);
   }
-  /** @type {number | undefined} */
-  const empties = EMPTIES[/** @type {keyof EMPTIES} */ (mark.action)];
+  const empties = EMPTIES[mark.action];
   if (empties && mark.all && !mark.category && !mark.tag) {
     // It covers older pages too, which are not held; whatever is newer than `upto` is.
     const left = { ...NO_COUNTS };

@@ -248,7 +248,7 @@ export class HubStore extends HubClient {
       state.apply(saved.welcome);
       for (const { key, mark, at } of saved.marks) state.mark(key, mark, at, true);
       // What was not written by us, or by another version, shows it here.
-      if (!(state.seq > 0 && state.seq <= /** @type {any} */ (state.rev))) throw state;
+      if (!(state.seq <= Number(state.rev))) throw state;
       state.view();
     } catch {
       state.discard();

@@ -38,7 +38,7 @@ export class Tabs {
   #name = null;
   /** @type {BroadcastChannel | null} */
   #channel = null;
-  /** @type {Promise<boolean> | null} */
+  /** @type {Promise<void> | null} */
   #joining = null;
   #queued = new AbortController();
   #release = () => {};
@@ -49,8 +49,8 @@ export class Tabs {
   #leader = null;
   /** @type {Map<string, {state: string, at: number}>} followers, by id */
   #others = new Map();
-  /** @type {string | null} the keys of the marks told last; null: some tab does not know */
-  #marksTold = null;
+  /** How many marks were told last. */
+  #marksTold = 0;
 
   /**
    * @param {HubStore} store
@@ -77,7 +77,6 @@ export class Tabs {
       this.#channel = new this.#Channel(name);
       this.#channel.onmessage = ({ data }) => this.#hear(data);
       this.#joining = this.#ask({ ifAvailable: true });
-      void this.#joining.then((leads) => leads || this.#queue());
     }
     await this.#joining;
     return this.leading;
@@ -89,6 +88,7 @@ export class Tabs {
     this.#channel?.close();
     this.#name = this.#channel = this.#joining = null;
     this.#queued.abort();
+    this.#queued = new AbortController();
     this.#end();
     this.#release();
   }
@@ -106,13 +106,15 @@ export class Tabs {
     return false;
   }
 
-  /** Marks may have been made or confirmed: the others show the same. */
-  tellMarks() {
-    const marks = [...this.#store.state.pending].map(([key, { mark, at }]) => ({ key, mark, at }));
-    const told = marks.map(({ key }) => key).join();
-    if (told === this.#marksTold) return;
-    this.#marksTold = told;
-    this.#tell({ type: "marks", marks });
+  /**
+   * Marks may have been made or confirmed: the others show the same.
+   * @param {boolean} [anyway] some tab does not know that there are none
+   */
+  tellMarks(anyway = false) {
+    const { pending } = this.#store.state;
+    const marks = [...pending].map(([key, { mark, at }]) => ({ key, mark, at }));
+    if (marks.length || this.#marksTold || anyway) this.#tell({ type: "marks", marks });
+    this.#marksTold = marks.length;
   }
 
   /**
@@ -137,45 +139,40 @@ export class Tabs {
   }
 
   /**
-   * @param {LockOptions} options
-   * @returns {Promise<boolean>} whether the lock is held now; of a request that waits, when it no longer does
+   * Ask for the lock; who is refused waits for it.
+   * @param {LockOptions} [options]
+   * @returns {Promise<void>} when it is known
    */
-  #ask(options) {
+  #ask(options = { signal: this.#queued.signal }) {
     const channel = this.#channel;
     const name = /** @type {string} */ (this.#name);
-    return new Promise((resolve) => {
+    return new Promise((known) => {
       this.#locks
         .request(name, options, (lock) => {
-          if (!lock || channel !== this.#channel) return resolve(false);
-          this.#end();
-          this.leading = true;
-          this.#beat();
-          resolve(true);
-          return new Promise((release) => {
-            this.#release = () => release(undefined);
-          });
+          if (channel !== this.#channel) return;
+          if (lock) {
+            // Whatever else was asked for meanwhile.
+            this.#queued.abort();
+            this.#queued = new AbortController();
+            this.#end();
+            this.leading = true;
+            this.#beat();
+            if (!options.ifAvailable) this.#store.use();
+          } else {
+            this.#ask();
+          }
+          known();
+          return lock && new Promise((release) => (this.#release = () => release(undefined)));
         })
         .catch(() => {
           // Taken back, or stolen because this tab was silent.
-          resolve(false);
+          known();
           if (channel !== this.#channel || !this.leading) return;
           this.#end();
-          this.#queue();
+          this.#ask();
           this.#store.use();
         });
     });
-  }
-
-  /** Lead when those before are gone. */
-  #queue() {
-    this.#queued.abort();
-    this.#queued = new AbortController();
-    void this.#ask({ signal: this.#queued.signal }).then((leads) => leads && this.#store.use());
-  }
-
-  #steal() {
-    this.#queued.abort();
-    void this.#ask({ steal: true }).then((leads) => leads && this.#store.use());
   }
 
   /** What it was, leader or follower, it is no more. */
@@ -183,7 +180,6 @@ export class Tabs {
     this.leading = false;
     this.#timers.clear();
     this.#others.clear();
-    this.#marksTold = null;
   }
 
   #beat() {
@@ -197,7 +193,7 @@ export class Tabs {
       this.#say({ type: "ping" });
       this.#timers.set("silence", ANSWER_SECONDS, () => {
         if (globalThis.document?.visibilityState === "hidden") this.#listen();
-        else this.#steal();
+        else this.#ask({ steal: true });
       });
     });
   }
@@ -266,8 +262,7 @@ export class Tabs {
       if (rev !== null && cursor === body.cursor)
         this.#tell({ type: "changes", since: rev, rev, cursor, counts, more }, from);
       else if (rev !== null) this.#tell({ ...welcome, ...this.#store.state.welcome(), more }, from);
-      this.#marksTold = null;
-      this.tellMarks();
+      this.tellMarks(true);
       this.#tellWait();
     } else if (type === "mark") {
       outbox.mark(/** @type {any} */ (body), key).then(
