@@ -9,7 +9,7 @@
  *
  * Attributes: `hub` (address; the page's origin if absent), `theme` (`light`, `dark`; else the page's color-scheme),
  * `open`, `keep-open` (a click elsewhere does not close it), `badge="unseen"` (counts unseen instead of unread),
- * `target` (of links), `lang`. Properties: `getToken`, `client` (a HubClient of the page's own, then the page starts
+ * `target` (of links), `lang`. Properties: `getToken`, `client` (a HubStore of the page's own, then the page starts
  * and stops it), `messages`. Events: `hub-activate` and `hub-action` (cancelable: the link is not followed),
  * `hub-opened`, `hub-closed`, `hub-arrived`. Parts: bell, badge, panel, header, list, item, avatar, toggle, action.
  *
@@ -18,15 +18,17 @@
  */
 
 import { HubClient } from "./hub-client.js";
+import { HubStore } from "./hub-store.js";
 import { h, icon } from "./hub-dom.js";
 import { Row } from "./hub-inbox-row.js";
 import { styleSheet } from "./hub-inbox-style.js";
 import { ENGLISH } from "./hub-inbox-text.js";
 import { ORIGIN_REFUSED } from "./hub-link.js";
 
-export { HubClient };
+export { HubClient, HubStore };
 
-/** @import { HubClientOptions, Snapshot } from "./hub-client.js" */
+/** @import { HubClientOptions } from "./hub-client.js" */
+/** @import { Snapshot } from "./hub-store.js" */
 /** @import { Messages } from "./hub-inbox-text.js" */
 /** @import { Action, Item } from "./hub-state.js" */
 
@@ -55,9 +57,9 @@ export class HubInbox extends Base {
 
   /** @type {HubClientOptions["getToken"] | null} */
   #getToken = null;
-  /** @type {HubClient | null} */
+  /** @type {HubStore | null} */
   #client = null;
-  /** @type {HubClient | null} the one made here, which is also started and stopped here */
+  /** @type {HubStore | null} the one made here, which is also started and stopped here */
   #ownClient = null;
   /** @type {(() => void)[]} what connecting the element set up */
   #undo = [];
@@ -230,7 +232,7 @@ export class HubInbox extends Base {
     if (!this.isConnected) return;
     if (!this.#client && this.#getToken) {
       const url = this.getAttribute("hub") ?? undefined;
-      this.#client = this.#ownClient = new HubClient({ getToken: () => this.#getToken?.() ?? null, url });
+      this.#client = this.#ownClient = new HubStore({ getToken: () => this.#getToken?.() ?? null, url });
     }
     const client = this.#client;
     if (client) {
