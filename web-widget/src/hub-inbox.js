@@ -7,12 +7,6 @@
  *       document.querySelector("hub-inbox").getToken = async () => (await fetch("/hub-token")).text();
  *     </script>
  *
- * Attributes: `hub` (address; the page's origin if absent), `theme` (`light`, `dark`; else the page's color-scheme),
- * `open`, `keep-open` (a click elsewhere does not close it), `badge="unseen"` (counts unseen instead of unread),
- * `target` (of links), `lang`. Properties: `getToken`, `client` (a HubStore of the page's own, then the page starts
- * and stops it), `messages`. Events: `hub-activate` and `hub-action` (cancelable: the link is not followed),
- * `hub-opened`, `hub-closed`, `hub-arrived`. Parts: bell, badge, panel, header, list, item, avatar, toggle, action.
- *
  * Text is set as text, never as HTML, and links pass an allow-list. Works under `style-src 'self'` and `trusted-types
  * 'none'`.
  */
@@ -52,6 +46,49 @@ const NOTHING = { items: [], counts: { unseen: 0, unread: 0, total: 0 }, hasOlde
 
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class {});
 
+/**
+ * A bell with a badge, and a panel with the list, live.
+ *
+ * @element hub-inbox
+ * @attr hub - where the hub is; the page's origin if absent
+ * @attr theme - `light` or `dark`; otherwise the page's color-scheme
+ * @attr open - the panel is open
+ * @attr keep-open - a click elsewhere does not close the panel
+ * @attr badge - `unseen`: the badge counts what was not seen instead of what was not read
+ * @attr target - of every link, as in `<a target>`
+ * @attr lang - of relative times
+ * @fires hub-activate - a title was followed; `detail.item`; `preventDefault()` keeps the link from being followed
+ * @fires hub-action - one of an item's buttons was; `detail.item`, `detail.action`; cancelable as well
+ * @fires hub-arrived - a new item came; `detail.item`
+ * @fires hub-opened - the panel opened
+ * @fires hub-closed - the panel closed
+ * @csspart bell - the button
+ * @csspart badge - the count on it
+ * @csspart panel - what opens
+ * @csspart header - its upper edge, with its title
+ * @csspart list - the items
+ * @csspart item - one of them
+ * @csspart avatar - the picture or initial of who caused it
+ * @csspart toggle - marks an item as read or unread
+ * @csspart action - one of an item's buttons
+ * @cssprop --hub-accent - of what matters: the badge, unread marks, the first button
+ * @cssprop --hub-on-accent - text on the accent
+ * @cssprop --hub-danger - of what is urgent or went wrong
+ * @cssprop --hub-surface - the panel's background
+ * @cssprop --hub-text - what is read
+ * @cssprop --hub-muted - what is beside it
+ * @cssprop --hub-line - borders
+ * @cssprop --hub-hover - the background of what the pointer is on
+ * @cssprop --hub-bell - the bell's colour
+ * @cssprop --hub-badge - the badge's background
+ * @cssprop --hub-radius - of the panel's corners
+ * @cssprop --hub-avatar-radius - of the corners of pictures
+ * @cssprop --hub-shadow - of the panel
+ * @cssprop --hub-font - the font family
+ * @cssprop --hub-font-size - of titles; all other sizes follow it
+ * @cssprop --hub-panel-width - at most the window's
+ * @cssprop --hub-panel-height - at most the window's
+ */
 export class HubInbox extends Base {
   static observedAttributes = ["open", "hub", "badge", "target", "lang"];
 

@@ -14,7 +14,8 @@ import { HubError, request } from "./hub-rest.js";
 /**
  * @typedef {object} PushOptions
  * @property {string} [url] where the hub is; the page's origin if absent
- * @property {() => string | null | Promise<string | null>} getToken a client token with the scope `inbox:write`
+ * @property {() => string | null | Promise<string | null>} [getToken] a client token with the scope `inbox:write`
+ * @property {Pick<Rest, "call">} [store] in place of `getToken`: a HubStore or HubClient, whose token it uses
  * @property {string} [worker] the page's own service worker
  * @property {ServiceWorkerRegistration} [registration] one that the page has registered by itself
  */
@@ -90,13 +91,14 @@ export function onPushClick(handler) {
 }
 
 /** @param {PushOptions} options */
-function hubOf({ url, getToken }) {
+function hubOf({ url, getToken, store }) {
   const base = new URL(url ?? "/", globalThis.location?.href);
   if (!base.pathname.endsWith("/")) base.pathname += "/";
+  if (store) return { base, call: store.call.bind(store) };
   const caller = {
     base,
     fetch: globalThis.fetch.bind(globalThis),
-    token: { take: async () => (await getToken()) ?? null },
+    token: { take: async () => (await getToken?.()) ?? null },
     traffic: () => {},
   };
   /** @param {string} method @param {string} path @param {object} [body] */
