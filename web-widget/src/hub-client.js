@@ -18,13 +18,14 @@
 import { Connection } from "./hub-connection.js";
 import { newKey } from "./hub-outbox.js";
 import { IDS_PER_MARK } from "./hub-policy.js";
-import { HubError } from "./hub-rest.js";
+import { HubError, request } from "./hub-rest.js";
 
 export { HubError };
 
 /** @import { Transport } from "./hub-link.js" */
 /** @import { Marked } from "./hub-outbox.js" */
 /** @import { Frame, Item, Mark } from "./hub-state.js" */
+/** @import { Snapshot } from "./hub-store.js" */
 
 /**
  * @typedef {object} HubClientOptions
@@ -40,7 +41,7 @@ export { HubError };
 /**
  * @typedef {object} Traffic one frame, or one REST call or answer; tokens are masked
  * @property {"in" | "out"} direction
- * @property {Transport | "rest"} transport
+ * @property {Transport | "rest" | null} transport null: a link that is just being opened
  * @property {Frame} frame
  * @property {number} size in characters
  * @property {number} at milliseconds since the epoch
@@ -49,14 +50,13 @@ export { HubError };
 /** @typedef {{item: Item, missed: boolean}} Arrival `missed`: it came while this client was away */
 
 /**
- * @typedef {object} HubClientEvents
+ * @typedef {object} HubEvents
  * @property {Frame} message a frame of the inbox, just when it counts: ignored ones and gaps are not told
  * @property {Arrival} item a new item
- * @property {{status: Connection["status"], stopped: Connection["stopped"], retryAt: number | null}} state the status
- *   changed
+ * @property {Pick<Connection, "status" | "stopped" | "retryAt">} state the status changed; a store tells its snapshot
+ * @property {Snapshot} change of a store: anything that is shown, at most once per turn of the event loop
  * @property {Traffic} frame everything that travels, for display
  * @property {unknown} error what went wrong without ending the client: a HubError, or what `getToken` threw
- * @property {null} change something of all this
  */
 
 export class HubClient extends Connection {
@@ -69,7 +69,7 @@ export class HubClient extends Connection {
    */
   async mark(mark) {
     const { rev, seq } = this.state;
-    if (rev === null) throw new HubError("not_ready", "there is no inbox to mark yet");
+    if (rev === null) throw new HubError("not_ready");
     const { ids = [], all, upto = seq } = mark;
     const parts = all && upto > 0 ? [this.outbox.mark({ ...mark, upto })] : [];
     for (let at = 0; at < ids.length; at += IDS_PER_MARK) {
@@ -98,6 +98,6 @@ export class HubClient extends Connection {
    * @throws {HubError} (rejects) the hub refused; any other error means that no answer came
    */
   call(method, path, body) {
-    return this.rest.call(method, path, body, method === "POST" ? newKey() : null);
+    return request(this, method, path, body, method === "POST" ? newKey() : null);
   }
 }

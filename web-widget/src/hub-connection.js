@@ -14,28 +14,19 @@ import { Emitter } from "./hub-emitter.js";
 import { ABNORMAL, TOKEN_EXPIRED, openSocket, parseFrame } from "./hub-link.js";
 import { Outbox, newKey } from "./hub-outbox.js";
 import * as policy from "./hub-policy.js";
-import { HubError, Rest } from "./hub-rest.js";
+import { HubError, request } from "./hub-rest.js";
 import { Revisions, itemsOf } from "./hub-revisions.js";
 import { Timers } from "./hub-timers.js";
 import { TokenKeeper } from "./hub-token.js";
 
-/** @import { HubClientOptions, HubClientEvents } from "./hub-client.js" */
-/** @import { Link, LinkEvents, Transport } from "./hub-link.js" */
+/** @import { HubClientOptions, HubEvents, Traffic } from "./hub-client.js" */
+/** @import { Link, LinkEvents } from "./hub-link.js" */
 /** @import { Frame, InboxState } from "./hub-state.js" */
 
 /** @typedef {"stopped" | "connecting" | "live" | "waiting"} Status */
 /** @typedef {"auto" | "websocket" | "sse"} WantedTransport */
 
-/**
- * What the store puts below its client.
- * @typedef {object} Below
- * @property {InboxState} state
- * @property {(token: string) => Promise<((events: LinkEvents) => Link) | null>} dial who is to connect, and how; null:
- *   this client itself
- * @property {() => boolean} others whether somebody is active in another tab
- */
-
-/** @extends {Emitter<HubClientEvents>} */
+/** @extends {Emitter<HubEvents>} */
 export class Connection extends Emitter {
   /** @type {Status} */
   status = "stopped";
@@ -43,15 +34,13 @@ export class Connection extends Emitter {
   stopped = null;
   /** @type {number | null} when `waiting`: milliseconds since the epoch */
   retryAt = null;
-  /** @type {Revisions & Partial<InboxState>} */
-  state;
-  rest;
+  base;
   token;
+  /** @type {Revisions & Partial<InboxState>} */
+  state = new Revisions();
   timers = new Timers();
   outbox = new Outbox(this);
   #options;
-  #below;
-  #base;
   /** @type {ReturnType<typeof watchActivity> | null} */
   #activity = null;
   /** @type {WantedTransport} */
@@ -59,40 +48,28 @@ export class Connection extends Emitter {
 
   /** @type {Link | null} */
   #link = null;
-  /** @type {Link | null} a WebSocket tried while SSE carries the stream */
-  #candidate = null;
   /** Grows with every attempt, so that what an earlier one awaited is dropped. */
   #attempt = 0;
   /** Attempts since the last stable connection: the n of the backoff. */
   #failures = 0;
   /** Attempts in a row that ended without a word from the hub. */
   #unheard = 0;
-  #welcomed = false;
-  #heartbeatSeconds = 25;
-  #heardAt = 0;
+  /** When the hub said welcome, in milliseconds; 0 before. */
+  #welcomedAt = 0;
+  #silenceSeconds = policy.WELCOME_SECONDS;
   #syncing = false;
-  #tokenRef = 0;
   /** @type {Set<string>} items announced since the inbox was last complete: a page may come again */
   #announced = new Set();
 
   /**
    * @param {HubClientOptions} options
-   * @param {Below} [below]
    */
-  constructor(options, below) {
+  constructor(options) {
     super();
     this.#options = options;
-    this.#below = below;
-    this.#base = baseOf(options.url);
     this.#wanted = options.transport ?? "auto";
-    this.state = below?.state ?? new Revisions();
+    this.base = new URL(`${options.url ?? "/"}`.replace(/\/?$/, "/"), globalThis.location?.href);
     this.token = new TokenKeeper(options.getToken);
-    this.rest = new Rest({
-      base: this.#base,
-      fetch: this.#fetch,
-      token: (fresh) => this.token.take(fresh),
-      onTraffic: (direction, frame, size) => this.#traffic(direction, "rest", frame, size),
-    });
   }
 
   /** The transport in use. */
@@ -102,7 +79,7 @@ export class Connection extends Emitter {
 
   /** Whether somebody is there, in this tab or another. */
   activity() {
-    return this.#below?.others() ? "active" : (this.#activity?.state ?? "active");
+    return this.#activity?.state ?? "active";
   }
 
   /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
@@ -110,11 +87,11 @@ export class Connection extends Emitter {
     if (this.status !== "stopped") return;
     this.stopped = null;
     this.#failures = 0;
-    this.#activity ??= watchActivity({
-      onChange: () => this.outbox.receipts(),
-      onReturn: () => this.#returned(),
-    });
-    void this.#connect();
+    this.#activity = watchActivity(
+      () => this.outbox.receipts(),
+      () => this.#returned(),
+    );
+    this.#connect();
   }
 
   /**
@@ -125,7 +102,6 @@ export class Connection extends Emitter {
     if (this.status === "stopped") return;
     this.#hangUp();
     this.#activity?.stop();
-    this.#activity = null;
     this.stopped = why;
     this.#enter("stopped");
   }
@@ -137,45 +113,74 @@ export class Connection extends Emitter {
   use(transport = this.#wanted) {
     this.#wanted = transport;
     this.#unheard = 0;
-    if (this.status === "stopped") return;
-    this.#hangUp();
-    void this.#connect();
+    if (this.status !== "stopped") this.#connect();
+  }
+
+  /** Discard everything, as a `reset` does. */
+  forget() {
+    this.state.discard();
+    this.outbox.reset();
+    this.changed();
+  }
+
+  /** What is held or pending may be another. */
+  changed() {}
+
+  /** The status is another. */
+  turned() {
+    this.emit("state", this);
+  }
+
+  /**
+   * Who is to connect, and how.
+   * @param {string} _token of the person
+   * @returns {Promise<((events: LinkEvents) => Link) | null>} null: this client itself
+   */
+  async dial(_token) {
+    return null;
   }
 
   /** @type {typeof fetch} */
-  #fetch = (...request) => (this.#options.fetch ?? globalThis.fetch)(...request);
+  fetch = (...given) => (this.#options.fetch ?? globalThis.fetch)(...given);
 
   async #connect() {
-    const attempt = ++this.#attempt;
-    this.timers.clear("retry");
-    this.#welcomed = false;
+    this.#hangUp();
+    const attempt = this.#attempt;
+    this.#welcomedAt = 0;
     this.#enter("connecting");
-    this.#expectProgress();
-    let token;
     try {
-      token = await this.token.take();
-    } catch (error) {
+      this.#heard();
+      const token = await this.token.take();
       if (attempt !== this.#attempt) return;
-      this.emit("error", error);
-      this.#lost(TOKEN_EXPIRED);
-      return;
-    }
-    if (attempt !== this.#attempt) return;
-    if (token === null) {
-      this.#signedOut();
-      return;
-    }
-    this.#expectProgress();
-    try {
-      const dial = (await this.#below?.dial(token)) ?? (await this.#dial());
-      if (attempt === this.#attempt) this.#link = this.#open(dial);
-      if (this.transport === "tab") this.timers.clear("progress");
-    } catch (error) {
+      if (!token) {
+        this.#signedOut();
+        return;
+      }
+      const dial = (await this.dial(token)) ?? (await this.#dial());
       if (attempt !== this.#attempt) return;
-      // No WebSocket in this runtime, or forbidden by the page's policy; or the other way could not be loaded.
+      this.#link = dial({
+        hello: () => ({
+          type: "hello",
+          token: this.token.held,
+          cursor: this.state.cursor ?? undefined,
+          state: this.outbox.helloState(),
+        }),
+        onFrame: (frame, size) => {
+          this.#heard();
+          this.traffic("in", this.transport, frame, size);
+          this.#receive(frame);
+        },
+        onAlive: () => this.#heard(),
+        onSent: (frame, size) => this.traffic("out", this.transport, frame, size),
+        onClose: (code, reason) => this.#lost(code, reason),
+      });
+      this.#heard();
+    } catch (error) {
+      // No token, no WebSocket in this runtime or by the page's policy, or the other way could not be loaded.
+      if (attempt !== this.#attempt) return;
       this.emit("error", error);
       this.#unheard += 1;
-      this.#lost(ABNORMAL);
+      this.#lost();
     }
   }
 
@@ -183,145 +188,77 @@ export class Connection extends Emitter {
     this.stop({ code: null, reason: "no token" });
   }
 
-  /** Until the inbox is complete, something must come in good time; another tab says so itself when nothing does. */
-  #expectProgress() {
-    if (this.transport !== "tab") this.timers.set("progress", policy.WELCOME_SECONDS, () => this.#lost(ABNORMAL));
-  }
-
   /** WebSocket; once that went unheard twice, SSE and WebSocket in turn until one gets through. */
   async #dial() {
-    let sse = this.#wanted === "sse";
-    if (this.#wanted === "auto") sse = this.#unheard >= policy.SOCKET_FAILURES_BEFORE_SSE && this.#unheard % 2 === 0;
-    if (!sse) return this.#dialSocket;
+    const auto = this.#wanted === "auto";
+    const due = this.#unheard >= policy.SOCKET_FAILURES_BEFORE_SSE && this.#unheard % 2 === 0;
+    /** @param {LinkEvents} events */
+    const dialSocket = (events) => {
+      const url = new URL("v1/inbox/ws", this.base);
+      url.protocol = url.protocol.replace("http", "ws");
+      return openSocket(url, events, this.#options.WebSocket ?? WebSocket);
+    };
+    if (auto ? !due : this.#wanted !== "sse") return dialSocket;
     const { openStream } = await import("./hub-sse.js");
-    const tools = { base: this.#base, fetch: this.#fetch, rest: this.rest, parseFrame, newKey };
-    return (/** @type {LinkEvents} */ events) => openStream(events, tools);
-  }
-
-  /** @param {LinkEvents} events */
-  #dialSocket = (events) => {
-    const url = new URL("v1/inbox/ws", this.#base);
-    url.protocol = url.protocol.replace("http", "ws");
-    return openSocket(url, events, this.#options.WebSocket ?? globalThis.WebSocket);
-  };
-
-  /**
-   * @param {(events: LinkEvents) => Link} dial
-   * @returns {Link}
-   */
-  #open(dial) {
-    /** @type {Link} */
-    let link;
-    link = dial({
-      hello: () => ({
-        type: "hello",
-        token: this.token.held,
-        cursor: this.state.cursor ?? undefined,
-        state: this.outbox.helloState(),
-      }),
-      onFrame: (frame, size) => {
-        this.#heardAt = Date.now();
-        this.#traffic("in", link.transport, frame, size);
-        this.#receive(link, frame);
-      },
-      onAlive: () => {
-        this.#heardAt = Date.now();
-      },
-      onSent: (frame, size) => this.#traffic("out", link?.transport ?? "sse", frame, size),
-      onClose: (code, reason) => {
-        if (link === this.#candidate) this.#dropCandidate();
-        else this.#lost(code, reason);
-      },
-    });
-    return link;
-  }
-
-  /**
-   * SSE got through, so the hub is up: did the WebSockets fail because it was down, or are they blocked? One is tried
-   * beside the stream and takes over at its `welcome`; until then nothing is interrupted.
-   */
-  async #tryCandidate() {
-    if (this.#wanted !== "auto" || this.#candidate) return;
-    const attempt = this.#attempt;
-    const token = await this.token.take().catch(() => null);
-    if (token === null || attempt !== this.#attempt) return;
-    this.#candidate = this.#open(this.#dialSocket);
-    this.timers.set("candidate", policy.WELCOME_SECONDS, () => this.#dropCandidate());
-  }
-
-  #dropCandidate() {
-    this.timers.clear("candidate");
-    this.#candidate?.close();
-    this.#candidate = null;
+    return (/** @type {LinkEvents} */ events) =>
+      openStream(events, this, auto ? dialSocket : null, request, parseFrame, newKey);
   }
 
   /**
    * The connection ended. Everything of it ends with it, and the next one is planned.
-   * @param {number} code
+   * @param {number} [code]
    * @param {string} [reason]
    */
-  #lost(code, reason = "") {
+  #lost(code = ABNORMAL, reason = "") {
     // A close code of the hub's own shows that its words get through.
-    if (this.#link && !this.#welcomed && code < 4000) this.#unheard += 1;
-    const after = policy.afterClose(code, reason);
-    if (after.freshToken || after.then === "stop") this.token.forget();
-    if (after.then === "stop") {
+    if (this.#link && !this.#welcomedAt && code < 4000) this.#unheard += 1;
+    const final = policy.isFinal(code);
+    if (final || code === TOKEN_EXPIRED) this.token.held = null;
+    if (final) {
       // For who builds the page: to the person, the page can only say that it stopped.
-      console.error(`The hub ended the connection for good (${code}): ${reason}`);
+      console.error(`Hub: ${code} ${reason}`);
       this.stop({ code, reason });
       return;
     }
+    if (this.#welcomedAt && Date.now() - this.#welcomedAt >= policy.STABLE_SECONDS * 1000) this.#failures = 0;
     this.#hangUp();
-    const seconds = after.retryAfter ?? policy.backoffSeconds(this.#failures, this.#options.random ?? Math.random);
-    this.#failures += 1;
-    this.timers.set("retry", seconds, () => void this.#connect());
+    const seconds =
+      policy.retryAfterSeconds(reason) ?? policy.backoffSeconds(this.#failures++, this.#options.random ?? Math.random);
+    this.timers.set("retry", seconds, () => this.#connect());
     this.#enter("waiting", Date.now() + seconds * 1000);
   }
 
   #hangUp() {
     this.#attempt += 1;
-    this.#dropCandidate();
     this.#link?.close();
     this.#link = null;
     this.#syncing = false;
-    this.timers.clearAll();
+    this.timers.clear();
     this.outbox.close();
   }
 
   /** The network or the page came back: do not wait for the backoff, and do not trust an old connection. */
   #returned() {
-    const link = this.#link;
-    if (this.status === "waiting" && !link) void this.#connect();
-    if (!link || !this.#welcomed) return;
-    this.#watchSilence();
-    if (Date.now() - this.#heardAt < 5000) return;
-    const askedAt = Date.now();
-    link.send({ type: "ping" });
-    this.timers.set("probe", 5, () => {
-      if (this.#heardAt < askedAt) this.#lost(ABNORMAL);
-    });
-  }
-
-  #watchSilence() {
-    const limit = this.#heartbeatSeconds + policy.SILENCE_GRACE_SECONDS;
-    const left = limit - (Date.now() - this.#heardAt) / 1000;
-    if (left <= 0) this.#lost(ABNORMAL);
-    else this.timers.set("silence", left, () => this.#watchSilence());
+    if (this.status === "waiting" && !this.#link) this.#connect();
+    if (!this.#welcomedAt) return;
+    this.#link?.send({ type: "ping" });
+    this.#heard(policy.PROBE_SECONDS);
   }
 
   /**
-   * @param {Link} link
-   * @param {Frame} frame
+   * Whatever came shows that the connection lives. The next must come in good time; sooner while something is missing,
+   * and another tab sees to that itself.
+   * @param {number} [seconds]
    */
-  #receive(link, frame) {
+  #heard(seconds = this.status === "live" && !this.#syncing ? this.#silenceSeconds : policy.WELCOME_SECONDS) {
+    this.timers.clear("silence");
+    if (this.transport !== "tab") this.timers.set("silence", seconds, () => this.#lost());
+  }
+
+  /** @param {Frame} frame */
+  #receive(frame) {
+    const link = /** @type {Link} */ (this.#link);
     const { type } = frame;
-    if (link === this.#candidate && type === "welcome") {
-      this.#candidate = null;
-      this.#hangUp();
-      this.#link = link;
-      this.#enter("connecting");
-    }
-    if (link !== this.#link) return;
     if (type === "ping") {
       link.send({ type: "pong" });
     } else if (type === "wait") {
@@ -329,40 +266,31 @@ export class Connection extends Emitter {
       this.#enter(frame.status, frame.retryAt);
     } else if (type === "ok" || type === "error") {
       if (this.outbox.answered(frame) || type === "ok") return;
+      const { code, detail, status } = frame;
       // The old token lasts a while yet; the next connection asks for another.
-      if (frame.ref !== undefined && frame.ref === this.#tokenRef) this.token.forget();
-      this.emit("error", new HubError(frame.code, frame.detail ?? frame.code, frame.status));
+      if (code === "token_refused") this.token.held = null;
+      this.emit("error", new HubError(code, detail, status));
     } else {
-      if (type === "welcome") this.#welcome(link, frame);
-      this.#apply(link, frame);
+      if (type === "welcome") this.#welcome(frame);
+      this.#apply(frame);
     }
   }
 
-  /**
-   * @param {Link} link
-   * @param {Frame} frame
-   */
-  #welcome(link, frame) {
-    this.#welcomed = true;
-    this.#heartbeatSeconds = frame.heartbeat_seconds;
-    this.timers.set("stable", policy.STABLE_SECONDS, () => {
-      this.#failures = 0;
-    });
-    this.#renewIn(this.token.renewAfter(frame.expires_at ?? null));
-    this.#watchSilence();
-    this.#expectProgress();
-    if (link.transport === "websocket") this.#unheard = 0;
-    if (link.transport === "sse") void this.#tryCandidate();
+  /** @param {Frame} frame the stream begins, perhaps anew on the same link */
+  #welcome({ heartbeat_seconds }) {
+    this.#welcomedAt ||= Date.now();
+    this.#silenceSeconds = heartbeat_seconds + policy.SILENCE_GRACE_SECONDS;
+    if (this.transport === "websocket") this.#unheard = 0;
+    this.outbox.close();
+    this.#enter("connecting");
+    this.#renewIn(this.token.renewAfter());
   }
 
-  /**
-   * @param {Link} link
-   * @param {Frame} frame
-   */
-  #apply(link, frame) {
+  /** @param {Frame} frame */
+  #apply(frame) {
     const { state } = this;
     const { type } = frame;
-    const before = state.rev ?? Infinity;
+    const before = state.rev;
     let verdict;
     try {
       verdict = state.apply(frame);
@@ -370,89 +298,54 @@ export class Connection extends Emitter {
       // No frame of this protocol: begin anew from a snapshot rather than keep half of it.
       this.emit("error", error);
       this.forget();
-      this.#lost(ABNORMAL);
+      this.#lost();
       return;
     }
     if (verdict === "ignored") return;
     if (verdict === "gap") {
       if (this.#syncing) return;
       this.#syncing = true;
-      this.#expectProgress();
-      link.send({ type: "sync", cursor: state.cursor });
+      this.#heard();
+      this.#link?.send({ type: "sync", cursor: state.cursor });
       return;
     }
     if (verdict === "reset") this.outbox.reset();
     this.emit("message", frame);
-    this.emit("change", null);
-    if (verdict === "applied") this.#announce(frame, before);
-    if (type === "reset") {
-      this.outbox.close();
-      this.#enter("connecting");
+    this.changed();
+    for (const item of verdict === "applied" ? itemsOf(frame) : []) {
+      const { id, seq } = item;
+      if (seq <= (before ?? 0) || frame.removed?.includes(id) || this.#announced.has(id)) continue;
+      this.#announced.add(id);
+      this.emit("item", { item, missed: type !== "item" });
     }
-    if (type === "welcome" || type === "changes") {
-      if (frame.more) this.#expectProgress();
-      else this.#complete(link);
-    } else if (type === "reset") {
-      this.#expectProgress();
+    if ((type === "welcome" || type === "changes") && !frame.more) {
+      this.#syncing = false;
+      this.#announced.clear();
+      this.#enter("live");
+      this.#heard();
+      if (this.#link) this.outbox.open(this.#link);
     }
     this.outbox.receipts();
   }
 
-  /** @param {Link} link its inbox is complete */
-  #complete(link) {
-    this.#syncing = false;
-    this.#announced.clear();
-    this.timers.clear("progress");
-    if (this.status === "live") return;
-    this.#enter("live");
-    this.outbox.open(link);
-  }
-
-  /** Discard everything, as a `reset` does. */
-  forget() {
-    this.state.apply({ type: "reset" });
-    this.outbox.reset();
-    this.emit("change", null);
-  }
-
   /**
-   * @param {Frame} frame just applied
-   * @param {number} before the own revision before it
+   * Bring the hub a new token before the old one ends.
+   * @param {number | null} seconds from now
    */
-  #announce(frame, before) {
-    const removed = frame.removed ?? [];
-    for (const item of itemsOf(frame)) {
-      const { id } = item;
-      if (item.seq <= before || removed.includes(id) || this.#announced.has(id)) continue;
-      this.#announced.add(id);
-      this.emit("item", { item, missed: frame.type !== "item" });
-    }
-  }
-
-  /** @param {number | null} seconds */
   #renewIn(seconds) {
-    if (seconds !== null) this.timers.set("renew", seconds, () => void this.#renew());
-  }
-
-  /** Bring the hub a new token before the old one ends. */
-  async #renew() {
-    const attempt = this.#attempt;
-    let next;
-    try {
-      next = await this.token.replace();
-    } catch (error) {
-      this.emit("error", error);
-    }
-    if (attempt !== this.#attempt) return;
-    if (next?.token === null) {
-      this.#signedOut();
-    } else if (!next?.changed) {
-      this.#renewIn(10);
-    } else {
-      this.#tokenRef = this.outbox.nextRef();
-      this.#link?.send({ type: "token", ref: this.#tokenRef, token: next.token });
-      this.#renewIn(this.token.renewAfter(null));
-    }
+    if (!seconds) return;
+    this.timers.set("renew", seconds, async () => {
+      const attempt = this.#attempt;
+      const before = this.token.held;
+      const token = await this.token.take(true).catch((error) => {
+        this.emit("error", error);
+        return before;
+      });
+      if (attempt !== this.#attempt) return;
+      if (!token) return this.#signedOut();
+      if (token !== before) this.#link?.send({ type: "token", ref: this.outbox.nextRef(), token });
+      this.#renewIn(token === before ? policy.PROBE_SECONDS : this.token.renewAfter());
+    });
   }
 
   /**
@@ -463,29 +356,18 @@ export class Connection extends Emitter {
     if (status === this.status && retryAt === this.retryAt) return;
     this.status = status;
     this.retryAt = retryAt;
-    this.emit("change", null);
-    this.emit("state", this);
+    this.turned();
   }
 
   /**
+   * Tell who displays the traffic.
    * @param {"in" | "out"} direction
-   * @param {Transport | "rest"} transport
+   * @param {Traffic["transport"]} transport
    * @param {Frame} frame
-   * @param {number} size
+   * @param {number} size in characters
    */
-  #traffic(direction, transport, frame, size) {
-    if (!this.heard("frame")) return;
-    const shown = "token" in frame ? { ...frame, token: "…" } : frame;
-    this.emit("frame", { direction, transport, frame: shown, size, at: Date.now() });
+  traffic(direction, transport, frame, size) {
+    if (frame.token) frame = { ...frame, token: "…" };
+    this.emit("frame", { direction, transport, frame, size, at: Date.now() });
   }
-}
-
-/**
- * @param {string | URL} [url] where the hub is; the page's own origin if absent
- * @returns {URL} what paths below it are resolved against
- */
-export function baseOf(url) {
-  const base = new URL(url ?? "/", globalThis.location?.href);
-  if (!base.pathname.endsWith("/")) base.pathname += "/";
-  return base;
 }

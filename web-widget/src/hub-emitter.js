@@ -2,8 +2,8 @@
 
 /** @template {object} Events name → detail */
 export class Emitter {
-  /** @type {Map<keyof Events, Set<(detail: any) => void>>} */
-  #listeners = new Map();
+  /** @type {{[T in keyof Events]?: Set<(detail: Events[T]) => void>}} */
+  #listeners = {};
 
   /**
    * @template {keyof Events} T
@@ -12,18 +12,8 @@ export class Emitter {
    * @returns {() => void} takes the listener off again
    */
   on(type, listener) {
-    const listeners = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, listeners.add(listener));
+    const listeners = (this.#listeners[type] ??= new Set()).add(listener);
     return () => listeners.delete(listener);
-  }
-
-  /**
-   * @param {keyof Events} type
-   * @returns {boolean} whether anybody listens
-   * @internal
-   */
-  heard(type) {
-    return !!this.#listeners.get(type)?.size;
   }
 
   /**
@@ -31,10 +21,9 @@ export class Emitter {
    * @template {keyof Events} T
    * @param {T} type
    * @param {Events[T]} detail
-   * @internal
    */
   emit(type, detail) {
-    for (const listener of this.#listeners.get(type) ?? []) {
+    for (const listener of this.#listeners[type] ?? []) {
       try {
         listener(detail);
       } catch (error) {

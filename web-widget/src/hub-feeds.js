@@ -3,10 +3,8 @@
  * frames; where these cannot tell, it is read again as soon as somebody looks.
  */
 
-import { newList } from "./hub-state.js";
-
-/** @import { HubClient } from "./hub-client.js" */
-/** @import { Filter, InboxState, Item, List } from "./hub-state.js" */
+/** @import { HubStore } from "./hub-store.js" */
+/** @import { Item, List } from "./hub-state.js" */
 
 /**
  * @typedef {object} FeedSnapshot the same object until something changes
@@ -18,32 +16,25 @@ import { newList } from "./hub-state.js";
  */
 
 export class Feed {
-  /** @type {List} @internal */
   list;
-  /** @type {Promise<boolean> | null} @internal */
+  /** @type {Promise<boolean> | null} */
   loading = null;
-  /** @type {unknown} @internal */
+  /** @type {unknown} */
   error = null;
-  #client;
-  #state;
-  #onChange;
+  #store;
   /** @type {FeedSnapshot | null} */
   #snapshot = null;
   /** @type {Set<() => void>} */
   #listeners = new Set();
 
   /**
-   * @param {Filter} filter
-   * @param {HubClient} client
-   * @param {InboxState} state
-   * @param {() => void} onChange
+   * @param {HubStore} store
+   * @param {List} list
    */
-  constructor(filter, client, state, onChange) {
-    this.#client = client;
-    this.#state = state;
-    this.#onChange = onChange;
-    this.list = Object.values(filter).some(Boolean) ? newList(filter) : state.main;
-    state.lists.add(this.list);
+  constructor(store, list) {
+    this.#store = store;
+    this.list = list;
+    store.state.lists.add(list);
   }
 
   /** @returns {FeedSnapshot} */
@@ -51,7 +42,7 @@ export class Feed {
     const { edge, cursor } = this.list;
     const ready = edge < Infinity;
     return (this.#snapshot ??= Object.freeze({
-      items: this.#state.view(this.list),
+      items: this.#store.state.view(this.list),
       hasOlder: ready && cursor !== null,
       loading: this.loading !== null,
       ready,
@@ -92,9 +83,9 @@ export class Feed {
         })
         .finally(() => {
           this.loading = null;
-          this.#onChange();
+          this.#store.changed();
         });
-      this.#onChange();
+      this.#store.changed();
     }
     return this.loading;
   }
@@ -105,19 +96,20 @@ export class Feed {
     return this.loadOlder();
   }
 
-  /** Read what is missing, if somebody looks and the last reading did not fail. @internal */
+  /** Read what is missing, if somebody looks and the last reading did not fail. */
   look() {
-    if (this.list.watched && this.list.stale && !this.error && this.#client.status === "live") {
+    if (this.list.watched && this.list.stale && !this.error && this.#store.status === "live") {
       this.loadOlder().catch(() => {});
     }
   }
 
-  /** What is shown may be another. @internal */
+  /** What is shown may be another. */
   changed() {
     this.#snapshot = null;
   }
 
   tell() {
+    this.look();
     for (const listener of this.#listeners) listener();
   }
 
@@ -128,17 +120,17 @@ export class Feed {
     // Where some of it was given up to save memory, pages bring what is there already until they pass the edge.
     do {
       const cursor = list.stale ? "" : list.cursor;
-      if (cursor === null || this.#state.rev === null) break;
+      if (cursor === null || this.#store.state.rev === null) break;
       const query = new URLSearchParams();
       for (const [name, value] of Object.entries({ ...list.filter, cursor })) if (value) query.set(name, value);
-      const reading = this.#state.beginReading(list);
+      const reading = this.#store.state.beginReading(list);
       let page = null;
       try {
-        page = await this.#client.rest.call("GET", `v1/inbox?${query}`);
+        page = await this.#store.call("GET", `v1/inbox?${query}`);
       } finally {
-        this.#state.endReading(reading, page);
+        this.#store.state.endReading(reading, page);
       }
-      list.keep = Math.max(list.keep, this.#state.view(list).length);
+      list.keep = Math.max(list.keep, this.#store.state.view(list).length);
     } while (list.cursor && list.edge < Infinity && list.edge >= before);
     return list.cursor !== null;
   }

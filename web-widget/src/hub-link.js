@@ -39,37 +39,24 @@ export const ORIGIN_REFUSED = 4501;
  */
 export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, Socket) {
   const socket = new Socket(url, "hub.v1");
-  let open = true;
   /** @type {Link["send"]} */
   const send = (frame) => {
-    if (!open || socket.readyState !== 1) return;
+    if (socket.readyState !== 1) return;
     const text = JSON.stringify(frame);
     socket.send(text);
     onSent(frame, text.length);
   };
-  /**
-   * @template {keyof WebSocketEventMap} T
-   * @param {T} type
-   * @param {(event: WebSocketEventMap[T]) => void} run
-   */
-  const on = (type, run) =>
-    socket.addEventListener(type, (event) => {
-      if (open) run(event);
-    });
-  on("open", () => send(hello()));
-  on("message", ({ data }) => {
+  socket.onopen = () => send(hello());
+  socket.onmessage = ({ data }) => {
     const frame = parseFrame(data);
     if (frame) onFrame(frame, data.length);
     else onAlive();
-  });
-  on("close", ({ code, reason }) => {
-    open = false;
-    onClose(code, reason);
-  });
+  };
+  socket.onclose = ({ code, reason }) => onClose(code, reason);
   // An error is always followed by close; the listener keeps other runtimes from throwing it.
-  on("error", () => {});
+  socket.onerror = () => {};
   const close = () => {
-    open = false;
+    socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   };
   return { transport: "websocket", send, close };

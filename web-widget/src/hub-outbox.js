@@ -36,9 +36,8 @@ export class Outbox {
   #ref = 0;
   /** @type {Link | null} the link that takes marks */
   #link = null;
-  /** @type {number[]} when marks were sent, in milliseconds, within the window */
-  #marksSentAt = [];
-  #receiptsAt = -Infinity;
+  /** When the last marks were sent, in milliseconds; the first of them allows the next. */
+  #marksSentAt = Array(policy.MARKS_PER_WINDOW).fill(-Infinity);
   #acked = 0;
   #seenWanted = 0;
   #seenSent = 0;
@@ -68,7 +67,6 @@ export class Outbox {
     if (link !== this.#link) {
       this.#link = link;
       this.#acked = this.#seenSent = 0;
-      this.#receiptsAt = -Infinity;
     }
     this.#sendMarks();
     this.receipts();
@@ -93,7 +91,7 @@ export class Outbox {
     call.done = new Promise((resolve, reject) => Object.assign(call, { resolve, reject }));
     this.calls.set(ref, call);
     this.#of.state.mark?.(key, mark, at);
-    this.#of.emit("change", null);
+    this.#of.changed();
     this.#sendMarks();
     return call.done;
   }
@@ -122,77 +120,58 @@ export class Outbox {
       call.resolve({ rev, changed, unknown });
     } else {
       state.refuse?.(call.key);
-      call.reject(new HubError(code, detail ?? code, status));
+      call.reject(new HubError(code, detail, status));
     }
-    this.#of.emit("change", null);
+    this.#of.changed();
     return true;
   }
 
   /** The inbox was replaced: marks and what was seen belonged to the old one. */
   reset() {
-    const calls = [...this.calls.values()];
-    this.calls.clear();
     this.#seenWanted = 0;
-    for (const { reject } of calls) {
-      reject(new HubError("reset", "the inbox was replaced before the mark was answered"));
+    for (const ref of this.calls.keys()) {
+      this.answered({
+        type: "error",
+        ref,
+        code: "reset",
+        detail: "the inbox was replaced before the mark was answered",
+      });
     }
   }
 
   /** Send what is due of ack, seen and state: at once when the last receipts are a second old, else when they are. */
   receipts() {
-    const { timers } = this.#of;
-    if (!this.#link || timers.has("receipts")) return;
-    const wait = this.#receiptsAt / 1000 + policy.RECEIPT_SECONDS - Date.now() / 1000;
-    if (wait > 0) timers.set("receipts", wait, () => this.#sendReceipts());
-    else this.#sendReceipts();
-  }
-
-  #sendReceipts() {
-    const rev = this.#of.state.rev ?? 0;
-    const state = this.#of.activity();
+    const { timers, state } = this.#of;
+    const link = this.#link;
+    if (!link || timers.has("receipts")) return;
+    const rev = state.rev ?? 0;
+    const activity = this.#of.activity();
     const due = [];
     if (rev > this.#acked) due.push({ type: "ack", rev });
     if (this.#seenWanted > this.#seenSent) due.push({ type: "seen", rev: this.#seenWanted });
-    if (state !== this.#activitySent) due.push({ type: "state", state });
-    if (due.length === 0) return;
-    this.#receiptsAt = Date.now();
+    if (activity !== this.#activitySent) due.push({ type: "state", state: activity });
     this.#acked = rev;
     this.#seenSent = this.#seenWanted;
-    this.#activitySent = state;
-    for (const frame of due) this.#link?.send(frame);
+    this.#activitySent = activity;
+    for (const frame of due) link.send(frame);
+    if (due.length) timers.set("receipts", policy.RECEIPT_SECONDS, () => this.receipts());
   }
 
   #sendMarks() {
-    const link = this.#link;
-    if (!link) return;
+    const { timers } = this.#of;
     for (const [ref, call] of this.calls) {
-      if (call.link === link) continue;
-      const wait = this.#secondsToNextMark();
-      if (wait > 0) {
-        this.#of.timers.set("marks", wait, () => this.#sendMarks());
-        return;
-      }
-      call.link = link;
-      link.send({ type: "mark", ref, ...call.mark }, call.key);
+      if (!this.#link || call.link === this.#link) continue;
+      const now = Date.now();
+      const wait = this.#marksSentAt[0] / 1000 + policy.FRAME_WINDOW_SECONDS - now / 1000;
+      if (wait > 0) return timers.set("marks", wait, () => this.#sendMarks());
+      this.#marksSentAt = [...this.#marksSentAt.slice(1), now];
+      call.link = this.#link;
+      call.link.send({ type: "mark", ref, ...call.mark }, call.key);
     }
-  }
-
-  /** How long until another mark may be sent; 0 takes a place in the window. */
-  #secondsToNextMark() {
-    const now = Date.now();
-    const window = policy.FRAME_WINDOW_SECONDS * 1000;
-    this.#marksSentAt = this.#marksSentAt.filter((at) => now - at < window);
-    const [oldest] = this.#marksSentAt;
-    if (oldest !== undefined && this.#marksSentAt.length >= policy.MARKS_PER_WINDOW) {
-      return (oldest + window - now) / 1000;
-    }
-    this.#marksSentAt.push(now);
-    return 0;
   }
 }
 
 /** @returns {string} unlike any other; `randomUUID` would need a secure context */
 export function newKey() {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }

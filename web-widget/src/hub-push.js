@@ -9,7 +9,7 @@
  * the hub what may have changed.
  */
 
-import { HubError, Rest } from "./hub-rest.js";
+import { HubError, request } from "./hub-rest.js";
 
 /**
  * @typedef {object} PushOptions
@@ -42,11 +42,11 @@ export async function enablePush(options) {
   if (!canPush()) throw new HubError("not_supported", "this browser cannot be pushed to");
   const permission = await Notification.requestPermission();
   if (permission !== "granted") throw new HubError("denied", `the permission to notify is ${permission}`);
-  const { rest, base } = hubOf(options);
-  const { public_key: key } = await rest.call("GET", "v1/inbox/push-key");
+  const { call, base } = hubOf(options);
+  const { public_key: key } = await call("GET", "v1/inbox/push-key");
   const registration = await registrationOf(options);
   const subscription = await subscribe(registration.pushManager, key);
-  const stored = await rest.call("POST", "v1/inbox/push-subscriptions", subscription.toJSON());
+  const stored = await call("POST", "v1/inbox/push-subscriptions", subscription.toJSON());
   await keep({ hub: base.href, key, renewal: stored.renewal, pending: null });
   return { id: stored.id, endpoint: stored.endpoint };
 }
@@ -62,7 +62,7 @@ export async function disablePush(options) {
   const subscription = await registration?.pushManager.getSubscription();
   if (!subscription) return;
   try {
-    await hubOf(options).rest.call("DELETE", "v1/inbox/push-subscriptions", { endpoint: subscription.endpoint });
+    await hubOf(options).call("DELETE", "v1/inbox/push-subscriptions", { endpoint: subscription.endpoint });
   } catch (error) {
     if (!(error instanceof HubError && error.status === 404)) throw error;
   } finally {
@@ -94,15 +94,16 @@ export function onPushClick(handler) {
 function hubOf({ url, getToken, store }) {
   const base = new URL(url ?? "/", globalThis.location?.href);
   if (!base.pathname.endsWith("/")) base.pathname += "/";
-  const rest =
-    store ??
-    new Rest({
-      base,
-      fetch: (...request) => globalThis.fetch(...request),
-      token: async () => (await getToken?.()) ?? null,
-      onTraffic: () => {},
-    });
-  return { base, rest };
+  if (store) return { base, call: store.call.bind(store) };
+  const caller = {
+    base,
+    fetch: globalThis.fetch.bind(globalThis),
+    token: { take: async () => (await getToken?.()) ?? null },
+    traffic: () => {},
+  };
+  /** @param {string} method @param {string} path @param {object} [body] */
+  const call = (method, path, body) => request(caller, method, path, body);
+  return { base, call };
 }
 
 /** @param {PushOptions} options */

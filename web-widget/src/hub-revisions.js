@@ -34,8 +34,6 @@ export class Revisions {
    * @type {string | null}
    */
   lineage = null;
-  /** Grows whenever everything is discarded; an answer asked for under an older one is worthless. */
-  generation = 0;
 
   /**
    * Take one frame of the stream. Unknown types without a `rev` are ignored; one with a `rev` ahead of ours is a gap.
@@ -85,7 +83,6 @@ export class Revisions {
 
   /** Forget everything. */
   discard() {
-    this.generation += 1;
     this.rev = this.cursor = this.lineage = null;
     this.seq = 0;
   }

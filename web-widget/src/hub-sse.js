@@ -7,8 +7,9 @@
  * Imports nothing: what it shares with the rest is handed in.
  */
 
+/** @import { Connection } from "./hub-connection.js" */
 /** @import { Link, LinkEvents } from "./hub-link.js" */
-/** @import { Rest } from "./hub-rest.js" */
+/** @import { request } from "./hub-rest.js" */
 /** @import { Frame } from "./hub-state.js" */
 
 const ABNORMAL = 1006;
@@ -16,32 +17,36 @@ const TOKEN_EXPIRED = 4100;
 const TOKEN_REFUSED = 4500;
 const ORIGIN_REFUSED = 4501;
 const REVOKED = 4506;
+/** As long as the hub waits for a `hello`. */
+const WELCOME_MS = 10_000;
 /** A mark that got no answer is posted again after this. */
 const AGAIN_MS = 1000;
 /** A stream begun anew twice within this is a failure like any other. */
 const REOPEN_MS = 5000;
 
 /**
- * @typedef {object} StreamTools
- * @property {URL} base
- * @property {typeof fetch} fetch
- * @property {Pick<Rest, "call">} rest
- * @property {(text: unknown) => Frame | null} parseFrame
- * @property {() => string} newKey
- */
-
-/**
+ * Where a WebSocket may have failed only because the hub was down, one is tried beside the stream once that got through,
+ * and takes over at its `welcome`; until then nothing is interrupted.
  * @param {LinkEvents} events
- * @param {StreamTools} tools
+ * @param {Connection} of
+ * @param {((events: LinkEvents) => Link) | null} dialSocket null: only SSE is wanted
+ * @param {typeof request} call
+ * @param {(text: unknown) => Frame | null} parseFrame
+ * @param {() => string} newKey
  * @returns {Link}
  */
-export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base, fetch, rest, parseFrame, newKey }) {
+export function openStream(events, of, dialSocket, call, parseFrame, newKey) {
+  const { hello, onFrame, onAlive, onSent, onClose } = events;
   let open = true;
   let connection = "";
   let beganAgainAt = -Infinity;
   /** @type {Record<string, unknown> | null} what the receipts of this turn say */
   let receipts = null;
   let abort = new AbortController();
+  /** @type {Link | null} the WebSocket that is tried, or has taken over */
+  let socket = null;
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
 
   /** @param {number} code @param {string} [reason] */
   const end = (code, reason = "") => {
@@ -52,9 +57,7 @@ export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base,
   const begin = () => {
     abort.abort();
     const mine = (abort = new AbortController());
-    read(mine.signal).catch(() => {
-      if (mine === abort) end(ABNORMAL);
-    });
+    read(mine.signal).catch(() => mine.signal.aborted || end(ABNORMAL));
   };
   const beginAgain = () => {
     const before = beganAgainAt;
@@ -65,12 +68,12 @@ export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base,
   /** @param {AbortSignal} signal */
   const read = async (signal) => {
     const { token, cursor, state } = hello();
-    const url = new URL("v1/inbox/events", base);
+    const url = new URL("v1/inbox/events", of.base);
     if (cursor) url.searchParams.set("since", cursor);
     url.searchParams.set("state", state);
     onSent({ type: `GET ${url.pathname}`, ...Object.fromEntries(url.searchParams) }, 0);
     const headers = { Authorization: `Bearer ${token}`, Accept: "text/event-stream" };
-    const response = await fetch(url, { headers, cache: "no-store", signal });
+    const response = await of.fetch(url, { headers, cache: "no-store", signal });
     if (!response.ok || !response.body) {
       const refusal = await closeOfRefusal(response);
       if (!signal.aborted) end(...refusal);
@@ -82,7 +85,9 @@ export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base,
       if (event === "close") return end(JSON.parse(data).code ?? ABNORMAL, data);
       const frame = parseFrame(data);
       connection = frame?.connection ?? connection;
-      if (frame) onFrame(frame, data.length);
+      if (!frame) return;
+      onFrame(frame, data.length);
+      if (frame.type === "welcome") trySocket();
     });
     const reader = response.body.getReader();
     const decoder = new TextDecoder();
@@ -96,6 +101,31 @@ export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base,
     end(ABNORMAL);
   };
 
+  const dropSocket = () => {
+    clearTimeout(timer);
+    socket?.close();
+    socket = null;
+  };
+  const trySocket = () => {
+    if (!dialSocket || socket) return;
+    timer = setTimeout(dropSocket, WELCOME_MS);
+    socket = dialSocket({
+      ...events,
+      onFrame: (frame, size) => {
+        if (frame.type === "welcome" && link.transport === "sse") {
+          clearTimeout(timer);
+          abort.abort();
+          link.transport = "websocket";
+        }
+        if (link.transport === "websocket") onFrame(frame, size);
+      },
+      onClose: (code, reason) => {
+        if (link.transport === "websocket") end(code, reason);
+        else dropSocket();
+      },
+    });
+  };
+
   /**
    * @param {Frame} frame
    * @param {string} [key]
@@ -103,7 +133,7 @@ export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base,
   const mark = async ({ type, ref, ...body }, key) => {
     let answer;
     try {
-      answer = { type: "ok", ...(await rest.call("POST", "v1/inbox/mark", body, key)) };
+      answer = { type: "ok", ...(await call(of, "POST", "v1/inbox/mark", body, key)) };
     } catch (/** @type {any} */ error) {
       // Without an answer it may be carried out even now: the next attempt has the same key.
       if (error.status === undefined || error.code === "idempotency_in_flight") {
@@ -117,7 +147,7 @@ export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base,
   const sendReceipts = () => {
     const body = { connection, ...receipts };
     receipts = null;
-    rest.call("POST", "v1/inbox/receipts", body, newKey()).catch((error) => {
+    call(of, "POST", "v1/inbox/receipts", body, newKey()).catch((error) => {
       // One that got lost, or came when its connection had ended, is made good by the next.
       if (open && error.status && error.status !== 404) {
         onFrame({ type: "error", code: error.code, detail: error.message, status: error.status }, 0);
@@ -128,7 +158,8 @@ export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base,
   const send = (frame, key) => {
     const { type } = frame;
     if (!open) return;
-    if (type === "mark") void mark(frame, key);
+    if (link.transport === "websocket") socket?.send(frame);
+    else if (type === "mark") void mark(frame, key);
     else if (type === "sync" || type === "token") beginAgain();
     // Whether the stream lives is seen by its comments alone.
     else if (type === "ping") onAlive();
@@ -140,9 +171,12 @@ export function openStream({ hello, onFrame, onAlive, onSent, onClose }, { base,
   const close = () => {
     open = false;
     abort.abort();
+    dropSocket();
   };
+  /** @type {Link} */
+  const link = { transport: "sse", send, close };
   begin();
-  return { transport: "sse", send, close };
+  return link;
 }
 
 /**

@@ -132,6 +132,8 @@ export class InboxState extends Revisions {
    * @type {Map<string, PendingMark>}
    */
   pending = new Map();
+  /** Grows whenever everything is discarded; an answer asked for under an older one is worthless. */
+  generation = 0;
   /** The default list, which a `welcome` fills. */
   main = newList({});
   /** @type {Set<List>} */
@@ -273,6 +275,7 @@ export class InboxState extends Revisions {
   /** @override */
   discard() {
     super.discard();
+    this.generation += 1;
     this.items.clear();
     this.counts = NO_COUNTS;
     this.countsRev = -1;
@@ -322,8 +325,8 @@ export class InboxState extends Revisions {
   #overlaid() {
     if (!this.#laid) {
       const items = new Map(this.items);
-      let counts = { ...this.counts };
-      for (const { mark, at } of this.pending.values()) counts = overlay(items, counts, mark, at);
+      const counts = { ...this.counts };
+      for (const { mark, at } of this.pending.values()) overlay(items, counts, mark, at);
       this.#laid = { items, counts };
     }
     return this.#laid;
@@ -371,14 +374,19 @@ function edgeOf(items, next) {
  * @param {Item} item
  * @param {Filter} filter
  */
-function matches(item, { status = "all", category, tag }) {
-  const { archived_at, snoozed_until, read_at, tags } = item;
+function matches(item, filter) {
+  const { status = "all" } = filter;
+  const { archived_at, snoozed_until, read_at } = item;
   const shelf = archived_at ? "archived" : snoozed_until ? "snoozed" : "all";
-  return (
-    (status === shelf || (status === "unread" && shelf === "all" && !read_at)) &&
-    (category == null || item.category === category) &&
-    (tag == null || (tags ?? []).includes(tag))
-  );
+  return (status === shelf || (status === "unread" && shelf === "all" && !read_at)) && isOf(item, filter);
+}
+
+/**
+ * @param {Item} item
+ * @param {{category?: string | null, tag?: string | null}} about
+ */
+function isOf({ category, tags }, about) {
+  return (!about.category || about.category === category) && (!about.tag || !!tags?.includes(about.tag));
 }
 
 /**
@@ -388,21 +396,9 @@ function matches(item, { status = "all", category, tag }) {
  * @returns {Item[]}
  */
 function targets(items, about) {
-  if (about.all) {
-    const upto = about.upto ?? Infinity;
-    return [...items.values()].filter(
-      (item) =>
-        item.seq <= upto &&
-        (about.category == null || item.category === about.category) &&
-        (about.tag == null || (item.tags ?? []).includes(about.tag)),
-    );
-  }
-  const found = [];
-  for (const id of about.ids ?? []) {
-    const item = items.get(id);
-    if (item) found.push(item);
-  }
-  return found;
+  const { all, upto = Infinity, ids = [] } = about;
+  if (all) return [...items.values()].filter((item) => item.seq <= upto && isOf(item, about));
+  return ids.flatMap((/** @type {string} */ id) => items.get(id) ?? []);
 }
 
 /**
@@ -413,97 +409,89 @@ function targets(items, about) {
  */
 function merge(item, set) {
   /** @type {Record<string, any>} */
-  const now = item;
-  /** @type {Record<string, any>} */
-  const changes = {};
+  const now = { ...item };
+  let changed = false;
   for (const [field, value] of Object.entries(set ?? {})) {
     const held = now[field] ?? null;
-    const applies = value === null || field === "snoozed_until" ? held !== value : held === null;
-    if (applies) changes[field] = value;
+    if (value === null || field === "snoozed_until" ? held === value : held !== null) continue;
+    now[field] = value;
+    changed = true;
   }
-  return Object.keys(changes).length ? { ...item, ...changes } : null;
+  return changed ? /** @type {Item} */ (now) : null;
 }
 
 /**
- * What an action sets; null for `delete`. Clicking implies reading, reading implies seeing.
+ * The fields that an action gives a time to. Clicking implies reading, reading implies seeing.
+ * @type {Record<string, string[]>}
+ */
+const SETS = {
+  seen: ["seen_at"],
+  read: ["read_at", "seen_at"],
+  click: ["read_at", "seen_at", "clicked_at"],
+  archive: ["archived_at"],
+  pin: ["pinned_at"],
+  snooze: ["snoozed_until"],
+};
+
+/**
+ * What an action sets; null for `delete`. What begins with `un` takes the first field of the rest back.
  * @param {Mark} mark
  * @param {string} at
- * @returns {Partial<Item> | null}
+ * @returns {Record<string, string | null> | null}
  */
-function effect(mark, at) {
-  switch (mark.action) {
-    case "seen":
-      return { seen_at: at };
-    case "read":
-      return { seen_at: at, read_at: at };
-    case "click":
-      return { seen_at: at, read_at: at, clicked_at: at };
-    case "unread":
-      return { read_at: null };
-    case "archive":
-      return { archived_at: at };
-    case "unarchive":
-      return { archived_at: null };
-    case "snooze":
-      return { snoozed_until: mark.until ?? null };
-    case "unsnooze":
-      return { snoozed_until: null };
-    case "pin":
-      return { pinned_at: at };
-    case "unpin":
-      return { pinned_at: null };
-    case "delete":
-      return null;
-  }
+function effect({ action, until }, at) {
+  const undone = action.startsWith("un");
+  const fields = SETS[undone ? action.slice(2) : action];
+  if (!fields) return null;
+  if (undone) return { [/** @type {string} */ (fields[0])]: null };
+  return Object.fromEntries(fields.map((field) => [field, action === "snooze" ? (until ?? null) : at]));
 }
 
 /**
- * Lay one unconfirmed mark over `held` (changed in place) and the counts (returned).
+ * How much of the counts a mark on all empties: unseen, unread too, total too.
+ * @type {Record<string, number>}
+ */
+const EMPTIES = { seen: 1, read: 2, click: 2, archive: 3, delete: 3, snooze: 3 };
+
+/**
+ * Lay one unconfirmed mark over `held` and the counts, both changed in place.
  * @param {Map<string, Item>} held
  * @param {Counts} counts
  * @param {Mark} mark
  * @param {string} at
- * @returns {Counts}
  */
 function overlay(held, counts, mark, at) {
   const set = effect(mark, at);
-  const after = { ...counts };
   for (const item of targets(held, mark)) {
     const marked = set && merge(item, set);
     if (set && !marked) continue;
-    count(after, item, -1);
     if (marked) {
       held.set(item.id, marked);
-      count(after, marked, +1);
+      count(counts, marked, +1);
     } else {
       held.delete(item.id);
     }
+    count(counts, item, -1);
   }
-  if (mark.all && mark.category == null && mark.tag == null) {
+  const empties = EMPTIES[mark.action];
+  if (empties && mark.all && !mark.category && !mark.tag) {
     // It covers older pages too, which are not held; whatever is newer than `upto` is.
-    const left = { unseen: 0, unread: 0, total: 0 };
+    const left = { ...NO_COUNTS };
     for (const item of held.values()) count(left, item, +1);
-    const empties = mark.action === "archive" || mark.action === "delete" || mark.action === "snooze";
-    const reads = empties || mark.action === "read" || mark.action === "click";
-    if (reads || mark.action === "seen") after.unseen = left.unseen;
-    if (reads) after.unread = left.unread;
-    if (empties) after.total = left.total;
+    counts.unseen = left.unseen;
+    if (empties > 1) counts.unread = left.unread;
+    if (empties > 2) counts.total = left.total;
   }
-  return {
-    unseen: Math.max(0, after.unseen),
-    unread: Math.max(0, after.unread),
-    total: Math.max(0, after.total),
-  };
 }
 
 /**
- * @param {Counts} counts changed in place
+ * @param {Counts} counts changed in place; never less than nothing
  * @param {Item} item
  * @param {1 | -1} by
  */
 function count(counts, item, by) {
   if (!matches(item, {})) return;
-  counts.total += by;
-  if (item.seen_at === null) counts.unseen += by;
-  if (item.read_at === null) counts.unread += by;
+  counts.total = Math.max(0, counts.total + by);
+  if (!item.seen_at) counts.unseen = Math.max(0, counts.unseen + by);
+  if (!item.read_at) counts.unread = Math.max(0, counts.unread + by);
 }

@@ -6,8 +6,9 @@
  *     store.subscribe(() => render(store.snapshot));
  *     store.start();
  *
- * Who does what: `hub-state.js` what is known, `hub-feeds.js` the lists and their pages, `hub-client.js` the connection,
- * `hub-tabs.js` one of it per browser, `hub-cache.js` what outlives the page.
+ * It is a client (hub-client.js) that keeps what the frames say. Who does what: `hub-state.js` what is known,
+ * `hub-feeds.js` the lists and their pages, `hub-tabs.js` one connection per browser, `hub-cache.js` what outlives the
+ * page.
  *
  * Guarantees: at a quiet moment it equals the hub's inbox; `item` names a new item at most once per store; a mark is
  * shown from the moment it is made until the hub's own word on it is, and sent until it is answered.
@@ -15,18 +16,15 @@
 
 import { Cache } from "./hub-cache.js";
 import { HubClient } from "./hub-client.js";
-import { baseOf } from "./hub-connection.js";
-import { Emitter } from "./hub-emitter.js";
 import { Feed } from "./hub-feeds.js";
 import { readClaims } from "./hub-policy.js";
-import { InboxState } from "./hub-state.js";
+import { InboxState, newList } from "./hub-state.js";
 import { Tabs } from "./hub-tabs.js";
 
-/** @import { Arrival, HubClientOptions, Traffic } from "./hub-client.js" */
+/** @import { HubClientOptions } from "./hub-client.js" */
 /** @import { Status } from "./hub-connection.js" */
 /** @import { LinkEvents, Transport } from "./hub-link.js" */
-/** @import { Marked } from "./hub-outbox.js" */
-/** @import { Counts, Filter, Item, Mark } from "./hub-state.js" */
+/** @import { Counts, Filter, Item } from "./hub-state.js" */
 
 /**
  * @typedef {object} HubStoreExtras
@@ -58,116 +56,87 @@ import { Tabs } from "./hub-tabs.js";
  * @property {number} pending marks that are shown and not confirmed yet
  */
 
-/**
- * @typedef {object} HubStoreEvents
- * @property {Snapshot} change anything that is shown; at most once per turn of the event loop
- * @property {Arrival} item a new item
- * @property {Snapshot} state the status changed
- * @property {Traffic} frame everything that travels, for display
- * @property {unknown} error what went wrong without ending the store: a HubError, or what `getToken` threw
- */
-
 /** Items kept for the next visit: as many as a `welcome` brings. */
 const CACHED_ITEMS = 50;
 const REVOKED = 4506;
 
-/** @extends {Emitter<HubStoreEvents>} */
-export class HubStore extends Emitter {
+export class HubStore extends HubClient {
+  /** @override */
+  state = new InboxState();
   /** @type {{user: string, project: string} | null} of the token; null before there is one that tells */
   person = null;
-  #state = new InboxState();
-  #client;
   /** @type {Map<string, Feed>} */
   #feeds = new Map();
   #main;
   /** @type {Snapshot | null} */
   #snapshot = null;
   #changeQueued = false;
-
   /** @type {Cache | null} */
   #cache = null;
   /** @type {Tabs | null} */
   #tabs = null;
-  #prefix;
   /** @type {string | null} of the person's cache, lock and channel */
   #name = null;
-  /** @type {AbortController | null} while started */
-  #page = null;
+  #page = new AbortController();
 
   /** @param {HubStoreOptions} options */
   constructor(options) {
-    super();
-    const state = this.#state;
-    const client = (this.#client = new HubClient(options, {
-      state,
-      dial: (token) => this.#dial(token),
-      others: () => !!this.#tabs?.active(),
-    }));
-    this.#prefix = `hub:${baseOf(options.url)}[`;
-    const storage = options.storage ?? localStorageOrNone();
-    if (storage && options.persist !== false) this.#cache = new Cache(storage, this.#prefix);
-    const locks = options.locks ?? globalThis.navigator?.locks;
-    const Channel = options.BroadcastChannel ?? globalThis.BroadcastChannel;
-    if (locks && Channel && options.share !== false) this.#tabs = new Tabs(client, state, locks, Channel);
+    super(options);
+    const {
+      persist = true,
+      share = true,
+      storage = localStorageOrNone(),
+      locks = globalThis.navigator?.locks,
+      BroadcastChannel = globalThis.BroadcastChannel,
+    } = options;
+    if (persist && storage) this.#cache = new Cache(storage, `hub:${this.base}[`);
+    if (share && locks && BroadcastChannel) this.#tabs = new Tabs(this, locks, BroadcastChannel);
     this.#main = this.feed();
-    for (const type of /** @type {const} */ (["item", "error", "frame"])) {
-      client.on(type, (/** @type {any} */ detail) => this.emit(type, detail));
-    }
-    client.on("change", () => this.#changed());
-    client.on("state", () => this.#turned());
   }
 
-  /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
+  /** @override */
   start() {
-    if (!this.#page) {
-      this.#page = new AbortController();
-      const { signal } = this.#page;
-      // A page that is put aside gives the connection to another tab, and joins again when it is back.
-      for (const type of ["pagehide", "freeze"])
-        globalThis.document && addEventListener(type, () => this.#pause(), { signal, capture: true });
-      for (const type of ["pageshow", "resume"])
-        globalThis.document && addEventListener(type, () => this.#client.start(), { signal, capture: true });
-    }
-    this.#client.start();
-  }
-
-  /** Disconnect. What is held stays, also marks not yet answered: the next `start` goes on from there. */
-  stop() {
-    this.#page?.abort();
-    this.#page = null;
-    this.#pause();
-  }
-
-  /** Everything held here and kept for the next visit is discarded; a running store begins anew. */
-  forget() {
-    this.#cache?.forget();
-    this.#client.forget();
-    this.#client.use();
+    super.start();
+    // A page that is put aside gives the connection to another tab, and joins again when it is back.
+    this.#await(["pagehide", "freeze"], () => {
+      this.stop();
+      this.#await(["pageshow", "resume"], () => this.start());
+    });
   }
 
   /**
-   * Change the transport; a running store goes on with it at once, from where it is.
-   * @param {"auto" | "websocket" | "sse"} transport
+   * @param {HubStore["stopped"]} [why]
+   * @override
    */
-  use(transport) {
-    this.#client.use(transport);
+  stop(why) {
+    this.#page.abort();
+    this.#cache?.flush();
+    super.stop(why);
+    this.#tabs?.leave();
+  }
+
+  /** @override */
+  forget() {
+    this.#cache?.forget();
+    super.forget();
   }
 
   /** @returns {Snapshot} */
   get snapshot() {
-    const { status, transport, stopped, retryAt } = this.#client;
-    const { rev, pending } = this.#state;
+    const { status, transport, stopped, retryAt, state } = this;
+    const { rev, pending } = state;
     if (!this.#snapshot) {
+      const ready = rev !== null;
       const { items, hasOlder, loading } = this.#main.snapshot;
       this.#snapshot = Object.freeze({
         status,
-        ready: rev !== null,
-        stale: rev !== null && status !== "live",
+        ready,
+        stale: ready && status !== "live",
         transport,
-        leading: transport !== null && transport !== "tab",
+        leading: !!transport && transport !== "tab",
         rev,
         items,
-        counts: this.#state.shownCounts(),
+        counts: state.shownCounts(),
         hasOlder,
         loadingOlder: loading,
         stopped,
@@ -191,31 +160,22 @@ export class HubStore extends Emitter {
    * @returns {Feed} the same for the same filter
    */
   feed({ status = "all", category, tag } = {}) {
-    const key = JSON.stringify([status, category, tag]);
+    const filter = { status, category, tag };
+    const key = JSON.stringify(filter);
     let feed = this.#feeds.get(key);
     if (!feed) {
-      const filter = { status: status === "all" ? undefined : status, category, tag };
-      feed = new Feed(filter, this.#client, this.#state, () => this.#changed());
+      feed = new Feed(this, key === '{"status":"all"}' ? this.state.main : newList(filter));
       this.#feeds.set(key, feed);
     }
     return feed;
   }
 
   /**
-   * Mark items; shown at once, taken back when the hub refuses, kept while there is no connection. `all` covers
-   * everything up to the newest item held.
-   * @param {Mark} mark any number of ids
-   * @returns {Promise<Marked>} when the hub has carried it out
-   * @throws {HubError} (rejects) `not_ready` before there is an inbox to show, `reset` when it was replaced before the
-   *   answer, or the hub's code
+   * The person has seen everything held now. Costs nothing when there is nothing unseen.
+   * @override
    */
-  mark(mark) {
-    return this.#client.mark(mark);
-  }
-
-  /** The person has seen everything held now. Costs nothing when there is nothing unseen. */
   seen() {
-    if (this.#state.counts.unseen > 0) this.#client.seen();
+    if (this.state.counts.unseen > 0) super.seen();
   }
 
   /** The default feed's next older page: see `Feed`. */
@@ -223,81 +183,13 @@ export class HubStore extends Emitter {
     return this.#main.loadOlder();
   }
 
-  /** @type {HubClient["call"]} */
-  call(...request) {
-    return this.#client.call(...request);
+  /** @override */
+  activity() {
+    return this.#tabs?.active() ? "active" : super.activity();
   }
 
-  #pause() {
-    this.#cache?.flush();
-    this.#client.stop();
-    this.#tabs?.leave();
-  }
-
-  /**
-   * Whose inbox it is decides what may be shown from the last visit, and with which tabs the connection is shared.
-   * @param {string} token
-   */
-  async #dial(token) {
-    const { sub, aud } = readClaims(token);
-    const name = sub && aud ? `${this.#prefix}${JSON.stringify([aud, sub])}` : null;
-    if (name !== this.#name) {
-      if (this.#name) this.#client.forget();
-      this.#name = name;
-      this.person = name ? { user: sub, project: aud } : null;
-      this.#restore();
-    }
-    if (name && this.#tabs && !(await this.#tabs.join(name))) {
-      return (/** @type {LinkEvents} */ events) => /** @type {Tabs} */ (this.#tabs).dial(events);
-    }
-    // What other tabs and earlier visits left unanswered is this one's to send now.
-    for (const [key, { mark, at, foreign }] of this.#state.pending) {
-      if (foreign) this.#client.outbox.mark(mark, key, at).catch(() => {});
-    }
-    return null;
-  }
-
-  #restore() {
-    const state = this.#state;
-    const saved = this.#name && this.#cache?.read(this.#name);
-    if (!saved || state.rev !== null) return;
-    try {
-      const { welcome, marks } = saved;
-      if (!welcome.items.every((/** @type {Item} */ { id, seq }) => id && seq > 0) || !(welcome.rev >= 0)) return;
-      state.apply(welcome);
-      for (const { key, mark, at } of marks) state.mark(key, mark, at, true);
-      this.#client.emit("change", null);
-      state.view();
-    } catch {
-      // Not written by us, or by another version.
-      state.apply({ type: "reset" });
-    }
-  }
-
-  #turned() {
-    const { status, stopped } = this.#client;
-    if (status === "live") for (const feed of this.#feeds.values()) feed.error = null;
-    if (stopped && (stopped.code === null || stopped.code === REVOKED)) {
-      // Of who signed out, nothing stays.
-      this.#cache?.forget();
-      this.#tabs?.out();
-      this.#client.forget();
-      this.#name = this.person = null;
-    }
-    if (stopped) this.#tabs?.leave();
-    this.emit("state", this.snapshot);
-  }
-
-  #save() {
-    if (!this.#name || this.#tabs?.leading === false) return;
-    const state = this.#state;
-    this.#cache?.write(this.#name, () => {
-      const marks = [...this.#client.outbox.calls.values()].map(({ key, mark, at }) => ({ key, mark, at }));
-      return state.rev === null ? null : { welcome: state.welcome(CACHED_ITEMS), marks };
-    });
-  }
-
-  #changed() {
+  /** @override */
+  changed() {
     this.#snapshot = null;
     for (const feed of this.#feeds.values()) feed.changed();
     if (this.#changeQueued) return;
@@ -306,12 +198,82 @@ export class HubStore extends Emitter {
       this.#changeQueued = false;
       this.#save();
       this.#tabs?.tellMarks();
-      for (const feed of this.#feeds.values()) {
-        feed.look();
-        feed.tell();
-      }
+      for (const feed of this.#feeds.values()) feed.tell();
       this.emit("change", this.snapshot);
     });
+  }
+
+  /** @override */
+  turned() {
+    const { status, stopped } = this;
+    this.changed();
+    if (status === "live") for (const feed of this.#feeds.values()) feed.error = null;
+    if (stopped && (!stopped.code || stopped.code === REVOKED)) {
+      // Of who signed out, nothing stays.
+      this.#tabs?.out();
+      this.forget();
+      this.#name = this.person = null;
+    }
+    this.emit("state", this.snapshot);
+  }
+
+  /**
+   * Whose inbox it is decides what may be shown from the last visit, and with which tabs the connection is shared.
+   * @param {string} token
+   * @override
+   */
+  async dial(token) {
+    const { sub, aud } = readClaims(token);
+    const name = sub && aud ? `hub:${this.base}${JSON.stringify([aud, sub])}` : null;
+    if (name !== this.#name) {
+      if (this.#name) super.forget();
+      this.#name = name;
+      this.person = name ? { user: sub, project: aud } : null;
+      this.#restore();
+    }
+    const tabs = this.#tabs;
+    if (name && tabs && !(await tabs.join(name))) return (/** @type {LinkEvents} */ events) => tabs.dial(events);
+    // What other tabs and earlier visits left unanswered is this one's to send now.
+    for (const [key, { mark, at, foreign }] of this.state.pending) {
+      if (foreign) this.outbox.mark(mark, key, at).catch(() => {});
+    }
+    return null;
+  }
+
+  #restore() {
+    const { state } = this;
+    const saved = this.#name && this.#cache?.read(this.#name);
+    if (!saved || state.rev !== null) return;
+    try {
+      state.apply(saved.welcome);
+      for (const { key, mark, at } of saved.marks) state.mark(key, mark, at, true);
+      // What was not written by us, or by another version, shows it here.
+      if (!(state.seq <= Number(state.rev))) throw state;
+      state.view();
+    } catch {
+      state.discard();
+    }
+    this.changed();
+  }
+
+  #save() {
+    const { state, outbox } = this;
+    if (!this.#name || this.#tabs?.leading === false) return;
+    this.#cache?.write(this.#name, () => {
+      const marks = [...outbox.calls.values()].map(({ key, mark, at }) => ({ key, mark, at }));
+      return state.rev !== null && { welcome: state.welcome(CACHED_ITEMS), marks };
+    });
+  }
+
+  /**
+   * @param {string[]} types events of the page
+   * @param {() => void} run on the first of them
+   */
+  #await(types, run) {
+    this.#page.abort();
+    this.#page = new AbortController();
+    if (!globalThis.document) return;
+    for (const type of types) addEventListener(type, run, { capture: true, signal: this.#page.signal });
   }
 }
 

@@ -15,9 +15,9 @@
 import { newKey } from "./hub-outbox.js";
 import { Timers } from "./hub-timers.js";
 
-/** @import { HubClient } from "./hub-client.js" */
+/** @import { HubStore } from "./hub-store.js" */
 /** @import { Link, LinkEvents } from "./hub-link.js" */
-/** @import { Frame, InboxState, Mark } from "./hub-state.js" */
+/** @import { Frame, Mark } from "./hub-state.js" */
 
 /** Between two pings of the leader. A hidden tab's timers may come but once a minute, so silence alone proves nothing. */
 const BEAT_SECONDS = 5;
@@ -30,8 +30,7 @@ const GONE_MS = 3 * BEAT_SECONDS * 1000;
 export class Tabs {
   /** This tab holds the lock. */
   leading = false;
-  #client;
-  #state;
+  #store;
   #locks;
   #Channel;
   #id = newKey();
@@ -39,7 +38,7 @@ export class Tabs {
   #name = null;
   /** @type {BroadcastChannel | null} */
   #channel = null;
-  /** @type {Promise<boolean> | null} */
+  /** @type {Promise<void> | null} */
   #joining = null;
   #queued = new AbortController();
   #release = () => {};
@@ -50,21 +49,20 @@ export class Tabs {
   #leader = null;
   /** @type {Map<string, {state: string, at: number}>} followers, by id */
   #others = new Map();
-  #marksTold = "";
+  /** How many marks were told last. */
+  #marksTold = 0;
 
   /**
-   * @param {HubClient} client
-   * @param {InboxState} state
+   * @param {HubStore} store
    * @param {LockManager} locks
    * @param {typeof BroadcastChannel} Channel
    */
-  constructor(client, state, locks, Channel) {
-    this.#client = client;
-    this.#state = state;
+  constructor(store, locks, Channel) {
+    this.#store = store;
     this.#locks = locks;
     this.#Channel = Channel;
-    client.on("message", (frame) => this.#tell({ ...frame, lineage: state.lineage }));
-    client.on("state", () => this.#tellWait());
+    store.on("message", (frame) => this.#tell({ ...frame, lineage: store.state.lineage }));
+    store.on("state", () => this.#tellWait());
   }
 
   /**
@@ -79,7 +77,6 @@ export class Tabs {
       this.#channel = new this.#Channel(name);
       this.#channel.onmessage = ({ data }) => this.#hear(data);
       this.#joining = this.#ask({ ifAvailable: true });
-      void this.#joining.then((leads) => leads || this.#queue());
     }
     await this.#joining;
     return this.leading;
@@ -91,6 +88,7 @@ export class Tabs {
     this.#channel?.close();
     this.#name = this.#channel = this.#joining = null;
     this.#queued.abort();
+    this.#queued = new AbortController();
     this.#end();
     this.#release();
   }
@@ -108,13 +106,15 @@ export class Tabs {
     return false;
   }
 
-  /** Marks may have been made or confirmed: the others show the same. */
-  tellMarks() {
-    const marks = [...this.#state.pending].map(([key, { mark, at }]) => ({ key, mark, at }));
-    const told = marks.map(({ key }) => key).join();
-    if (told === this.#marksTold) return;
-    this.#marksTold = told;
-    this.#tell({ type: "marks", marks });
+  /**
+   * Marks may have been made or confirmed: the others show the same.
+   * @param {boolean} [anyway] some tab does not know that there are none
+   */
+  tellMarks(anyway = false) {
+    const { pending } = this.#store.state;
+    const marks = [...pending].map(([key, { mark, at }]) => ({ key, mark, at }));
+    if (marks.length || this.#marksTold || anyway) this.#tell({ type: "marks", marks });
+    this.#marksTold = marks.length;
   }
 
   /**
@@ -139,58 +139,52 @@ export class Tabs {
   }
 
   /**
-   * @param {LockOptions} options
-   * @returns {Promise<boolean>} whether the lock is held now; of a request that waits, when it no longer does
+   * Ask for the lock; who is refused waits for it.
+   * @param {LockOptions} [options]
+   * @returns {Promise<void>} when it is known
    */
-  #ask(options) {
+  #ask(options = { signal: this.#queued.signal }) {
     const channel = this.#channel;
     const name = /** @type {string} */ (this.#name);
-    return new Promise((resolve) => {
+    return new Promise((known) => {
       this.#locks
         .request(name, options, (lock) => {
-          if (!lock || channel !== this.#channel) return resolve(false);
-          this.#end();
-          this.leading = true;
-          this.#beat();
-          resolve(true);
-          return new Promise((release) => {
-            this.#release = () => release(undefined);
-          });
+          if (channel !== this.#channel) return;
+          if (lock) {
+            // Whatever else was asked for meanwhile.
+            this.#queued.abort();
+            this.#queued = new AbortController();
+            this.#end();
+            this.leading = true;
+            this.#beat();
+            if (!options.ifAvailable) this.#store.use();
+          } else {
+            this.#ask();
+          }
+          known();
+          return lock && new Promise((release) => (this.#release = () => release(undefined)));
         })
         .catch(() => {
           // Taken back, or stolen because this tab was silent.
-          resolve(false);
+          known();
           if (channel !== this.#channel || !this.leading) return;
           this.#end();
-          this.#queue();
-          this.#client.use();
+          this.#ask();
+          this.#store.use();
         });
     });
-  }
-
-  /** Lead when those before are gone. */
-  #queue() {
-    this.#queued.abort();
-    this.#queued = new AbortController();
-    void this.#ask({ signal: this.#queued.signal }).then((leads) => leads && this.#client.use());
-  }
-
-  #steal() {
-    this.#queued.abort();
-    void this.#ask({ steal: true }).then((leads) => leads && this.#client.use());
   }
 
   /** What it was, leader or follower, it is no more. */
   #end() {
     this.leading = false;
-    this.#timers.clearAll();
+    this.#timers.clear();
     this.#others.clear();
-    this.#marksTold = "";
   }
 
   #beat() {
     this.#tell({ type: "ping" });
-    this.#client.outbox.receipts();
+    this.#store.outbox.receipts();
     this.#timers.set("beat", BEAT_SECONDS, () => this.#beat());
   }
 
@@ -199,7 +193,7 @@ export class Tabs {
       this.#say({ type: "ping" });
       this.#timers.set("silence", ANSWER_SECONDS, () => {
         if (globalThis.document?.visibilityState === "hidden") this.#listen();
-        else this.#steal();
+        else this.#ask({ steal: true });
       });
     });
   }
@@ -215,7 +209,7 @@ export class Tabs {
   }
 
   #tellWait() {
-    const { status, retryAt } = this.#client;
+    const { status, retryAt } = this.#store;
     if (status !== "live" && status !== "stopped") this.#tell({ type: "wait", status, retryAt });
   }
 
@@ -223,8 +217,8 @@ export class Tabs {
   #hear({ lead, from, to, frame }) {
     const events = this.#events;
     if (frame.type === "out") {
-      this.#client.token.forget();
-      this.#client.use();
+      this.#store.token.held = null;
+      this.#store.use();
     } else if (this.leading) {
       if (from) this.#answer(from, frame);
     } else if (lead && events && (!to || to === this.#id)) {
@@ -243,16 +237,16 @@ export class Tabs {
 
   /** @param {{key: string, mark: Mark, at: string}[]} marks not confirmed yet, of all tabs: these and no others */
   #show(marks) {
-    const { pending } = this.#state;
+    const { pending } = this.#store.state;
     const keys = marks.map(({ key }) => key);
-    for (const [key, { foreign }] of pending) if (foreign && !keys.includes(key)) this.#state.refuse(key);
-    for (const { key, mark, at } of marks) if (!pending.has(key)) this.#state.mark(key, mark, at, true);
-    this.#client.emit("change", null);
+    for (const [key, { foreign }] of pending) if (foreign && !keys.includes(key)) this.#store.state.refuse(key);
+    for (const { key, mark, at } of marks) if (!pending.has(key)) this.#store.state.mark(key, mark, at, true);
+    this.#store.changed();
   }
 
   /** @param {string} from @param {Frame} frame */
   #answer(from, { type, ref, key, ...body }) {
-    const { outbox } = this.#client;
+    const { outbox } = this.#store;
     if (type === "bye") {
       this.#others.delete(from);
     } else {
@@ -261,15 +255,14 @@ export class Tabs {
     }
     outbox.receipts();
     if (type === "hello" || type === "sync") {
-      const { rev, cursor, counts } = this.#state;
-      const more = this.#client.status !== "live";
+      const { rev, cursor, counts } = this.#store.state;
+      const more = this.#store.status !== "live";
       const welcome = { type: "welcome", heartbeat_seconds: 3 * BEAT_SECONDS };
       this.#tell(welcome, from);
       if (rev !== null && cursor === body.cursor)
         this.#tell({ type: "changes", since: rev, rev, cursor, counts, more }, from);
-      else if (rev !== null) this.#tell({ ...welcome, ...this.#state.welcome(), more }, from);
-      this.#marksTold = "";
-      this.tellMarks();
+      else if (rev !== null) this.#tell({ ...welcome, ...this.#store.state.welcome(), more }, from);
+      this.tellMarks(true);
       this.#tellWait();
     } else if (type === "mark") {
       outbox.mark(/** @type {any} */ (body), key).then(

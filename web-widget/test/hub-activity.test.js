@@ -38,7 +38,10 @@ test("idle after two minutes without use, or at once when hidden; active again a
   /** @type {string[]} */
   const states = [];
   let returns = 0;
-  const watch = watchActivity({ onChange: (state) => states.push(state), onReturn: () => (returns += 1) });
+  const watch = watchActivity(
+    () => states.push(watch.state),
+    () => (returns += 1),
+  );
   assert.equal(watch.state, "active");
   clock.pass(100);
   view.dispatchEvent(new Event("keydown"));

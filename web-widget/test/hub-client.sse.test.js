@@ -194,8 +194,15 @@ test("a comment is life, and silence of the heartbeat and ten seconds more is no
     onSent: () => {},
     onClose: () => {},
   };
-  const rest = { call: async () => null };
-  const other = openStream(events, { base: new URL(server.url), fetch, rest, parseFrame, newKey: () => "key" });
+  const of = /** @type {any} */ ({ base: new URL(server.url), fetch });
+  const other = openStream(
+    events,
+    of,
+    null,
+    async () => null,
+    parseFrame,
+    () => "key",
+  );
   const beside = await stream();
   beside.startStream();
   await until(() => alive === 1, "the first bytes");

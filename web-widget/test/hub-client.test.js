@@ -253,7 +253,7 @@ test("a reset discards the inbox and unanswered marks, and a welcome replaces th
   hub.restore();
   hub.publish();
   connection.send({ ...WELCOME, ...hub.welcomeItems() });
-  await status("live");
+  await until(() => client.snapshot.ready, "the new inbox");
   assert.deepEqual(client.snapshot.items, hub.list());
 });
 

@@ -154,14 +154,14 @@ export class Tab {
 }
 
 /** A WebSocket whose other end is a session of the model hub. */
-class TabSocket extends EventTarget {
+class TabSocket {
   readyState = 0;
+
   /** @type {Session | null} */
   #session = null;
 
   /** @param {Tab} tab @param {URL} url */
   constructor(tab, url) {
-    super();
     this.tab = tab;
     this.url = url;
     const { browser } = tab;
@@ -174,7 +174,7 @@ class TabSocket extends EventTarget {
         send: (frame) => this.#deliver(frame),
         close: () => this.end(1012),
       });
-      this.dispatchEvent(new Event("open"));
+      this.#tell("open", {});
     });
   }
 
@@ -209,8 +209,13 @@ class TabSocket extends EventTarget {
   end(code) {
     this.drop();
     this.tab.later(() => {
-      this.dispatchEvent(Object.assign(new Event("close"), { code, reason: "" }));
+      this.#tell("close", { code, reason: "" });
     });
+  }
+
+  /** @param {string} type @param {object} event */
+  #tell(type, event) {
+    /** @type {Record<string, any>} */ (this)[`on${type}`]?.(event);
   }
 
   #step() {
@@ -227,7 +232,7 @@ class TabSocket extends EventTarget {
     }
     const data = JSON.stringify(frame);
     this.tab.later(() => {
-      if (this.readyState === 1) this.dispatchEvent(Object.assign(new Event("message"), { data }));
+      if (this.readyState === 1) this.#tell("message", { data });
     });
   }
 }
