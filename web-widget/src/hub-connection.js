@@ -320,7 +320,8 @@ export class Connection extends Emitter {
     }
     if ((type === "welcome" || type === "changes") && !frame.more) {
       this.#syncing = false;
-      this.#announced.clear();
+      // A page may bring items from beyond the revision that it holds completely.
+      if (state.seq <= frame.rev) this.#announced.clear();
       this.#enter("live");
       this.#heard();
       if (this.#link) this.outbox.open(this.#link);

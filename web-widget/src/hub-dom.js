@@ -24,16 +24,13 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 /**
- * A button that shows an icon only: its label is its name and its tooltip.
+ * A button that shows an icon only; `name` says what it does.
  * @param {string} kind its class, and its part
  * @param {string} path of the icon
  * @param {(event: MouseEvent) => void} click
- * @param {string} [label]
  */
-export function iconButton(kind, path, click, label) {
-  const button = h("button", { class: `icon ${kind}`, part: kind, type: "button", click }, icon(path));
-  if (label) name(button, label);
-  return button;
+export function iconButton(kind, path, click) {
+  return h("button", { class: `icon ${kind}`, part: kind, type: "button", click }, icon(path));
 }
 
 /**
@@ -59,15 +56,15 @@ export function setAttribute(element, attribute, value) {
 
 /**
  * A 24-unit line icon, hidden from assistive technology: the button around it has the label.
- * @param {string} d
+ * @param {...string} paths
  * @returns {SVGSVGElement}
  */
-export function icon(d) {
+export function icon(...paths) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", d);
+  path.setAttribute("d", paths.join(""));
   svg.append(path);
   return svg;
 }

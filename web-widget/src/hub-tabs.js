@@ -146,6 +146,7 @@ export class Tabs {
   #ask(options = { signal: this.#queued.signal }) {
     const channel = this.#channel;
     const name = /** @type {string} */ (this.#name);
+    let held = false;
     return new Promise((known) => {
       this.#locks
         .request(name, options, (lock) => {
@@ -155,7 +156,7 @@ export class Tabs {
             this.#queued.abort();
             this.#queued = new AbortController();
             this.#end();
-            this.leading = true;
+            this.leading = held = true;
             this.#beat();
             if (!options.ifAvailable) this.#store.use();
           } else {
@@ -167,7 +168,7 @@ export class Tabs {
         .catch(() => {
           // Taken back, or stolen because this tab was silent.
           known();
-          if (channel !== this.#channel || !this.leading) return;
+          if (channel !== this.#channel || !held) return;
           this.#end();
           this.#ask();
           this.#store.use();
