@@ -4,7 +4,7 @@
  */
 
 import { h, icon, safeLink } from "/src/hub-dom.js";
-import { styleSheet } from "/src/hub-inbox-style.js";
+import { adopt, styleSheet } from "/src/hub-style.js";
 import { HubStore } from "/src/hub-store.js";
 import { ENGLISH, LOCALES } from "/src/hub-text.js";
 
@@ -25,12 +25,19 @@ function toolkitFor(name) {
   const root = host.attachShadow({ mode: "open" });
   root.adoptedStyleSheets = [styleSheet()];
   document.querySelector("main").append(host);
-  const adopt = (css) => {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-    root.adoptedStyleSheets.push(sheet);
+  return {
+    h,
+    icon,
+    safeLink,
+    store,
+    messages,
+    language,
+    host,
+    root,
+    adopt: (css) => adopt(root, css),
+    url: hub,
+    reading: () => window.reading,
   };
-  return { h, icon, safeLink, store, messages, language, host, root, adopt, url: hub, reading: () => window.reading };
 }
 
 window.store = store;

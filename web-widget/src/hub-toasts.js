@@ -136,19 +136,6 @@ const CSS = `
   gap: 8px;
   margin-block-start: 8px;
 }
-.toast footer > * {
-  padding: 4px 11px;
-  border: 1px solid var(--_line);
-  border-radius: 8px;
-  font-size: 13px;
-  font-weight: 550;
-  text-decoration: none;
-  color: inherit;
-}
-.toast footer > :hover {
-  border-color: var(--_accent);
-  color: var(--_accent);
-}
 .toast .shut {
   position: relative;
   display: grid;
