@@ -87,10 +87,17 @@ if (show.includes("toasts")) {
   const { mount } = await import("/dist/hub-toasts.js");
   const toolkit = toolkitFor("toasts");
   window.toasts = mount(toolkit.host, toolkit);
+  window.toastHost = toolkit.host;
 }
 if (show.includes("push")) {
   const { mount } = await import("/dist/hub-push-prompt.js");
   const toolkit = toolkitFor("push");
+  // A push service is not to be had here; what it would give is handed in by the test.
+  const pushManager = {
+    getSubscription: async () => null,
+    subscribe: async () => ({ toJSON: () => window.subscription }),
+  };
+  toolkit.host.registration = { pushManager };
   const container = h("div");
   toolkit.root.append(container);
   window.push = mount(container, toolkit);

@@ -32,7 +32,8 @@ HTML = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Lazy
 </body></html>"""
 CSS = (
     ":root { color-scheme: light dark; font-family: sans-serif; background: light-dark(#fff, #121316); }"
-    "x-preferences { display: block; max-width: 380px; border: 1px solid #8888; } x-menu { margin: 40px; }"
+    "x-preferences, hub-preferences { display: block; max-width: 380px; border: 1px solid #8888; }"
+    "x-menu { margin: 40px; }"
 )
 BERLIN = ZoneInfo("Europe/Berlin")
 NARROW: ViewportSize = {"width": 412, "height": 1100}
@@ -41,6 +42,13 @@ TYPE = """(text) => {
   const { shadowRoot: root } = document.querySelector("x-menu");
   for (const key of text) root.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
 }"""
+SUBSCRIPTION = {
+    "endpoint": "https://push.example.com/kai",
+    "keys": {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    },
+}
 # Where pictures go that somebody wants to look at.
 PICTURES = os.environ.get("HUB_TEST_PICTURES")
 
@@ -122,6 +130,15 @@ async def pages(hub: str, port: int) -> AsyncIterator[None]:
     async def page(_: web.Request) -> web.Response:
         return web.Response(text=HTML, content_type="text/html", headers=policy)
 
+    async def elements(request: web.Request) -> web.Response:
+        language = request.query["language"]
+        direction = "rtl" if language in ("ar", "he") else "ltr"
+        text = ELEMENTS.format(**request.query, direction=direction)
+        return web.Response(text=text, content_type="text/html", headers=policy)
+
+    async def elements_script(_: web.Request) -> web.Response:
+        return web.Response(text=ELEMENTS_JS, content_type="text/javascript")
+
     async def style(_: web.Request) -> web.Response:
         return web.Response(text=CSS, content_type="text/css")
 
@@ -146,6 +163,8 @@ async def pages(hub: str, port: int) -> AsyncIterator[None]:
     app.add_routes(
         [
             web.get("/", page),
+            web.get("/elements", elements),
+            web.get("/elements.js", elements_script),
             web.get("/page.css", style),
             web.get("/page.js", own),
             web.get("/token", token),
@@ -457,6 +476,20 @@ async def test_toasts_show_what_arrives_for_a_while_and_never_take_the_focus(bro
         await ground.publish("sam", "Seen already")
         await holds(page, "store.snapshot.items.some(({ title }) => title === 'Seen already')")
         await expect(toast).to_have_count(0)
+        await page.evaluate("reading = false")
+
+        # A sound is asked for, and a burst is one.
+        await page.evaluate(
+            "() => {"
+            "  window.tones = 0;"
+            "  toastHost.setAttribute('sound', '');"
+            "  window.AudioContext = class extends AudioContext { constructor() { super(); tones += 1; } };"
+            "}"
+        )
+        for number in range(2):
+            await ground.publish("sam", f"Loud {number}")
+        await expect(toast).to_have_count(2)
+        assert await page.evaluate("tones") == 1
         await page.evaluate("toasts.destroy()")
         assert await page.evaluate("document.querySelector('x-toasts').shadowRoot.childElementCount") == 0
 
@@ -486,8 +519,73 @@ async def test_push_is_offered_before_the_browser_asks_and_not_again_after_not_n
         offer = page.get_by_role("region", name="Get notified when this page is closed")
         await expect(offer).to_be_visible()
         await is_accessible(page, "push")
+        await page.evaluate(
+            "() => {"
+            "  Notification.requestPermission = async () => 'denied';"
+            "  Object.defineProperty(Notification, 'permission', { value: 'denied' });"
+            "}"
+        )
+        await page.get_by_role("button", name="Turn on").click()
+        await expect(offer.get_by_role("status")).to_contain_text("Your browser blocks notifications")
+        await expect(page.get_by_role("button", name="Close")).to_be_focused()
+        await page.reload()
+        await is_ready(page)
+
+        await page.evaluate(
+            "(given) => { window.subscription = given; Notification.requestPermission = async () => 'granted'; }",
+            SUBSCRIPTION,
+        )
+        await page.get_by_role("button", name="Turn on").click()
+        await expect(page.get_by_role("status")).to_have_text("You will be notified on this device.")
+        stored = (await ground.call("GET", "/v1/users/kai/push-subscriptions"))["items"]
+        assert [one["endpoint"] for one in stored] == [SUBSCRIPTION["endpoint"]]
+        await page.reload()
+        await is_ready(page)
+
         await page.get_by_role("button", name="Not now").click()
         await expect(offer).to_have_count(0)
         await page.reload()
         await is_ready(page)
         await expect(offer).to_have_count(0)
+
+
+ELEMENTS = """<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8">
+<title>Elements</title><meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/page.css">
+</head><body><main><h1>A page</h1><hub-inbox hub="{hub}" push></hub-inbox>
+<hub-toasts placement="top-end"></hub-toasts><h2>Settings</h2><hub-preferences></hub-preferences></main>
+<script type="module" src="/elements.js?user={user}"></script></body></html>"""
+ELEMENTS_JS = """import "/dist/hub-inbox.js";
+const user = new URL(import.meta.url).searchParams.get("user");
+document.querySelector("hub-inbox").getToken = async () => (await fetch(`/token?user=${user}&scopes=`)).text();
+"""
+
+
+async def test_the_elements_show_them_all(browser: Browser, ground: Ground) -> None:
+    await ground.publish("zoe", "Parcel 9", category="orders.shipped", body="It is on its way.")
+    async with tab(browser, f"{ground.origin}/elements?user=zoe&language=de&hub={ground.hub}") as opened:
+        page = opened.page
+        bell = page.get_by_role("button", name="Benachrichtigungen, 1 ungelesen")
+        await expect(bell).to_be_visible(timeout=15_000)
+        await expect(page.locator("hub-preferences").get_by_role("heading", name="Ruhezeiten")).to_be_visible()
+        for number in range(4):
+            await ground.publish("zoe", f"Nummer {number}", category="orders.shipped")
+            await expect(page.locator(".toast", has_text=f"Nummer {number}")).to_be_visible()
+        await picture(page, "elements-toasts")
+        await page.get_by_role("button", name="1 weitere").click()
+        panel = page.get_by_role("dialog", name="Benachrichtigungen")
+        await expect(panel).to_be_visible()
+        await expect(page.locator(".toast")).to_have_count(0)
+        await expect(panel.get_by_text("Auch benachrichtigt werden")).to_be_visible()
+        await ground.publish("zoe", "Nummer 4", category="orders.shipped")
+        await expect(panel.get_by_role("article", name="Nummer 4")).to_be_attached()
+        await expect(page.locator(".toast")).to_have_count(0)
+        await panel.get_by_role("article", name="Parcel 9").hover()
+        await panel.get_by_role("button", name="Weitere Optionen: Parcel 9").click()
+        await picture(page, "elements-menu")
+        await page.get_by_role("menuitem", name="Archivieren").click()
+        await expect(panel.get_by_role("article", name="Parcel 9")).to_have_count(0)
+        await panel.get_by_role("button", name="Einstellungen").click()
+        settings = page.get_by_role("dialog", name="Einstellungen")
+        await expect(settings.get_by_role("switch", name="Orders shipped: E-Mail")).to_be_checked()
+        await is_accessible(page, "elements-preferences")
+        assert await page.evaluate("violations") == []

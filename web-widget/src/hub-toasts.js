@@ -1,9 +1,10 @@
 /**
- * <hub-toasts>: what has just arrived, for a moment, at the edge of the window. Loaded with the first arrival.
+ * <hub-toasts>: what has just arrived, for a moment, at the edge of the window. Loaded by the element.
  *
  * Attributes of the element: `placement` (`top` or `bottom`, `-start`, `-center` or `-end`; `bottom-end` if absent),
  * `duration` (seconds; if absent, as long as reading takes), `sound` (empty: a soft tone; else the address of one).
- * Events, from the element: `hub-activate` and `hub-action` as a row's, and `hub-more` when the rest is asked for.
+ * Events, from the element: `hub-activate` and `hub-action` as a row's, and `hub-more` when the rest is asked for,
+ * which opens the page's <hub-inbox> unless it is prevented.
  *
  * At most three at once, the rest is counted. One tab shows an item: a visible one, and of several the first. Nothing
  * is shown while the list is before the person's eyes, and everything shown is in the inbox as well, so nothing is lost
@@ -219,15 +220,14 @@ export function mount(element, { h, icon, safeLink, store, messages, root, adopt
   // Two regions that are there before their first text: one is read when there is time, the other at once.
   const polite = h("div", { role: "status" });
   const urgent = h("div", { role: "alert" });
-  const rest = h("button", {
-    type: "button",
-    class: "rest",
-    hidden: true,
-    click: () => send("hub-more", {}) && clear(),
-  });
+  const all = () => {
+    if (send("hub-more")) inboxFor(element)?.setAttribute("open", "");
+    clear();
+  };
+  const rest = h("button", { type: "button", class: "rest", hidden: true, click: all });
   const region = h("div", { class: "toasts", popover: "manual" }, urgent, polite, rest);
 
-  /** @param {string} name @param {object} detail @returns {boolean} whether nobody prevented it */
+  /** @param {string} name @param {object} [detail] @returns {boolean} whether nobody prevented it */
   const send = (name, detail) =>
     element.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true }));
 
@@ -390,6 +390,15 @@ function claim(name) {
       )
       .catch(() => resolve(() => {}));
   });
+}
+
+/**
+ * @param {HTMLElement} element
+ * @returns {Element | null | undefined} the one that it names, else the first of the page
+ */
+function inboxFor(element) {
+  const page = /** @type {Document | ShadowRoot} */ (element.getRootNode());
+  return page.getElementById(element.getAttribute("for") ?? "") ?? page.querySelector("hub-inbox");
 }
 
 /**
