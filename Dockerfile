@@ -13,7 +13,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY hub hub
 COPY gateway gateway
 COPY workers workers
-COPY web-widget/src web-widget/src
+COPY web-widget/dist web-widget/dist
 COPY web-widget/demo web-widget/demo
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
 

@@ -10,7 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN)/pip install -qq
 SYSTEM := $(VENV)/.system
 NODE := $(VENV)/.node
 
-.PHONY: help install dev test check format bench soak requirements docs-generate clean
+.PHONY: help install dev test check format bench soak requirements widget docs-generate clean
 
 help:  ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,10 @@ bench: $(HUB) $(TOOLS)  ## Measures, compares with benchmarks/baseline.json
 soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results
 	@$(RUN)/python -m tests.chaos.soak_deliveries
 	@$(RUN)/python -m tests.chaos.soak
+
+widget: $(HUB) $(TOOLS) $(NODE)  ## Builds web-widget/dist and types from web-widget/src, and what docs say of them
+	@cd web-widget && npm run --silent build
+	@$(RUN)/python -m tests.support.generated
 
 docs-generate: $(HUB) $(TOOLS)  ## Writes docs/openapi.json, docs/asyncapi.json and what else is made from code
 	@$(RUN)/python -m tests.support.generated

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from gateway.page import Markup, fill, page, refuse, texts_for
 from gateway.page_texts import Texts
-from gateway.preference_form import centre, label_of, moved
+from gateway.preference_form import centre, moved, name_of
 from hub.api.link_choices import EMAIL, Visit, choose, subscribe_again, unsubscribe, visit
 from hub.exceptions import Malformed
 from hub.model.times import truncate
@@ -92,7 +92,7 @@ class LinkPages:
         }[shown]
         body = fill(
             '<p>{text}</p>{button}<p><a href="../p/{token}">{settings}</a></p>',
-            text=fill(text, category=fill("<bdi>{name}</bdi>", name=label_of(texts, category))),
+            text=fill(text, category=fill("<bdi>{name}</bdi>", name=name_of(texts, category))),
             button=button,
             token=preferences_token(self._secret, project_id, person_id),
             settings=texts.all_settings,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.page import Markup, fill, join
 from gateway.page_texts import Texts
+from hub.api.choices import label_of
 from hub.api.choosing import Moved, View
 from hub.api.link_choices import Visit
 from hub.model.ladder import channels_of
@@ -19,12 +19,9 @@ PAUSES = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelt
 NO_PAUSE, SAME_PAUSE = "none", "keep"
 
 
-def label_of(texts: Texts, category: str) -> str:
-    """What people call a category: `orders.shipped` is `Orders shipped`."""
-    if category == GENERAL:
-        return texts.everything_else
-    words = re.sub(r"[\s._/:-]+", " ", category).strip() or category
-    return words[:1].upper() + words[1:]
+def name_of(texts: Texts, category: str) -> str:
+    """What the page calls a category."""
+    return texts.everything_else if category == GENERAL else label_of(category)
 
 
 def centre(texts: Texts, found: Visit, now: datetime, *, saved: bool) -> Markup:
@@ -32,13 +29,14 @@ def centre(texts: Texts, found: Visit, now: datetime, *, saved: bool) -> Markup:
     view, switches = found.view, found.view.switches()
     groups = [_group(texts.all_messages, [], [_box(texts, channel, "", on) for channel, on in view.channels().items()])]
     for category, policy in view.policies.items():
-        own = "" if category == GENERAL else found.descriptions.get(category, "")
-        about = [part for part in (own, texts.always_on if policy.required else "") if part]
+        about = [
+            part for part in (found.descriptions.get(category), texts.always_on if policy.required else "") if part
+        ]
         boxes = [
             _box(texts, channel, category, switches[category, channel], fixed=policy.required)
             for channel in channels_of(policy)
         ]
-        groups.append(_group(label_of(texts, category), about, boxes))
+        groups.append(_group(name_of(texts, category), about, boxes))
     return fill(
         '{saved}<p class="soft">{intro}</p><form method="post">{groups}{pause}'
         '<p class="actions"><button>{save}</button></p></form>',

@@ -13,6 +13,7 @@ from gateway.guard import TOKEN_PARAMETER, ClientTokenGuard, token_of
 from gateway.session import Ack
 from gateway.switchboard import Switchboard
 from gateway.ws import PATH as WEBSOCKET_PATH
+from hub.api.choices import CHOICES, read_choices
 from hub.api.idempotent import known_answer, once
 from hub.api.inboxes import (
     INBOX_QUERY,
@@ -91,6 +92,11 @@ class InboxRoutes:
             Route(
                 "GET", f"{base}/preferences", self.get_inbox_preferences, "Read one's preferences", tag,
                 {200: own}, "What the person said, without the defaults of tenant and project.",
+                guard=guard, scopes=READ,
+            ),
+            Route(
+                "GET", f"{base}/preferences/choices", self.get_preference_choices, "List what one can choose", tag,
+                {200: CHOICES}, "Categories by channels as they hold, with the defaults of tenant and project.",
                 guard=guard, scopes=READ,
             ),
             Route(
@@ -198,6 +204,10 @@ class InboxRoutes:
 
     async def get_inbox_preferences(self, request: Request) -> Response:
         return json_response(await preferences.read(self._hub.db, _owner(token_of(request))))
+
+    async def get_preference_choices(self, request: Request) -> Response:
+        token, now = token_of(request), datetime.now(UTC)
+        return json_response(await read_choices(self._hub, token.project_id, token.user, token.tenant, now))
 
     async def patch_inbox_preferences(self, request: Request) -> Response:
         token, body = token_of(request), await request.json()

@@ -52,10 +52,16 @@ class View(NamedTuple):
     person: Document
     project: Document
     policies: Mapping[str, Policy]
+    tenant: Mapping[str, Any] = {}
 
     def layers(self, person: Document | None = None) -> Layers:
         own = self.person if person is None else person
-        return Layers(parse_preferences(own), project=parse_preferences(self.project))
+        return Layers(*map(parse_preferences, (own, self.tenant, self.project)))
+
+    def is_off(self, category: str, person: Document | None = None) -> bool:
+        """Whether the person switched the category off altogether."""
+        own = self.person if person is None else person
+        return ((own.get("categories") or {}).get(category) or {}).get("enabled") is False
 
     def switches(self) -> dict[Switch, bool]:
         """Every switch that a page can show, and whether it is on."""
@@ -123,7 +129,7 @@ def _of_category(
 ) -> dict[str, Any]:
     policy = view.policies[category]
     person: Document = merge_patch(view.person, patch)
-    was_off = ((person.get("categories") or {}).get(category) or {}).get("enabled") is False
+    was_off = view.is_off(category, person)
     channels: dict[str, bool | None] = {c: None if on else False for c, on in wanted.items() if was_off or c in changed}
     choice: dict[str, Any] = {"channels": channels}
     if was_off:

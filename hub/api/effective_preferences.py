@@ -11,7 +11,7 @@ from hub.api.category_schema import Channel
 from hub.api.preference_schema import DigestMoment, QuietWindow
 from hub.model.ladder import channels_of
 from hub.model.policy import Policy
-from hub.model.preferences import Layers, parse_preferences, resolve
+from hub.model.preferences import Layer, Layers, parse_preferences, resolve
 from hub.model.times import format_time
 from hub.store.preferences import StoredLayers
 from hub.web.routing import Reply
@@ -63,14 +63,13 @@ EFFECTIVE = Reply("What holds, and which layer decided.", Schema(EffectivePrefer
 def effective(policy: Policy, stored: StoredLayers, now: datetime) -> dict[str, Any]:
     """The answer for one category. A pause does not stop what is required, nor quiet hours what ignores them."""
     layers = Layers(*map(parse_preferences, stored.documents.values()))
-    paused_by = None if policy.required else layers.paused_by(now)
-    paused_until = None if paused_by is None else dict(layers.from_top())[paused_by].paused_until
+    paused_by, paused_until = (None, None) if policy.required else effective_pause(layers, now)
     return {
         "category": policy.category,
         "channels": [_channel(policy, layers, channel) for channel in channels_of(policy, layers.channel_order)],
-        "paused_until": None if paused_until is None else format_time(paused_until),
+        "paused_until": paused_until,
         "paused_by": paused_by,
-        "quiet_hours": None if policy.quiet_hours == "ignore" else _quiet_hours(layers, stored),
+        "quiet_hours": None if policy.quiet_hours == "ignore" else effective_quiet_hours(layers, stored),
         "digest": _digest(layers, stored),
         "delegate": layers.person.delegate,
         "channel_order": layers.channel_order,
@@ -82,7 +81,15 @@ def _channel(policy: Policy, layers: Layers, channel: str) -> dict[str, Any]:
     return {"channel": channel, "enabled": verdict.on, "layer": verdict.layer, "reason": verdict.reason}
 
 
-def _quiet_hours(layers: Layers, stored: StoredLayers) -> dict[str, Any] | None:
+def effective_pause(layers: Layers, now: datetime) -> tuple[Layer | None, str | None]:
+    """Whose pause holds, and until when; nobody's: (None, None)."""
+    paused_by = layers.paused_by(now)
+    until = None if paused_by is None else dict(layers.from_top())[paused_by].paused_until
+    return (None, None) if until is None else (paused_by, format_time(until))
+
+
+def effective_quiet_hours(layers: Layers, stored: StoredLayers) -> dict[str, Any] | None:
+    """The hours that count, where a layer has said any."""
     if layers.quiet_hours is None:
         return None
     layer, hours = layers.quiet_hours

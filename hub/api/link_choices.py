@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
+from hub.api.choices import shown_categories
 from hub.api.choosing import Moved, View, patch_for
 from hub.api.preference_schema import PERSON, revise
 from hub.exceptions import Gone
 from hub.model.times import truncate
 from hub.runtime import Hub
-from hub.store import categories, events, preferences
-from hub.store.categories import GENERAL
+from hub.store import events, preferences
 from hub.store.database import Connection
 from hub.store.events import Event
 from hub.store.preferences import Owner
 from hub.store.rules import RulesKey, read_rules
 
-MAX_SHOWN = 200  # categories on a page
 EMAIL = "email"
 
 
@@ -30,7 +29,7 @@ class Visit(NamedTuple):
     """Whose page it is, and what stands on it.
 
     Attributes:
-        descriptions: By category, where there is one.
+        descriptions: By category, where there is one; of a page of all.
     """
 
     project: str
@@ -57,24 +56,13 @@ async def _visit(
     if row is None:
         raise Gone("Whom this link was about is here no more.")
     person = row["person"] or {}
-    names, descriptions = await _categories(conn, project_id, person, category)
-    rules = await read_rules(conn, [RulesKey(project_id, name) for name in names])
-    policies = {name: rules[RulesKey(project_id, name)].policy for name in names}
+    if category is None:
+        policies, descriptions = await shown_categories(conn, project_id, person)
+    else:
+        key = RulesKey(project_id, category)
+        policies, descriptions = {category: (await read_rules(conn, [key]))[key].policy}, {}
     view = View(person, row["project"], policies)
     return Visit(row["project_name"], row["locale"], row["timezone"], view, descriptions), row["user_id"]
-
-
-async def _categories(
-    conn: Connection, project_id: int, person: dict[str, Any], category: str | None
-) -> tuple[list[str], dict[str, str]]:
-    """Names in the order in which they are shown, `general` last."""
-    stored = await categories.list_categories(conn, project_id, after=None, limit=MAX_SHOWN)
-    descriptions = {r["category"]: r["policy"].get("description") or "" for r in stored}
-    if category is not None:
-        return [category], descriptions
-    spoken_of: Iterable[str] = [*(person.get("categories") or {})]
-    names = sorted({*descriptions, *spoken_of} - {GENERAL})[: MAX_SHOWN - 1]
-    return [*names, GENERAL], descriptions
 
 
 async def choose(

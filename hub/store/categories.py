@@ -49,9 +49,12 @@ async def delete_category(db: Database, project_id: int, category: str) -> bool:
     return await db.execute(_SQL["delete_category"], project_id, category) == "DELETE 1"
 
 
-async def list_categories(
-    db: Database | Connection, project_id: int, *, after: str | None, limit: int
-) -> list[asyncpg.Record]:
+async def list_first(db: Database | Connection, project_id: int, *, limit: int) -> list[asyncpg.Record]:
+    """`general`, stored or not, and of the others the first by name, in the order of Python's strings."""
+    return await db.fetch(_SQL["list_first"], project_id, limit, GENERAL, GENERAL_POLICY)
+
+
+async def list_categories(db: Database, project_id: int, *, after: str | None, limit: int) -> list[asyncpg.Record]:
     """Categories by name, from the one after `after` on."""
     return await db.fetch(_SQL["list_categories"], project_id, after, limit, GENERAL, GENERAL_POLICY)
 

@@ -1,8 +1,8 @@
 /** One person's screen: an app with a bell in its corner, the state of its line, and a plug to pull. */
 
-import { HubClient } from "/widget/hub-inbox.js";
+import { HubStore } from "/widget/hub-inbox.js";
 
-/** @import { Snapshot } from "../src/hub-client.js" */
+/** @import { Snapshot } from "../src/hub-store.js" */
 
 export class Screen {
   /** @type {HTMLElement} */
@@ -27,7 +27,7 @@ export class Screen {
     find(copy, "h2", HTMLElement).textContent = person.lane;
     this.#words = find(copy, ".words", HTMLElement);
     this.#plug = find(copy, ".plug", HTMLButtonElement);
-    this.client = new HubClient({ getToken });
+    this.client = new HubStore({ getToken });
     this.inbox = /** @type {import("../src/hub-inbox.js").HubInbox} */ (find(copy, "hub-inbox", HTMLElement));
 
     this.#wanted = find(copy, "select", HTMLSelectElement);

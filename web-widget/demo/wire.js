@@ -11,7 +11,7 @@ import { paintJson, span } from "./paint.js";
  * @typedef {object} Passage
  * @property {string} lane whose connection it is
  * @property {"in" | "out"} direction as seen from there
- * @property {"websocket" | "sse" | "rest"} transport
+ * @property {"websocket" | "sse" | "tab" | "rest" | null} transport
  * @property {Frame} frame
  * @property {number} size in characters
  * @property {number} at milliseconds since the epoch

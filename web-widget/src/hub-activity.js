@@ -8,57 +8,47 @@ import { IDLE_SECONDS } from "./hub-policy.js";
 
 /** @typedef {"active" | "idle"} Activity */
 
-const USES = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "focus"];
+const USES = ["pointerdown", "pointermove", "keydown", "wheel", "focus"];
 
 /**
- * @param {{onChange: (state: Activity) => void, onReturn: () => void}} events `onReturn`: the network or the page is
- *   back
+ * @param {() => void} onChange it is the other state now
+ * @param {() => void} onReturn the network or the page is back
  * @returns {{state: Activity, stop: () => void}} `state` is the present one; `stop` removes every listener
  */
-export function watchActivity({ onChange, onReturn }) {
+export function watchActivity(onChange, onReturn) {
   const page = globalThis.document;
-  if (page === undefined) return { state: "active", stop: () => {} };
-
-  let usedAt = Date.now();
+  const removals = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const watch = {
     /** @type {Activity} */
-    state: page.visibilityState === "visible" ? "active" : "idle",
+    state: "active",
     stop() {
       clearTimeout(timer);
       removals.abort();
     },
   };
-  const decide = () => {
+  if (!page) return watch;
+  const options = { capture: true, passive: true, signal: removals.signal };
+  /** @param {Activity} state */
+  const enter = (state) => {
     clearTimeout(timer);
-    const left = usedAt + IDLE_SECONDS * 1000 - Date.now();
-    const visible = page.visibilityState === "visible";
-    const state = visible && left > 0 ? "active" : "idle";
-    if (visible && left > 0) timer = setTimeout(decide, left);
+    if (state === "active") timer = setTimeout(enter, IDLE_SECONDS * 1000, "idle");
     if (state === watch.state) return;
     watch.state = state;
-    onChange(state);
+    onChange();
   };
-  const used = () => {
-    usedAt = Date.now();
-    if (watch.state === "idle") decide();
-  };
-  const removals = new AbortController();
-  const options = { capture: true, passive: true, signal: removals.signal };
-  for (const use of USES) globalThis.addEventListener(use, used, options);
+  const look = () => enter(page.visibilityState === "visible" ? "active" : "idle");
+  for (const use of USES) addEventListener(use, look, options);
+  addEventListener("online", onReturn, options);
   page.addEventListener(
     "visibilitychange",
     () => {
-      if (page.visibilityState === "visible") {
-        usedAt = Date.now();
-        onReturn();
-      }
-      decide();
+      look();
+      if (watch.state === "active") onReturn();
     },
     options,
   );
-  globalThis.addEventListener("online", onReturn, options);
-  decide();
+  look();
   return watch;
 }

@@ -5,89 +5,71 @@
  *        ↑               ↑    │                             │
  *     4500–4999     waiting ←─┴──────────── lost ───────────┘
  *
- * It feeds the state with frames and the outbox with a live link; it shows nothing and is asked for nothing but its
- * status.
+ * It feeds the state with frames and the outbox with a link; it shows nothing. A link to another tab, which holds the
+ * connection for this one, tells how that one fares (`wait`); what it sends is otherwise the hub's own protocol.
  */
 
 import { watchActivity } from "./hub-activity.js";
-import { ABNORMAL, TOKEN_EXPIRED, openSocket, openStream } from "./hub-link.js";
-import { Outbox } from "./hub-outbox.js";
+import { Emitter } from "./hub-emitter.js";
+import { ABNORMAL, TOKEN_EXPIRED, openSocket, parseFrame } from "./hub-link.js";
+import { Outbox, newKey } from "./hub-outbox.js";
 import * as policy from "./hub-policy.js";
-import { HubError } from "./hub-rest.js";
+import { HubError, request } from "./hub-rest.js";
+import { Revisions, itemsOf } from "./hub-revisions.js";
 import { Timers } from "./hub-timers.js";
+import { TokenKeeper } from "./hub-token.js";
 
 /** @import { HubClientOptions, HubEvents, Traffic } from "./hub-client.js" */
 /** @import { Link, LinkEvents } from "./hub-link.js" */
-/** @import { Rest } from "./hub-rest.js" */
 /** @import { Frame, InboxState } from "./hub-state.js" */
-/** @import { TokenKeeper } from "./hub-token.js" */
 
 /** @typedef {"stopped" | "connecting" | "live" | "waiting"} Status */
+/** @typedef {"auto" | "websocket" | "sse"} WantedTransport */
 
-/**
- * @typedef {object} ConnectionOptions
- * @property {HubClientOptions} client
- * @property {URL} base
- * @property {InboxState} state
- * @property {TokenKeeper} token
- * @property {Rest} rest
- * @property {() => void} onChange something that is shown has changed
- * @property {() => void} onStatus the status is another
- * @property {(arrival: HubEvents["item"]) => void} onItem
- * @property {(error: unknown) => void} onError
- * @property {(direction: Traffic["direction"], transport: Traffic["transport"], frame: Frame, size: number) => void}
- *   onTraffic
- */
-
-export class Connection {
+/** @extends {Emitter<HubEvents>} */
+export class Connection extends Emitter {
   /** @type {Status} */
   status = "stopped";
   /** @type {{code: number | null, reason: string} | null} why, when the hub or `getToken` ended it */
   stopped = null;
   /** @type {number | null} when `waiting`: milliseconds since the epoch */
   retryAt = null;
-  outbox;
+  base;
+  token;
+  /** @type {Revisions & Partial<InboxState>} */
+  state = new Revisions();
+  timers = new Timers();
+  outbox = new Outbox(this);
   #options;
-  #state;
-  #token;
-  #timers = new Timers();
   /** @type {ReturnType<typeof watchActivity> | null} */
   #activity = null;
-  /** @type {"auto" | "websocket" | "sse"} */
+  /** @type {WantedTransport} */
   #wanted;
 
   /** @type {Link | null} */
   #link = null;
-  /** @type {Link | null} a WebSocket tried while SSE carries the stream */
-  #candidate = null;
   /** Grows with every attempt, so that what an earlier one awaited is dropped. */
   #attempt = 0;
   /** Attempts since the last stable connection: the n of the backoff. */
   #failures = 0;
   /** Attempts in a row that ended without a word from the hub. */
   #unheard = 0;
-  #welcomed = false;
-  #connection = "";
-  #heartbeatSeconds = 25;
-  #heardAt = 0;
+  /** When the hub said welcome, in milliseconds; 0 before. */
+  #welcomedAt = 0;
+  #silenceSeconds = policy.WELCOME_SECONDS;
   #syncing = false;
-  #reopenedAt = -Infinity;
-  #tokenRef = 0;
+  /** @type {Set<string>} items announced since the inbox was last complete: a page may come again */
+  #announced = new Set();
 
-  /** @param {ConnectionOptions} options */
+  /**
+   * @param {HubClientOptions} options
+   */
   constructor(options) {
+    super();
     this.#options = options;
-    this.#state = options.state;
-    this.#token = options.token;
-    this.#wanted = options.client.transport ?? "auto";
-    this.outbox = new Outbox({
-      state: options.state,
-      rest: options.rest,
-      timers: this.#timers,
-      activity: () => this.#activity?.state ?? "active",
-      onChange: options.onChange,
-      onError: options.onError,
-    });
+    this.#wanted = options.transport ?? "auto";
+    this.base = new URL(`${options.url ?? "/"}`.replace(/\/?$/, "/"), globalThis.location?.href);
+    this.token = new TokenKeeper(options.getToken);
   }
 
   /** The transport in use. */
@@ -95,389 +77,298 @@ export class Connection {
     return this.#link?.transport ?? null;
   }
 
-  /** Connect, and stay connected. Started twice is started once. */
+  /** Whether somebody is there, in this tab or another. */
+  activity() {
+    return this.#activity?.state ?? "active";
+  }
+
+  /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
   start() {
     if (this.status !== "stopped") return;
     this.stopped = null;
     this.#failures = 0;
-    this.#activity ??= watchActivity({
-      onChange: () => this.outbox.receipts(),
-      onReturn: () => this.#returned(),
-    });
-    void this.#connect();
+    this.#activity = watchActivity(
+      () => this.outbox.receipts(),
+      () => this.#returned(),
+    );
+    this.#connect();
   }
 
-  /** @param {Connection["stopped"]} why null when it was asked for */
-  stop(why) {
+  /**
+   * Disconnect. What is held stays, also marks not yet answered: the next `start` goes on from there.
+   * @param {Connection["stopped"]} [why] null when it was asked for
+   */
+  stop(why = null) {
     if (this.status === "stopped") return;
     this.#hangUp();
     this.#activity?.stop();
-    this.#activity = null;
     this.stopped = why;
-    this.retryAt = null;
     this.#enter("stopped");
   }
 
-  /** @param {"auto" | "websocket" | "sse"} transport */
-  use(transport) {
+  /**
+   * Change the transport; a running client goes on with it at once, from where it is.
+   * @param {WantedTransport} [transport] the same, if absent: connect anew
+   */
+  use(transport = this.#wanted) {
     this.#wanted = transport;
     this.#unheard = 0;
-    if (this.status === "stopped") return;
-    this.#hangUp();
-    void this.#connect();
+    if (this.status !== "stopped") this.#connect();
   }
+
+  /** Discard everything, as a `reset` does. */
+  forget() {
+    this.state.discard();
+    this.outbox.reset();
+    this.changed();
+  }
+
+  /** What is held or pending may be another. */
+  changed() {}
+
+  /** The status is another. */
+  turned() {
+    this.emit("state", this);
+  }
+
+  /**
+   * Who is to connect, and how.
+   * @param {string} _token of the person
+   * @returns {Promise<((events: LinkEvents) => Link) | null>} null: this client itself
+   */
+  async dial(_token) {
+    return null;
+  }
+
+  /** @type {typeof fetch} */
+  fetch = (...given) => (this.#options.fetch ?? globalThis.fetch)(...given);
 
   async #connect() {
-    const attempt = ++this.#attempt;
-    this.#timers.clear("retry");
-    this.retryAt = null;
-    this.#welcomed = false;
+    this.#hangUp();
+    const attempt = this.#attempt;
+    this.#welcomedAt = 0;
     this.#enter("connecting");
-    this.#expectProgress();
-    let token;
     try {
-      token = await this.#token.take();
-    } catch (error) {
+      this.#heard();
+      const token = await this.token.take();
       if (attempt !== this.#attempt) return;
-      this.#options.onError(error);
-      this.#lost(TOKEN_EXPIRED);
-      return;
-    }
-    if (attempt !== this.#attempt) return;
-    if (token === null) {
-      this.stop({ code: null, reason: "no token" });
-      return;
-    }
-    this.#expectProgress();
-    try {
-      this.#link = this.#nextTransport() === "sse" ? this.#openStream(token) : this.#openSocket(token);
+      if (!token) {
+        this.#signedOut();
+        return;
+      }
+      const dial = (await this.dial(token)) ?? (await this.#dial());
+      if (attempt !== this.#attempt) return;
+      this.#link = dial({
+        hello: () => ({
+          type: "hello",
+          token: this.token.held,
+          cursor: this.state.cursor ?? undefined,
+          state: this.outbox.helloState(),
+        }),
+        onFrame: (frame, size) => {
+          this.#heard();
+          this.traffic("in", this.transport, frame, size);
+          this.#receive(frame);
+        },
+        onAlive: () => this.#heard(),
+        onSent: (frame, size) => this.traffic("out", this.transport, frame, size),
+        onClose: (code, reason) => this.#lost(code, reason),
+      });
+      this.#heard();
     } catch (error) {
-      // No WebSocket in this runtime, or forbidden by the page's policy.
-      this.#options.onError(error);
+      // No token, no WebSocket in this runtime or by the page's policy, or the other way could not be loaded.
+      if (attempt !== this.#attempt) return;
+      this.emit("error", error);
       this.#unheard += 1;
-      this.#lost(ABNORMAL);
+      this.#lost();
     }
   }
 
-  /** Until the inbox is complete, something must come in good time. */
-  #expectProgress() {
-    this.#timers.set("progress", policy.WELCOME_SECONDS, () => this.#lost(ABNORMAL));
+  #signedOut() {
+    this.stop({ code: null, reason: "no token" });
   }
 
   /** WebSocket; once that went unheard twice, SSE and WebSocket in turn until one gets through. */
-  #nextTransport() {
-    if (this.#wanted !== "auto") return this.#wanted;
-    if (this.#unheard < policy.SOCKET_FAILURES_BEFORE_SSE) return "websocket";
-    return this.#unheard % 2 === 0 ? "sse" : "websocket";
-  }
-
-  /**
-   * @param {string} token
-   * @returns {Link}
-   */
-  #openSocket(token) {
-    const url = new URL("v1/inbox/ws", this.#options.base);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const hello = () => {
-      const { cursor } = this.#state;
-      const state = this.outbox.helloState();
-      return cursor === null ? { type: "hello", token, state } : { type: "hello", token, cursor, state };
+  async #dial() {
+    const auto = this.#wanted === "auto";
+    const due = this.#unheard >= policy.SOCKET_FAILURES_BEFORE_SSE && this.#unheard % 2 === 0;
+    /** @param {LinkEvents} events */
+    const dialSocket = (events) => {
+      const url = new URL("v1/inbox/ws", this.base);
+      url.protocol = url.protocol.replace("http", "ws");
+      return openSocket(url, events, this.#options.WebSocket ?? WebSocket);
     };
-    /** @type {Link} */
-    const link = openSocket(
-      url,
-      hello,
-      this.#linkEvents("websocket", () => link),
-      this.#options.client.WebSocket ?? globalThis.WebSocket,
-    );
-    return link;
-  }
-
-  /**
-   * @param {string} token
-   * @returns {Link}
-   */
-  #openStream(token) {
-    const url = new URL("v1/inbox/events", this.#options.base);
-    if (this.#state.cursor !== null) url.searchParams.set("since", this.#state.cursor);
-    url.searchParams.set("state", this.outbox.helloState());
-    this.#options.onTraffic("out", "sse", { type: `GET ${url.pathname}`, ...Object.fromEntries(url.searchParams) }, 0);
-    /** @type {Link} */
-    const link = openStream(
-      url,
-      token,
-      this.#linkEvents("sse", () => link),
-      (...request) => (this.#options.client.fetch ?? globalThis.fetch)(...request),
-    );
-    return link;
-  }
-
-  /**
-   * @param {"websocket" | "sse"} transport
-   * @param {() => Link} which the link that these events are of
-   * @returns {LinkEvents}
-   */
-  #linkEvents(transport, which) {
-    return {
-      onFrame: (frame, size) => {
-        this.#heardAt = Date.now();
-        this.#options.onTraffic("in", transport, frame, size);
-        this.#receive(which(), frame);
-      },
-      onAlive: () => {
-        this.#heardAt = Date.now();
-      },
-      onSent: (frame, size) => this.#options.onTraffic("out", transport, frame, size),
-      onClose: (code, reason) => {
-        if (which() === this.#candidate) this.#dropCandidate();
-        else this.#lost(code, reason);
-      },
-    };
-  }
-
-  /**
-   * SSE got through, so the hub is up: did the WebSockets fail because it was down, or are they blocked? One is tried
-   * beside the stream and takes over at its `welcome`; until then nothing is interrupted.
-   */
-  async #tryCandidate() {
-    if (this.#wanted !== "auto") return;
-    const attempt = this.#attempt;
-    const token = await this.#token.take().catch(() => null);
-    if (token === null || attempt !== this.#attempt) return;
-    this.#candidate = this.#openSocket(token);
-    this.#timers.set("candidate", policy.WELCOME_SECONDS, () => this.#dropCandidate());
-  }
-
-  #dropCandidate() {
-    this.#timers.clear("candidate");
-    this.#candidate?.close();
-    this.#candidate = null;
+    if (auto ? !due : this.#wanted !== "sse") return dialSocket;
+    const { openStream } = await import("./hub-sse.js");
+    return (/** @type {LinkEvents} */ events) =>
+      openStream(events, this, auto ? dialSocket : null, request, parseFrame, newKey);
   }
 
   /**
    * The connection ended. Everything of it ends with it, and the next one is planned.
-   * @param {number} code
+   * @param {number} [code]
    * @param {string} [reason]
    */
-  #lost(code, reason = "") {
+  #lost(code = ABNORMAL, reason = "") {
     // A close code of the hub's own shows that its words get through.
-    if (this.#link && !this.#welcomed && code < 4000) this.#unheard += 1;
-    const after = policy.afterClose(code, reason);
-    if (after.freshToken || after.then === "stop") this.#token.forget();
-    if (after.then === "stop") {
+    if (this.#link && !this.#welcomedAt && code < 4000) this.#unheard += 1;
+    const final = policy.isFinal(code);
+    if (final || code === TOKEN_EXPIRED) this.token.held = null;
+    if (final) {
       // For who builds the page: to the person, the page can only say that it stopped.
-      console.error(`The hub ended the connection for good (${code}): ${reason}`);
+      console.error(`Hub: ${code} ${reason}`);
       this.stop({ code, reason });
       return;
     }
+    if (this.#welcomedAt && Date.now() - this.#welcomedAt >= policy.STABLE_SECONDS * 1000) this.#failures = 0;
     this.#hangUp();
     const seconds =
-      after.retryAfter ?? policy.backoffSeconds(this.#failures, this.#options.client.random ?? Math.random);
-    this.#failures += 1;
-    this.retryAt = Date.now() + seconds * 1000;
-    this.#timers.set("retry", seconds, () => void this.#connect());
-    this.#enter("waiting");
+      policy.retryAfterSeconds(reason) ?? policy.backoffSeconds(this.#failures++, this.#options.random ?? Math.random);
+    this.timers.set("retry", seconds, () => this.#connect());
+    this.#enter("waiting", Date.now() + seconds * 1000);
   }
 
   #hangUp() {
     this.#attempt += 1;
-    this.#dropCandidate();
     this.#link?.close();
     this.#link = null;
     this.#syncing = false;
-    this.#timers.clearAll();
+    this.timers.clear();
     this.outbox.close();
-  }
-
-  /** Open the same stream anew from the cursor, at once. Twice in a short time is a failure like any other. */
-  #reopen() {
-    const before = this.#reopenedAt;
-    this.#reopenedAt = Date.now();
-    if (this.#reopenedAt - before < 5000) {
-      this.#lost(ABNORMAL);
-      return;
-    }
-    this.#hangUp();
-    void this.#connect();
   }
 
   /** The network or the page came back: do not wait for the backoff, and do not trust an old connection. */
   #returned() {
-    if (this.status === "waiting") void this.#connect();
-    if (!this.#link || !this.#welcomed) return;
-    this.#watchSilence();
-    if (this.#link?.transport !== "websocket" || Date.now() - this.#heardAt < 5000) return;
-    const askedAt = Date.now();
-    this.#link.send({ type: "ping" });
-    this.#timers.set("probe", 5, () => {
-      if (this.#heardAt < askedAt) this.#lost(ABNORMAL);
-    });
-  }
-
-  #watchSilence() {
-    const limit = this.#heartbeatSeconds + policy.SILENCE_GRACE_SECONDS;
-    const left = limit - (Date.now() - this.#heardAt) / 1000;
-    if (left <= 0) this.#lost(ABNORMAL);
-    else this.#timers.set("silence", left, () => this.#watchSilence());
+    if (this.status === "waiting" && !this.#link) this.#connect();
+    if (!this.#welcomedAt) return;
+    this.#link?.send({ type: "ping" });
+    this.#heard(policy.PROBE_SECONDS);
   }
 
   /**
-   * @param {Link} link
-   * @param {Frame} frame
+   * Whatever came shows that the connection lives. The next must come in good time; sooner while something is missing,
+   * and another tab sees to that itself.
+   * @param {number} [seconds]
    */
-  #receive(link, frame) {
-    if (link === this.#candidate && frame.type === "welcome") {
-      this.#candidate = null;
-      this.#hangUp();
-      this.#link = link;
-      this.#enter("connecting");
-    }
-    if (link !== this.#link) return;
-    if (frame.type === "ping") {
-      if (link.transport === "websocket") link.send({ type: "pong" });
-    } else if (frame.type === "ok") {
-      this.outbox.answered(frame.ref, { changed: frame.changed ?? 0, unknown: [] }, frame.rev);
-    } else if (frame.type === "error") {
-      this.#refused(frame);
-    } else {
-      if (frame.type === "welcome") this.#welcome(link, frame);
-      this.#apply(link, frame);
-    }
-  }
-
-  /**
-   * @param {Link} link
-   * @param {Frame} frame
-   */
-  #welcome(link, frame) {
-    this.#welcomed = true;
-    this.#connection = frame.connection;
-    this.#heartbeatSeconds = frame.heartbeat_seconds;
-    this.#timers.set("stable", policy.STABLE_SECONDS, () => {
-      this.#failures = 0;
-    });
-    this.#renewIn(this.#token.renewAfter(frame.expires_at ?? null));
-    this.#watchSilence();
-    this.#expectProgress();
-    if (link.transport === "websocket") this.#unheard = 0;
-    else void this.#tryCandidate();
+  #heard(seconds = this.status === "live" && !this.#syncing ? this.#silenceSeconds : policy.WELCOME_SECONDS) {
+    this.timers.clear("silence");
+    if (this.transport !== "tab") this.timers.set("silence", seconds, () => this.#lost());
   }
 
   /** @param {Frame} frame */
-  #refused(frame) {
-    const error = new HubError(frame.code, frame.detail ?? frame.code);
-    if (frame.ref !== undefined && this.outbox.refused(frame.ref, error)) return;
-    // The old token lasts a while yet; the next connection asks for another.
-    if (frame.ref !== undefined && frame.ref === this.#tokenRef) this.#token.forget();
-    this.#options.onError(error);
+  #receive(frame) {
+    const link = /** @type {Link} */ (this.#link);
+    const { type } = frame;
+    if (type === "ping") {
+      link.send({ type: "pong" });
+    } else if (type === "wait") {
+      this.outbox.open(link);
+      this.#enter(frame.status, frame.retryAt);
+    } else if (type === "ok" || type === "error") {
+      if (this.outbox.answered(frame) || type === "ok") return;
+      const { code, detail, status } = frame;
+      // The old token lasts a while yet; the next connection asks for another.
+      if (code === "token_refused") this.token.held = null;
+      this.emit("error", new HubError(code, detail, status));
+    } else {
+      if (type === "welcome") this.#welcome(frame);
+      this.#apply(frame);
+    }
   }
 
-  /**
-   * @param {Link} link
-   * @param {Frame} frame
-   */
-  #apply(link, frame) {
-    const state = this.#state;
-    const before = state.rev ?? 0;
+  /** @param {Frame} frame the stream begins, perhaps anew on the same link */
+  #welcome({ heartbeat_seconds }) {
+    this.#welcomedAt ||= Date.now();
+    this.#silenceSeconds = heartbeat_seconds + policy.SILENCE_GRACE_SECONDS;
+    if (this.transport === "websocket") this.#unheard = 0;
+    this.outbox.close();
+    this.#enter("connecting");
+    this.#renewIn(this.token.renewAfter());
+  }
+
+  /** @param {Frame} frame */
+  #apply(frame) {
+    const { state } = this;
+    const { type } = frame;
+    const before = state.rev;
     let verdict;
     try {
       verdict = state.apply(frame);
     } catch (error) {
       // No frame of this protocol: begin anew from a snapshot rather than keep half of it.
-      this.#options.onError(error);
-      state.apply({ type: "reset" });
-      this.outbox.reset();
-      this.#options.onChange();
-      this.#lost(ABNORMAL);
+      this.emit("error", error);
+      this.forget();
+      this.#lost();
       return;
     }
     if (verdict === "ignored") return;
     if (verdict === "gap") {
-      this.#sync(link);
+      if (this.#syncing) return;
+      this.#syncing = true;
+      this.#heard();
+      this.#link?.send({ type: "sync", cursor: state.cursor });
       return;
     }
-    this.#options.onChange();
     if (verdict === "reset") this.outbox.reset();
-    else this.#announce(frame, before);
-    if (frame.type === "reset") {
-      this.outbox.close();
-      this.#enter("connecting");
+    this.emit("message", frame);
+    this.changed();
+    for (const item of verdict === "applied" ? itemsOf(frame) : []) {
+      const { id, seq } = item;
+      if (seq <= (before ?? 0) || frame.removed?.includes(id) || this.#announced.has(id)) continue;
+      this.#announced.add(id);
+      this.emit("item", { item, missed: type !== "item" });
     }
-    const complete = frame.type === "welcome" || (frame.type === "changes" && !frame.more);
-    if (complete) this.#goLive(link);
-    else if (frame.type === "changes" || frame.type === "reset") this.#expectProgress();
+    if ((type === "welcome" || type === "changes") && !frame.more) {
+      this.#syncing = false;
+      // A page may bring items from beyond the revision that it holds completely.
+      if (state.seq <= frame.rev) this.#announced.clear();
+      this.#enter("live");
+      this.#heard();
+      if (this.#link) this.outbox.open(this.#link);
+    }
     this.outbox.receipts();
   }
 
-  /** @param {Link} link its inbox is complete */
-  #goLive(link) {
-    this.#syncing = false;
-    this.#timers.clear("progress");
-    if (this.status === "live") return;
-    this.#enter("live");
-    this.outbox.open(link, this.#connection);
-  }
-
   /**
-   * Ask for what is missing. SSE cannot ask, so there the stream is opened anew from the cursor.
-   * @param {Link} link
+   * Bring the hub a new token before the old one ends.
+   * @param {number | null} seconds from now
    */
-  #sync(link) {
-    if (this.#syncing) return;
-    if (link.transport === "sse") {
-      this.#reopen();
-      return;
-    }
-    this.#syncing = true;
-    this.#expectProgress();
-    link.send({ type: "sync", cursor: this.#state.cursor });
-  }
-
-  /**
-   * @param {Frame} frame just applied
-   * @param {number} before the own revision before it
-   */
-  #announce(frame, before) {
-    const missed = frame.type === "changes";
-    const items = missed ? (frame.items ?? []) : frame.type === "item" ? [frame.item] : [];
-    for (const item of items) {
-      if (item.seq > before && this.#state.items.has(item.id)) this.#options.onItem({ item, missed });
-    }
-  }
-
-  /** @param {number | null} seconds */
   #renewIn(seconds) {
-    if (seconds !== null) this.#timers.set("renew", seconds, () => void this.#renew());
+    if (!seconds) return;
+    this.timers.set("renew", seconds, async () => {
+      const attempt = this.#attempt;
+      const before = this.token.held;
+      const token = await this.token.take(true).catch((error) => {
+        this.emit("error", error);
+        return before;
+      });
+      if (attempt !== this.#attempt) return;
+      if (!token) return this.#signedOut();
+      if (token !== before) this.#link?.send({ type: "token", ref: this.outbox.nextRef(), token });
+      this.#renewIn(token === before ? policy.PROBE_SECONDS : this.token.renewAfter());
+    });
   }
 
-  /** Bring the hub a new token before the old one ends; on SSE that takes a new stream. */
-  async #renew() {
-    const attempt = this.#attempt;
-    let next;
-    try {
-      next = await this.#token.replace();
-    } catch (error) {
-      this.#options.onError(error);
-      next = null;
-    }
-    if (attempt !== this.#attempt || !this.#link) return;
-    if (next?.token === null) {
-      this.stop({ code: null, reason: "no token" });
-    } else if (!next?.changed) {
-      this.#renewIn(10);
-    } else if (this.#link.transport === "sse") {
-      this.#reopen();
-    } else {
-      this.#tokenRef = this.outbox.nextRef();
-      this.#link.send({ type: "token", ref: this.#tokenRef, token: next.token });
-      this.#renewIn(this.#token.renewAfter(null));
-    }
-  }
-
-  /** @param {Status} status */
-  #enter(status) {
-    if (status === this.status) return;
+  /**
+   * @param {Status} status
+   * @param {number | null} [retryAt] when it is `waiting`
+   */
+  #enter(status, retryAt = null) {
+    if (status === this.status && retryAt === this.retryAt) return;
     this.status = status;
-    this.#options.onStatus();
+    this.retryAt = retryAt;
+    this.turned();
+  }
+
+  /**
+   * Tell who displays the traffic.
+   * @param {"in" | "out"} direction
+   * @param {Traffic["transport"]} transport
+   * @param {Frame} frame
+   * @param {number} size in characters
+   */
+  traffic(direction, transport, frame, size) {
+    if (frame.token) frame = { ...frame, token: "…" };
+    this.emit("frame", { direction, transport, frame, size, at: Date.now() });
   }
 }

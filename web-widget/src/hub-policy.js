@@ -11,6 +11,8 @@ export const STABLE_SECONDS = 30;
 export const SILENCE_GRACE_SECONDS = 10;
 /** From opening to `welcome`: as long as the hub waits for `hello`. */
 export const WELCOME_SECONDS = 10;
+/** How long an old connection may take to answer, and a page that gave an old token again to get a new one. Our choice. */
+export const PROBE_SECONDS = 5;
 /** Between two receipts. The protocol allows an `ack` every 500 ms; `seen` shares the timer and the limit of frames. */
 export const RECEIPT_SECONDS = 1;
 /** The hub takes 50 frames in 10 s; the rest of them stays free for pong, receipts and state. */
@@ -28,31 +30,22 @@ export const IDS_PER_MARK = 100;
 export const IDLE_SECONDS = 120;
 
 /**
- * @typedef {{then: "reconnect" | "stop", retryAfter: number | null, freshToken: boolean}} AfterClose
- *   `retryAfter` in seconds, null for the backoff
- */
-
-/**
- * What a close code asks of the client, by range: 4500–4999 stop, everything else (4000–4499, and the codes that
- * proxies and browsers make up) reconnect.
+ * Whether a close code asks the client to stop, by range: 4500–4999 do; everything else (4000–4499, and the codes that
+ * proxies and browsers make up) is no reason not to connect again.
  * @param {number} code
- * @param {string} [reason] may be `{"retry_after_seconds": n}`
- * @returns {AfterClose}
  */
-export function afterClose(code, reason = "") {
-  const then = code >= 4500 && code <= 4999 ? "stop" : "reconnect";
-  return { then, retryAfter: then === "stop" ? null : retryAfterSeconds(reason), freshToken: code === 4100 };
+export function isFinal(code) {
+  return code >= 4500 && code < 5000;
 }
 
 /**
- * @param {string} reason
- * @returns {number | null}
+ * @param {string} reason of a close; may be `{"retry_after_seconds": n}`
+ * @returns {number | null} null for the backoff
  */
-function retryAfterSeconds(reason) {
-  if (!reason.startsWith("{")) return null;
+export function retryAfterSeconds(reason) {
   try {
     const seconds = JSON.parse(reason).retry_after_seconds;
-    return typeof seconds === "number" && seconds >= 0 ? seconds : null;
+    return seconds >= 0 ? +seconds : null;
   } catch {
     return null;
   }
@@ -65,40 +58,36 @@ function retryAfterSeconds(reason) {
  * @returns {number} seconds
  */
 export function backoffSeconds(attempt, random) {
-  return random() * Math.min(BACKOFF_CEILING_SECONDS, 0.5 * 2 ** Math.min(attempt, 16));
+  return random() * Math.min(BACKOFF_CEILING_SECONDS, 0.5 * 2 ** attempt);
 }
 
 /**
  * How long to keep a token before asking for the next one: most of its life, so that the new one is there in time. A
  * browser's clock may be hours off, so its lifetime is taken from the token itself where that says more.
  * @param {string} token a JWT
- * @param {string | null} expiresAt what the hub said, RFC 3339
  * @param {number} now milliseconds since the epoch
- * @returns {number | null} seconds from now; null when nothing tells
+ * @returns {number | null} seconds from now; null when the token does not tell
  */
-export function renewAfterSeconds(token, expiresAt, now) {
-  const claims = readClaims(token);
-  const expiry = claims?.exp ?? (expiresAt === null ? NaN : Date.parse(expiresAt) / 1000);
-  if (!Number.isFinite(expiry)) return null;
-  let left = expiry - now / 1000;
-  if (claims?.iat !== undefined) {
-    const lifetime = expiry - claims.iat;
-    if (left <= 0 || left > lifetime) left = lifetime;
-  }
-  return Math.min(Math.max(1, left - Math.min(60, left / 4)), LONGEST_TOKEN_SECONDS);
+export function renewAfterSeconds(token, now) {
+  const { exp, iat } = readClaims(token);
+  const left = exp - now / 1000;
+  // Without `iat` it is NaN, and less and more than nothing.
+  const life = exp - iat;
+  const good = left <= 0 || left > life ? life || left : left;
+  return Number.isFinite(good) ? Math.min(Math.max(1, good - Math.min(60, good / 4)), LONGEST_TOKEN_SECONDS) : null;
 }
 
 /**
- * @param {string} token
- * @returns {{exp?: number, iat?: number} | null}
+ * What a token says; nothing is verified here.
+ * @param {string} token a JWT
+ * @returns {Record<string, any>} empty when it is none
  */
-function readClaims(token) {
+export function readClaims(token) {
   try {
-    const [, payload = ""] = token.split(".");
-    const claims = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
-    const number = (/** @type {unknown} */ value) => (typeof value === "number" ? value : undefined);
-    return { exp: number(claims.exp), iat: number(claims.iat) };
+    const bytes = atob(/** @type {string} */ (token.split(".")[1]).replaceAll("-", "+").replaceAll("_", "/"));
+    // Bytes to percent signs to UTF-8: what a TextDecoder does, in less.
+    return Object(JSON.parse(decodeURIComponent(escape(bytes))));
   } catch {
-    return null;
+    return {};
   }
 }

@@ -9,14 +9,15 @@
  * the hub what may have changed.
  */
 
-import { HubError, Rest } from "./hub-rest.js";
+import { HubError, request } from "./hub-rest.js";
 
 const WORKER = "/hub-sw.js";
 
 /**
  * @typedef {object} PushOptions
  * @property {string} [url] where the hub is; the page's origin if absent
- * @property {() => string | null | Promise<string | null>} getToken a client token with the scope `inbox:write`
+ * @property {() => string | null | Promise<string | null>} [getToken] a client token with the scope `inbox:write`
+ * @property {Pick<import("./hub-store.js").HubStore, "call">} [store] in place of `getToken`: a store, whose token it uses
  * @property {string} [worker] the page's own service worker
  * @property {ServiceWorkerRegistration} [registration] one that the page has registered by itself
  */
@@ -119,7 +120,7 @@ export function onPushClick(handler) {
 }
 
 /** @param {PushOptions} options */
-function hubOf({ url, getToken }) {
+function hubOf({ url, getToken, store }) {
   let base;
   try {
     base = new URL(url ?? "/", globalThis.location?.href);
@@ -128,19 +129,24 @@ function hubOf({ url, getToken }) {
   }
   if (!base.pathname.endsWith("/")) base.pathname += "/";
   const away = `the hub at ${base.href} does not answer, or does not allow this page's origin`;
-  const rest = new Rest({
+  const caller = {
     base,
-    fetch: (...request) => attempt(() => globalThis.fetch(...request), "unreachable", away),
-    token: async () => (await attempt(async () => getToken(), "no_token", "getToken failed")) ?? null,
-    onTraffic: () => {},
-  });
+    fetch: (/** @type {Parameters<typeof fetch>} */ ...args) =>
+      attempt(() => globalThis.fetch(...args), "unreachable", away),
+    token: { take: async () => (await attempt(async () => getToken?.(), "no_token", "getToken failed")) ?? null },
+    traffic: () => {},
+  };
   /**
    * @param {"GET" | "POST" | "DELETE"} method
    * @param {string} path
    * @param {object | null} [body]
    */
   const call = async (method, path, body) => {
-    const answer = await attempt(() => rest.call(method, path, body), "unreachable", away);
+    const answer = await attempt(
+      () => (store ? store.call(method, path, body) : request(caller, method, path, body)),
+      "unreachable",
+      away,
+    );
     if (answer === null && method !== "DELETE")
       throw new HubError("not_a_hub", `what answers at ${base.href} is no hub`);
     return answer;

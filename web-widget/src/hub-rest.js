@@ -1,88 +1,71 @@
-/** The client's calls over HTTP: older pages always, marks and receipts where there is no WebSocket. */
+/** The client's calls over HTTP: pages always, marks and receipts where there is no WebSocket. */
 
 /** @import { Frame } from "./hub-state.js" */
 
 /** What the hub, or the client itself, refused; `code` is stable, the message is for a log. */
 export class HubError extends Error {
+  /** @override */
+  name = "HubError";
+
   /**
    * @param {string} code the hub's (`forbidden`, `not_found`, …), or `not_ready`, `reset`, `stopped` from here
-   * @param {string} message
+   * @param {string} [message]
    * @param {number | null} [status] of HTTP, null when it was no HTTP answer
    */
-  constructor(code, message, status = null) {
+  constructor(code, message = code, status = null) {
     super(message);
-    this.name = "HubError";
     this.code = code;
     this.status = status;
   }
 }
 
 /**
- * @typedef {object} RestOptions
+ * Who calls: a connection, or what has as much of one.
+ * @typedef {object} Caller
  * @property {URL} base
  * @property {typeof fetch} fetch
- * @property {(fresh: boolean) => Promise<string | null>} token `fresh` after a 401: the one given before is no good
- * @property {(direction: "in" | "out", frame: Frame, size: number) => void} onTraffic
+ * @property {{take: (fresh?: boolean) => Promise<string | null>}} token
+ * @property {(direction: "in" | "out", transport: "rest", frame: Frame, size: number) => void} traffic
  */
-
-export class Rest {
-  #options;
-
-  /** @param {RestOptions} options */
-  constructor(options) {
-    this.#options = options;
-  }
-
-  /**
-   * One call. A 401 is tried once more with a fresh token.
-   * @param {"GET" | "POST" | "DELETE"} method
-   * @param {string} path below the base, without a leading slash
-   * @param {object | null} [body]
-   * @param {string | null} [key] the Idempotency-Key; the same for every attempt at the same thing
-   * @returns {Promise<any>} the parsed answer, null for 204
-   * @throws {HubError} the hub refused; any other error means that no answer came
-   */
-  async call(method, path, body = null, key = null) {
-    const { base, onTraffic } = this.#options;
-    const text = body === null ? null : JSON.stringify(body);
-    onTraffic("out", { type: `${method} /${path}`, ...body }, text?.length ?? 0);
-    let response = await this.#request(method, new URL(path, base), text, key, false);
-    if (response.status === 401) response = await this.#request(method, new URL(path, base), text, key, true);
-    const answer = await response.text();
-    const parsed = parse(answer);
-    onTraffic("in", { ...parsed, type: `${response.status}` }, answer.length);
-    if (response.ok) return parsed;
-    const problem = parsed ?? {};
-    throw new HubError(problem.code ?? "http_error", problem.detail ?? `HTTP ${response.status}`, response.status);
-  }
-
-  /**
-   * @param {string} method
-   * @param {URL} url
-   * @param {string | null} body
-   * @param {string | null} key
-   * @param {boolean} fresh
-   */
-  async #request(method, url, body, key, fresh) {
-    const token = await this.#options.token(fresh);
-    if (token === null) throw new HubError("stopped", "getToken gave no token");
-    /** @type {Record<string, string>} */
-    const headers = { Authorization: `Bearer ${token}` };
-    if (body !== null) headers["Content-Type"] = "application/json";
-    if (key !== null) headers["Idempotency-Key"] = key;
-    const { fetch } = this.#options;
-    return fetch(url, { method, headers, body, cache: "no-store", keepalive: method === "POST" });
-  }
-}
 
 /**
- * @param {string} text
- * @returns {Record<string, any> | null}
+ * One call. A 401 is tried once more with a fresh token.
+ * @param {Caller} of
+ * @param {string} method
+ * @param {string} path below the base, without a leading slash
+ * @param {object | null} [body]
+ * @param {string | null} [key] the Idempotency-Key; the same for every attempt at the same thing
+ * @param {boolean} [again] the token given before is no good
+ * @returns {Promise<any>} the parsed answer, null for 204
+ * @throws {HubError} the hub refused; any other error means that no answer came
  */
-function parse(text) {
+export async function request(of, method, path, body, key, again) {
+  const token = await of.token.take(again);
+  if (!token) throw new HubError("stopped");
+  /** @type {Record<string, string>} */
+  const headers = { Authorization: `Bearer ${token}` };
+  const text = body && JSON.stringify(body);
+  if (text) headers["Content-Type"] = "application/json";
+  if (key) headers["Idempotency-Key"] = key;
+  of.traffic("out", "rest", { type: `${method} /${path}`, ...body }, text?.length ?? 0);
+  const response = await of.fetch(new URL(path, of.base), {
+    method,
+    headers,
+    body: text,
+    cache: "no-store",
+    keepalive: !!text,
+  });
+  const { ok, status } = response;
+  const answer = await response.text();
+  /** @type {any} */
+  let parsed = null;
   try {
-    return text === "" ? null : JSON.parse(text);
+    parsed = JSON.parse(answer);
   } catch {
-    return null;
+    // Nothing, or a proxy's page.
   }
+  of.traffic("in", "rest", { ...parsed, type: `${status}` }, answer.length);
+  if (ok) return parsed;
+  if (status === 401 && !again) return request(of, method, path, body, key, true);
+  throw new HubError(parsed?.code ?? "http_error", parsed?.detail ?? `HTTP ${status}`, status);
 }

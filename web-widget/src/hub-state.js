@@ -1,18 +1,17 @@
 /**
- * What a client knows of one person's inbox, and the only place that changes it. No I/O, no clock, no DOM: frames go
- * in, a verdict comes out, and the same frames always give the same state, so it is tested by random schedules.
+ * What a tab knows of one person's inbox, and the only place that changes it: items, counts, the lists that show them,
+ * and the marks made here that are not yet confirmed. No I/O, no clock, no DOM: the same frames always give the same
+ * state, so it is tested by random schedules. The rules of revisions are in hub-revisions.js.
  *
- * The rules are the protocol's (docs/protocol.md, "Revisions"). Every change to an inbox takes the person's next
- * revision:
+ * **Lists without holes.** A list is a filter and the place that its pages have reached, its `edge`; it shows the held
+ * items that match and are at or above the edge. Whatever comes into a list comes whole (`item`, `changes`), but for
+ * three fields that a mere `update` may set: then the hub may have changed items of that list which are not held, the
+ * list is `stale`, and its first page is read again.
  *
- *     frame.rev = own + 1   apply
- *     frame.rev ≤ own       ignore
- *     frame.rev > own + 1   a gap: nothing is applied, the client sends `sync`
- *     changes               goes by `since` alone: apply when since ≤ own
- *
- * Three things never move the own revision: a REST answer, the rev in `ok`, and a mark that was made here and is not
- * yet confirmed. The last is an overlay on what is known; `view()` shows both together.
+ * **Bounded.** When many items are held, each list gives up what is far below its newest; paging goes over it again.
  */
+
+import { Revisions, itemsOf } from "./hub-revisions.js";
 
 /**
  * @typedef {{id: string, name: string | null, avatar_url: string | null}} Actor
@@ -67,111 +66,124 @@
  * @property {string} [until] the end of a snooze, RFC 3339
  */
 
-/** @typedef {{ref: number, mark: Mark, at: string, okRev: number | null}} PendingMark */
+/**
+ * A mark laid over what is known. `okRev`: the hub carried it out at this revision. `foreign`: of another tab, or an
+ * earlier visit.
+ * @typedef {{mark: Mark, at: string, okRev: number | null, foreign: boolean}} PendingMark
+ */
 /** @typedef {Record<string, any> & {type: string}} Frame one frame, as parsed from JSON */
 /** @typedef {{items: Item[], next_cursor: string | null}} Page the part of a REST page that the state takes */
 
 /**
- * `applied` it changed what is known · `ignored` it is already known · `gap` something is missing before it ·
- * `reset` all was discarded (a `welcome` with items follows, or was this frame).
- * @typedef {"applied" | "ignored" | "gap" | "reset"} Verdict
+ * Which items a list shows. `all`: neither archived nor snoozed.
+ * @typedef {object} Filter
+ * @property {"all" | "unread" | "archived" | "snoozed"} [status]
+ * @property {string} [category]
+ * @property {string} [tag]
  */
 
-/** @typedef {{frames: Frame[], generation: number}} Reading a REST request under way */
+/**
+ * @typedef {object} List
+ * @property {Filter} filter
+ * @property {number} edge the place (`placeOf`) that its pages have reached: 0 the end, Infinity nothing read yet
+ * @property {string | null} cursor the REST cursor of the next older page; "" to begin at the top, null when there is none
+ * @property {boolean} stale it may lack items: its first page has to be read (again)
+ * @property {number} keep how many items to keep when there are too many
+ * @property {boolean} watched somebody looks at it
+ */
 
-const LIVE_FRAMES = new Set(["item", "update", "removed"]);
+/** @typedef {{list: List, frames: Frame[], generation: number, fresh: boolean}} Reading a REST request under way */
+
+/** What an `update` sets on items that come into a list by it. */
+const ENTERED_BY = { unread: "read_at", archived: "archived_at", snoozed: "snoozed_until" };
+/** Items that a list keeps when nobody has paged further: some screens full. */
+const KEPT = 200;
+/** So many held items more than needed, and what no list shows is dropped. */
+const SLACK = 200;
+/** Above every `seq`. */
+const PINNED = 2 ** 52;
 const NO_COUNTS = Object.freeze({ unseen: 0, unread: 0, total: 0 });
 
-export class InboxState {
-  /** @type {number | null} the own revision; null until the first snapshot */
-  rev = null;
-  /** @type {string | null} where to resume */
-  cursor = null;
-  /** @type {string | null} the REST cursor of the next older page; null when there is none, or none is known yet */
-  olderCursor = null;
+/**
+ * @param {Filter} filter
+ * @returns {List} of which nothing is read yet
+ */
+export function newList(filter) {
+  return blank(/** @type {List} */ ({ filter, keep: KEPT, watched: false }));
+}
+
+/**
+ * @param {List} list nothing of it counts as read any more
+ * @returns {List}
+ */
+function blank(list) {
+  return Object.assign(list, { edge: Infinity, cursor: "", stale: true });
+}
+
+export class InboxState extends Revisions {
   /** @type {Map<string, Item>} what the hub said, without the overlay */
   items = new Map();
   /** @type {Counts} */
   counts = NO_COUNTS;
   /** The revision that `counts` belong to. */
   countsRev = -1;
-  /** @type {Map<number, PendingMark>} marks made here, by ref, in order */
+  /**
+   * Marks not confirmed yet, in order, by their keys.
+   * @type {Map<string, PendingMark>}
+   */
   pending = new Map();
   /** Grows whenever everything is discarded; an answer asked for under an older one is worthless. */
   generation = 0;
+  /** The default list, which a `welcome` fills. */
+  main = newList({});
+  /** @type {Set<List>} */
+  lists = new Set([this.main]);
   /** @type {Set<Reading>} */
   #readings = new Set();
-
-  /**
-   * Take one frame of the stream. Unknown types without a `rev` are ignored; one with a `rev` ahead of ours is a gap.
-   * @param {Frame} frame
-   * @returns {Verdict}
-   */
-  apply(frame) {
-    if (frame.type === "reset") {
-      this.#discard();
-      return "reset";
-    }
-    if (frame.type === "welcome") return frame.items === undefined ? "ignored" : this.#start(frame);
-    if (frame.type === "ok" || typeof frame.rev !== "number") return "ignored";
-    if (this.rev === null) return "ignored";
-    if (frame.type === "changes") {
-      if (frame.since > this.rev) return "gap";
-    } else if (frame.rev <= this.rev) {
-      return "ignored";
-    } else if (frame.rev > this.rev + 1 || !LIVE_FRAMES.has(frame.type)) {
-      return "gap";
-    }
-    this.#take(frame);
-    for (const reading of this.#readings) reading.frames.push(frame);
-    if (frame.rev >= this.rev) {
-      this.rev = frame.rev;
-      this.cursor = frame.cursor ?? this.cursor;
-    }
-    if (frame.counts && frame.rev >= this.countsRev) {
-      this.counts = frame.counts;
-      this.countsRev = frame.rev;
-    }
-    this.#settle();
-    return "applied";
-  }
+  #roof = KEPT + SLACK;
+  /** @type {{items: Map<string, Item>, counts: Counts} | null} */
+  #laid = null;
 
   /**
    * Show a mark before the hub has answered it.
-   * @param {number} ref its number in the protocol
+   * @param {string} key
    * @param {Mark} mark
    * @param {string} at the time that it shows, RFC 3339
+   * @param {boolean} [foreign]
    */
-  mark(ref, mark, at) {
-    this.pending.set(ref, { ref, mark, at, okRev: null });
+  mark(key, mark, at, foreign = false) {
+    this.pending.set(key, { mark, at, okRev: null, foreign });
+    this.#laid = null;
   }
 
   /**
    * The hub carried the mark out at `rev`: the overlay stays until the own revision gets there.
-   * @param {number} ref
+   * @param {string} key
    * @param {number} rev
    */
-  confirm(ref, rev) {
-    const pending = this.pending.get(ref);
+  confirm(key, rev) {
+    const pending = this.pending.get(key);
     if (pending) pending.okRev = rev;
     this.#settle();
   }
 
   /**
-   * The hub refused the mark: the overlay ends.
-   * @param {number} ref
+   * The hub refused the mark, or it is no longer ours to show: the overlay ends.
+   * @param {string} key
    */
-  refuse(ref) {
-    this.pending.delete(ref);
+  refuse(key) {
+    this.pending.delete(key);
+    this.#laid = null;
   }
 
   /**
-   * Note that a REST page is being asked for. Frames that arrive until its answer are applied to it as well, because
-   * the page may have been read before them.
+   * Note that the next page of a list is being asked for. Frames that arrive until its answer are applied to it as
+   * well, because the page may have been read before them.
+   * @param {List} [list]
    * @returns {Reading}
    */
-  beginReading() {
-    const reading = { frames: [], generation: this.generation };
+  beginReading(list = this.main) {
+    const reading = { list, frames: [], generation: this.generation, fresh: list.stale };
     this.#readings.add(reading);
     return reading;
   }
@@ -186,71 +198,98 @@ export class InboxState {
     this.#readings.delete(reading);
     if (reading.generation !== this.generation) return false;
     if (page === null) return true;
+    const { list, fresh } = reading;
     for (const item of page.items) this.#put(item);
-    for (const frame of reading.frames) this.#take(frame);
-    this.olderCursor = page.next_cursor;
+    const edge = edgeOf(page.items, page.next_cursor);
+    list.edge = fresh ? edge : Math.min(list.edge, edge);
+    list.cursor = page.next_cursor;
+    if (fresh) list.stale = false;
+    for (const frame of reading.frames) this.#changes(frame);
+    this.#settle();
     return true;
   }
 
-  /** The highest `seq` held: what `upto` is for a mark on all. 0 when nothing is held. */
-  highestSeq() {
-    let highest = 0;
-    for (const item of this.items.values()) highest = Math.max(highest, item.seq);
-    return highest;
+  /**
+   * The items of a list, pinned first, newest first, with the unconfirmed marks laid over.
+   * @param {List} [list]
+   * @returns {Item[]}
+   */
+  view(list = this.main) {
+    return this.#listed(list, this.#overlaid().items);
   }
 
   /**
-   * What to show: items that are neither archived nor snoozed, pinned first, newest first, and the counts, both with
-   * the unconfirmed marks laid over.
-   * @returns {{items: Item[], counts: Counts}}
+   * What is known, as the frame that would tell it: for another tab, or the next visit.
+   * @param {number} [most] items of the default list
+   * @returns {Frame}
    */
-  view() {
-    const held = new Map(this.items);
-    let counts = { ...this.counts };
-    for (const { mark, at } of this.pending.values()) counts = overlay(held, counts, mark, at);
-    const items = [...held.values()].filter(isListed);
-    return { items: items.sort(byPlace), counts };
+  welcome(most = Infinity) {
+    const { rev, cursor, lineage, counts, main } = this;
+    const items = this.#listed(main, this.items);
+    let { edge, cursor: next_cursor } = main;
+    if (items.length > most) {
+      items.length = most;
+      edge = edgeOf(items, (next_cursor = ""));
+    }
+    return { type: "welcome", rev, cursor, lineage, counts, items, next_cursor, edge };
   }
 
   /**
-   * @param {Frame} frame a `welcome` with items
-   * @returns {Verdict}
+   * @param {List} list
+   * @param {Map<string, Item>} items
+   * @returns {Item[]}
    */
-  #start(frame) {
-    this.#discard();
-    for (const item of frame.items) this.items.set(item.id, item);
-    this.rev = frame.rev;
-    this.cursor = frame.cursor;
-    this.olderCursor = frame.next_cursor ?? null;
-    this.counts = frame.counts;
-    this.countsRev = frame.rev;
-    return "reset";
+  #listed({ filter, edge }, items) {
+    return [...items.values()]
+      .filter((item) => placeOf(item) >= edge && matches(item, filter))
+      .sort((a, b) => placeOf(b) - placeOf(a));
   }
 
-  #discard() {
+  /** @returns {Counts} with the unconfirmed marks laid over */
+  shownCounts() {
+    return this.#overlaid().counts;
+  }
+
+  /**
+   * @param {Frame} frame
+   * @override
+   */
+  take(frame) {
+    if (frame.type === "welcome") {
+      this.items.clear();
+      for (const list of this.lists) blank(list);
+      this.main.edge = frame.edge ?? edgeOf(frame.items, frame.next_cursor);
+      this.main.cursor = frame.next_cursor ?? null;
+      this.main.stale = false;
+    }
+    this.#changes(frame);
+    for (const reading of this.#readings) reading.frames.push(frame);
+    if (frame.counts && frame.rev >= this.countsRev) {
+      this.counts = frame.counts;
+      this.countsRev = frame.rev;
+    }
+    this.#settle();
+    this.#trim();
+  }
+
+  /** @override */
+  discard() {
+    super.discard();
     this.generation += 1;
-    this.rev = null;
-    this.cursor = null;
-    this.olderCursor = null;
     this.items.clear();
     this.counts = NO_COUNTS;
     this.countsRev = -1;
     this.pending.clear();
     this.#readings.clear();
+    for (const list of this.lists) blank(list);
+    this.#laid = null;
   }
 
   /** @param {Frame} frame apply what it says of items, whatever the own revision */
-  #take(frame) {
-    if (frame.type === "changes") {
-      for (const item of frame.items ?? []) this.#put(item);
-      for (const update of frame.updates ?? []) this.#update(update);
-    } else if (frame.type === "item") {
-      this.#put(frame.item);
-    } else if (frame.type === "update") {
-      this.#update(frame);
-    }
-    const removed = frame.type === "removed" ? frame.ids : frame.removed;
-    for (const id of removed ?? []) this.items.delete(id);
+  #changes(frame) {
+    for (const item of itemsOf(frame)) this.#put(item);
+    for (const update of frame.type === "update" ? [frame] : (frame.updates ?? [])) this.#update(update);
+    for (const id of (frame.type === "removed" ? frame.ids : frame.removed) ?? []) this.items.delete(id);
   }
 
   /** @param {Item} item */
@@ -261,18 +300,93 @@ export class InboxState {
 
   /** @param {Record<string, any>} update a frame `update`, or one of the `updates` in `changes` */
   #update(update) {
-    for (const item of targets(this.items, update)) {
+    const about = targets(this.items, update);
+    for (const item of about) {
       if (item.rev >= update.rev) continue;
       const changed = merge(item, update.set);
       if (changed) this.items.set(item.id, { ...changed, rev: update.rev });
     }
+    if (about.length === update.ids?.length) return;
+    for (const list of this.lists) {
+      const { status } = list.filter;
+      const field = ENTERED_BY[/** @type {"unread"} */ (status)];
+      // Unread by null, archived and snoozed by a time.
+      if (field in update.set && (update.set[field] === null) === (status === "unread")) list.stale = true;
+    }
   }
 
   #settle() {
-    for (const { ref, okRev } of this.pending.values()) {
-      if (okRev !== null && this.rev !== null && this.rev >= okRev) this.pending.delete(ref);
+    for (const [key, { okRev }] of this.pending) {
+      if (okRev !== null && this.rev !== null && this.rev >= okRev) this.pending.delete(key);
     }
+    this.#laid = null;
   }
+
+  #overlaid() {
+    if (!this.#laid) {
+      const items = new Map(this.items);
+      const counts = { ...this.counts };
+      for (const { mark, at } of this.pending.values()) overlay(items, counts, mark, at);
+      this.#laid = { items, counts };
+    }
+    return this.#laid;
+  }
+
+  /** Unless something is under way that may be about an item that would be dropped. */
+  #trim() {
+    if (this.items.size < this.#roof || this.pending.size || this.#readings.size) return;
+    const kept = new Map();
+    for (const list of this.lists) {
+      if (list !== this.main && !list.watched) blank(list);
+      const shown = this.view(list);
+      if (shown.length > list.keep) {
+        shown.length = list.keep;
+        list.edge = edgeOf(shown, "more");
+        list.cursor = "";
+      }
+      for (const item of shown) kept.set(item.id, item);
+    }
+    this.items = kept;
+    this.#roof = Math.max(KEPT, kept.size) + SLACK;
+    this.#laid = null;
+  }
+}
+
+/**
+ * Higher places come first in a list.
+ * @param {Item} item
+ */
+function placeOf({ seq, pinned_at }) {
+  return pinned_at === null ? seq : seq + PINNED;
+}
+
+/**
+ * @param {Item[]} items a page
+ * @param {string | null} [next] the cursor of the next, if there is one
+ * @returns {number} the place that it reaches
+ */
+function edgeOf(items, next) {
+  const last = items.at(-1);
+  return next != null && last ? placeOf(last) : 0;
+}
+
+/**
+ * @param {Item} item
+ * @param {Filter} filter
+ */
+function matches(item, filter) {
+  const { status = "all" } = filter;
+  const { archived_at, snoozed_until, read_at } = item;
+  const shelf = archived_at ? "archived" : snoozed_until ? "snoozed" : "all";
+  return (status === shelf || (status === "unread" && shelf === "all" && !read_at)) && isOf(item, filter);
+}
+
+/**
+ * @param {Item} item
+ * @param {{category?: string | null, tag?: string | null}} about
+ */
+function isOf({ category, tags }, about) {
+  return (!about.category || about.category === category) && (!about.tag || !!tags?.includes(about.tag));
 }
 
 /**
@@ -282,21 +396,9 @@ export class InboxState {
  * @returns {Item[]}
  */
 function targets(items, about) {
-  if (about.all) {
-    const upto = about.upto ?? Infinity;
-    return [...items.values()].filter(
-      (item) =>
-        item.seq <= upto &&
-        (about.category == null || item.category === about.category) &&
-        (about.tag == null || (item.tags ?? []).includes(about.tag)),
-    );
-  }
-  const found = [];
-  for (const id of about.ids ?? []) {
-    const item = items.get(id);
-    if (item) found.push(item);
-  }
-  return found;
+  const { all, upto = Infinity, ids = [] } = about;
+  if (all) return [...items.values()].filter((item) => item.seq <= upto && isOf(item, about));
+  return ids.flatMap((/** @type {string} */ id) => items.get(id) ?? []);
 }
 
 /**
@@ -307,111 +409,89 @@ function targets(items, about) {
  */
 function merge(item, set) {
   /** @type {Record<string, any>} */
-  const now = item;
-  /** @type {Record<string, any>} */
-  const changes = {};
+  const now = { ...item };
+  let changed = false;
   for (const [field, value] of Object.entries(set ?? {})) {
     const held = now[field] ?? null;
-    const applies = value === null || field === "snoozed_until" ? held !== value : held === null;
-    if (applies) changes[field] = value;
+    if (value === null || field === "snoozed_until" ? held === value : held !== null) continue;
+    now[field] = value;
+    changed = true;
   }
-  return Object.keys(changes).length ? { ...item, ...changes } : null;
+  return changed ? /** @type {Item} */ (now) : null;
 }
 
 /**
- * What an action sets; null for `delete`. Clicking implies reading, reading implies seeing.
+ * The fields that an action gives a time to. Clicking implies reading, reading implies seeing.
+ * @type {Record<string, string[]>}
+ */
+const SETS = {
+  seen: ["seen_at"],
+  read: ["read_at", "seen_at"],
+  click: ["read_at", "seen_at", "clicked_at"],
+  archive: ["archived_at"],
+  pin: ["pinned_at"],
+  snooze: ["snoozed_until"],
+};
+
+/**
+ * What an action sets; null for `delete`. What begins with `un` takes the first field of the rest back.
  * @param {Mark} mark
  * @param {string} at
- * @returns {Partial<Item> | null}
+ * @returns {Record<string, string | null> | null}
  */
-function effect(mark, at) {
-  switch (mark.action) {
-    case "seen":
-      return { seen_at: at };
-    case "read":
-      return { seen_at: at, read_at: at };
-    case "click":
-      return { seen_at: at, read_at: at, clicked_at: at };
-    case "unread":
-      return { read_at: null };
-    case "archive":
-      return { archived_at: at };
-    case "unarchive":
-      return { archived_at: null };
-    case "snooze":
-      return { snoozed_until: mark.until ?? null };
-    case "unsnooze":
-      return { snoozed_until: null };
-    case "pin":
-      return { pinned_at: at };
-    case "unpin":
-      return { pinned_at: null };
-    case "delete":
-      return null;
-  }
+function effect({ action, until }, at) {
+  const undone = action.startsWith("un");
+  const fields = SETS[undone ? action.slice(2) : action];
+  if (!fields) return null;
+  if (undone) return { [/** @type {string} */ (fields[0])]: null };
+  return Object.fromEntries(fields.map((field) => [field, action === "snooze" ? (until ?? null) : at]));
 }
 
 /**
- * Lay one unconfirmed mark over `held` (changed in place) and the counts (returned).
+ * How much of the counts a mark on all empties: unseen, unread too, total too.
+ * @type {Record<string, number>}
+ */
+const EMPTIES = { seen: 1, read: 2, click: 2, archive: 3, delete: 3, snooze: 3 };
+
+/**
+ * Lay one unconfirmed mark over `held` and the counts, both changed in place.
  * @param {Map<string, Item>} held
  * @param {Counts} counts
  * @param {Mark} mark
  * @param {string} at
- * @returns {Counts}
  */
 function overlay(held, counts, mark, at) {
   const set = effect(mark, at);
-  const after = { ...counts };
   for (const item of targets(held, mark)) {
     const marked = set && merge(item, set);
     if (set && !marked) continue;
-    count(after, item, -1);
     if (marked) {
       held.set(item.id, marked);
-      count(after, marked, +1);
+      count(counts, marked, +1);
     } else {
       held.delete(item.id);
     }
+    count(counts, item, -1);
   }
-  if (mark.all && mark.category == null && mark.tag == null) {
+  const empties = EMPTIES[mark.action];
+  if (empties && mark.all && !mark.category && !mark.tag) {
     // It covers older pages too, which are not held; whatever is newer than `upto` is.
-    const left = { unseen: 0, unread: 0, total: 0 };
+    const left = { ...NO_COUNTS };
     for (const item of held.values()) count(left, item, +1);
-    const empties = mark.action === "archive" || mark.action === "delete" || mark.action === "snooze";
-    const reads = empties || mark.action === "read" || mark.action === "click";
-    if (reads || mark.action === "seen") after.unseen = left.unseen;
-    if (reads) after.unread = left.unread;
-    if (empties) after.total = left.total;
+    counts.unseen = left.unseen;
+    if (empties > 1) counts.unread = left.unread;
+    if (empties > 2) counts.total = left.total;
   }
-  return {
-    unseen: Math.max(0, after.unseen),
-    unread: Math.max(0, after.unread),
-    total: Math.max(0, after.total),
-  };
 }
 
 /**
- * @param {Counts} counts changed in place
+ * @param {Counts} counts changed in place; never less than nothing
  * @param {Item} item
  * @param {1 | -1} by
  */
 function count(counts, item, by) {
-  if (!isListed(item)) return;
-  counts.total += by;
-  if (item.seen_at === null) counts.unseen += by;
-  if (item.read_at === null) counts.unread += by;
-}
-
-/** @param {Item} item */
-function isListed(item) {
-  return item.archived_at === null && item.snoozed_until === null;
-}
-
-/**
- * @param {Item} a
- * @param {Item} b
- */
-function byPlace(a, b) {
-  const pinned = Number(b.pinned_at !== null) - Number(a.pinned_at !== null);
-  return pinned || b.seq - a.seq;
+  if (!matches(item, {})) return;
+  counts.total = Math.max(0, counts.total + by);
+  if (!item.seen_at) counts.unseen = Math.max(0, counts.unseen + by);
+  if (!item.read_at) counts.unread = Math.max(0, counts.unread + by);
 }

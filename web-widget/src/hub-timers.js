@@ -10,11 +10,11 @@ export class Timers {
    */
   set(name, seconds, run) {
     this.clear(name);
-    const handle = setTimeout(() => {
+    const timer = setTimeout(() => {
       this.#handles.delete(name);
       run();
     }, seconds * 1000);
-    this.#handles.set(name, handle);
+    this.#handles.set(name, timer);
   }
 
   /** @param {string} name */
@@ -22,15 +22,11 @@ export class Timers {
     return this.#handles.has(name);
   }
 
-  /** @param {string[]} names */
+  /** @param {string[]} names all, if none is given */
   clear(...names) {
-    for (const name of names) {
+    for (const name of names.length ? names : [...this.#handles.keys()]) {
       clearTimeout(this.#handles.get(name));
       this.#handles.delete(name);
     }
-  }
-
-  clearAll() {
-    this.clear(...this.#handles.keys());
   }
 }

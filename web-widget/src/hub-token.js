@@ -4,10 +4,10 @@ import { renewAfterSeconds } from "./hub-policy.js";
 
 export class TokenKeeper {
   #getToken;
-  /** @type {string | null} */
-  #token = null;
+  /** @type {string | null} the one held, good or not */
+  held = null;
   #goodUntil = 0;
-  /** @type {Promise<{token: string | null, changed: boolean}> | null} */
+  /** @type {Promise<string | null> | null} */
   #asking = null;
 
   /** @param {() => string | null | Promise<string | null>} getToken */
@@ -16,47 +16,26 @@ export class TokenKeeper {
   }
 
   /**
-   * The token to use now: the one held while it is good, else a new one.
+   * The token to use now: the one held while it is good, else a new one; whoever asks meanwhile gets the same.
    * @param {boolean} [fresh] a new one in any case
    * @returns {Promise<string | null>} null: there is nobody signed in
    * @throws whatever the callback throws
    */
-  async take(fresh = false) {
-    if (!fresh && this.#token !== null && Date.now() < this.#goodUntil) return this.#token;
-    return (await this.replace()).token;
-  }
-
-  /**
-   * Ask the callback for the next token; whoever asks meanwhile gets the same.
-   * @returns {Promise<{token: string | null, changed: boolean}>} `changed`: it is not the one that was held
-   * @throws whatever the callback throws
-   */
-  replace() {
-    this.#asking ??= this.#replace().finally(() => {
+  async take(fresh) {
+    if (!fresh && this.held && Date.now() < this.#goodUntil) return this.held;
+    return (this.#asking ??= this.#ask().finally(() => {
       this.#asking = null;
-    });
-    return this.#asking;
+    }));
   }
 
-  async #replace() {
-    const held = this.#token;
-    const token = (await this.#getToken()) ?? null;
-    const changed = token !== held;
-    this.#token = token;
-    this.#goodUntil = Date.now() + (this.renewAfter(null) ?? 0) * 1000;
-    return { token, changed };
+  async #ask() {
+    this.held = (await this.#getToken()) ?? null;
+    this.#goodUntil = Date.now() + (this.renewAfter() ?? 0) * 1000;
+    return this.held;
   }
 
-  /** The token held is no good any more. */
-  forget() {
-    this.#token = null;
-  }
-
-  /**
-   * @param {string | null} expiresAt what the hub said of the token held, RFC 3339
-   * @returns {number | null} seconds until the next one should be asked for; null when nothing tells
-   */
-  renewAfter(expiresAt) {
-    return this.#token === null ? null : renewAfterSeconds(this.#token, expiresAt, Date.now());
+  /** @returns {number | null} seconds until the next one should be asked for; null when nothing tells */
+  renewAfter() {
+    return renewAfterSeconds(this.held ?? "", Date.now());
   }
 }

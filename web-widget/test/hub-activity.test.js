@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { watchActivity } from "../src/hub-activity.js";
-import { HubClient } from "../src/hub-client.js";
+import { HubStore } from "../src/hub-store.js";
 import { Clock } from "./clock.js";
 import { ModelHub } from "./model-hub.js";
 import { ScriptedServer, Socket, until } from "./scripted-server.js";
@@ -38,7 +38,10 @@ test("idle after two minutes without use, or at once when hidden; active again a
   /** @type {string[]} */
   const states = [];
   let returns = 0;
-  const watch = watchActivity({ onChange: (state) => states.push(state), onReturn: () => (returns += 1) });
+  const watch = watchActivity(
+    () => states.push(watch.state),
+    () => (returns += 1),
+  );
   assert.equal(watch.state, "active");
   clock.pass(100);
   view.dispatchEvent(new Event("keydown"));
@@ -64,7 +67,7 @@ test("idle after two minutes without use, or at once when hidden; active again a
 test("a client says that it turns idle, reconnects at once with the network, and probes an old connection", async () => {
   const server = await ScriptedServer.start();
   const hub = new ModelHub();
-  const client = new HubClient({ url: server.url, getToken: () => "t", WebSocket: Socket, random: () => 1 });
+  const client = new HubStore({ url: server.url, getToken: () => "t", WebSocket: Socket, random: () => 1 });
   client.start();
   const live = async () => {
     const connection = await server.connections.next();

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { HubClient } from "../src/hub-client.js";
+import { HubStore } from "../src/hub-store.js";
 import { ModelHub, Session } from "./model-hub.js";
 import { ScriptedServer, Socket, until } from "./scripted-server.js";
 
@@ -107,14 +107,14 @@ test("over real sockets, too, both clients end with exactly what the hub lists",
       const hub = live.model;
       const clients = [0, 1].map(() => {
         const options = { url: server.url, getToken: () => "secret", WebSocket: Socket, random: () => 0 };
-        const client = new HubClient({ ...options, transport: "websocket" });
+        const client = new HubStore({ ...options, transport: "websocket" });
         client.start();
         return client;
       });
       /** @type {Promise<unknown>[]} */
       const marked = [];
       for (const { what, which, pick } of steps) {
-        const client = /** @type {HubClient} */ (clients[which]);
+        const client = /** @type {HubStore} */ (clients[which]);
         const { items, ready } = client.snapshot;
         const action = /** @type {MarkAction} */ (ACTIONS[pick % ACTIONS.length]);
         const id = items[pick % Math.max(1, items.length)]?.id;

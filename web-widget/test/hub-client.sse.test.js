@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { HubClient } from "../src/hub-client.js";
-import { openStream } from "../src/hub-link.js";
+import { HubStore } from "../src/hub-store.js";
+import { parseFrame } from "../src/hub-link.js";
+import { openStream } from "../src/hub-sse.js";
 import { Clock } from "./clock.js";
 import { ModelHub } from "./model-hub.js";
 import { ScriptedServer, Socket, until } from "./scripted-server.js";
@@ -14,7 +15,7 @@ import { ScriptedServer, Socket, until } from "./scripted-server.js";
 
 /** @type {ScriptedServer} */
 let server;
-/** @type {HubClient} */
+/** @type {HubStore} */
 let client;
 /** @type {ModelHub} */
 let hub;
@@ -39,7 +40,7 @@ const WELCOME = { type: "welcome", connection: "c-7", heartbeat_seconds: 25, exp
 /** @param {Partial<HubClientOptions>} [options] */
 async function connect(options) {
   const getToken = () => "secret";
-  client = new HubClient({ url: server.url, getToken, WebSocket: Socket, random: () => 0, ...options });
+  client = new HubStore({ url: server.url, getToken, WebSocket: Socket, random: () => 0, ...options });
   client.start();
   return stream();
 }
@@ -121,17 +122,18 @@ test("a gap, which SSE cannot ask about, opens the stream anew from the cursor",
   second.startStream();
   second.sendEvent(WELCOME);
   second.sendEvent(hub.changes({ since: 0, rev: 0, id: "￿" }).frame);
-  await until(() => client.snapshot.status === "live", "live again");
+  await until(() => client.snapshot.rev === 1, "rev 1");
   assert.deepEqual(client.snapshot.items, hub.list());
 });
 
 test("the stream's last event says how to go on", async () => {
   const first = await connect({ transport: "sse", random: () => 1 });
   await goLive(first);
-  first.sendEvent({ type: "close", code: 4000, retry_after_seconds: 0 });
+  // The hub's own last event has no type.
+  first.response.write('event: close\ndata: {"code":4000,"retry_after_seconds":0}\n\n');
   const second = await stream();
   second.startStream();
-  second.sendEvent({ type: "close", code: 4506 });
+  second.response.write('event: close\ndata: {"code":4506}\n\n');
   await until(() => client.snapshot.status === "stopped", "stopped");
   assert.equal(client.snapshot.stopped?.code, 4506);
 });
@@ -185,8 +187,22 @@ test("a comment is life, and silence of the heartbeat and ten seconds more is no
   const request = await connect({ transport: "sse", random: () => 1 });
   await goLive(request);
   let alive = 0;
-  const events = { onAlive: () => (alive += 1), onFrame: () => {}, onSent: () => {}, onClose: () => {} };
-  const other = openStream(new URL("/v1/inbox/events", server.url), "secret", events, fetch);
+  const events = {
+    hello: () => ({ type: "hello", token: "secret", state: "active" }),
+    onAlive: () => (alive += 1),
+    onFrame: () => {},
+    onSent: () => {},
+    onClose: () => {},
+  };
+  const of = /** @type {any} */ ({ base: new URL(server.url), fetch });
+  const other = openStream(
+    events,
+    of,
+    null,
+    async () => null,
+    parseFrame,
+    () => "key",
+  );
   const beside = await stream();
   beside.startStream();
   await until(() => alive === 1, "the first bytes");

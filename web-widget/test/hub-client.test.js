@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { HubClient } from "../src/hub-client.js";
+import { HubStore } from "../src/hub-store.js";
 import { Clock } from "./clock.js";
 import { ModelHub } from "./model-hub.js";
 import { ScriptedServer, Socket, until } from "./scripted-server.js";
@@ -13,7 +13,7 @@ import { ScriptedServer, Socket, until } from "./scripted-server.js";
 
 /** @type {ScriptedServer} */
 let server;
-/** @type {HubClient} */
+/** @type {HubStore} */
 let client;
 /** @type {ModelHub} */
 let hub;
@@ -36,7 +36,7 @@ const WELCOME = { type: "welcome", connection: "c-1", heartbeat_seconds: 25, exp
 
 /** @param {Partial<HubClientOptions>} [options] */
 function makeClient(options) {
-  client = new HubClient({
+  client = new HubStore({
     url: server.url,
     getToken: async () => "secret",
     transport: "websocket",
@@ -253,7 +253,7 @@ test("a reset discards the inbox and unanswered marks, and a welcome replaces th
   hub.restore();
   hub.publish();
   connection.send({ ...WELCOME, ...hub.welcomeItems() });
-  await status("live");
+  await until(() => client.snapshot.ready, "the new inbox");
   assert.deepEqual(client.snapshot.items, hub.list());
 });
 

@@ -166,16 +166,16 @@ test("frames that arrive while a page is read are applied to it", () => {
   state.apply({ type: "removed", rev: 4, cursor: "1:4", ids: ["old"] });
   state.endReading(reading, page);
   assert.equal(state.items.has("old"), false);
-  assert.equal(state.olderCursor, "more");
+  assert.equal(state.main.cursor, "more");
 });
 
 test("a reset discards everything: items, marks, and pages that are still being read", () => {
   const reading = state.beginReading();
   const { generation } = state;
-  state.mark(1, { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
+  state.mark("1", { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
   assert.equal(state.apply({ type: "reset" }), "reset");
   assert.equal(state.rev, null);
-  assert.equal(state.view().items.length, 0);
+  assert.equal(state.view().length, 0);
   assert.equal(state.pending.size, 0);
   assert.equal(state.endReading(reading, { items: [...hub.list()], next_cursor: null }), false);
   assert.equal(state.items.size, 0);
@@ -186,34 +186,34 @@ test("a reset discards everything: items, marks, and pages that are still being 
 });
 
 test("a mark shows at once and lasts until the own revision reaches that of its ok", () => {
-  state.mark(1, { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
-  assert.deepEqual(state.view().counts, { unseen: 2, unread: 2, total: 3 });
+  state.mark("1", { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
+  assert.deepEqual(state.shownCounts(), { unseen: 2, unread: 2, total: 3 });
   assert.equal(held("item-000001").read_at, null, "what the hub said is kept apart");
   const { rev } = hub.mark({ action: "read", ids: ["item-000001"] });
-  state.confirm(1, rev);
+  state.confirm("1", rev);
   assert.equal(state.rev, 3, "an ok never moves the own revision");
   assert.equal(state.pending.size, 1);
-  assert.equal(state.view().counts.unread, 2);
+  assert.equal(state.shownCounts().unread, 2);
   state.apply(sent());
   assert.equal(state.pending.size, 0);
-  assert.deepEqual(state.view().counts, { unseen: 2, unread: 2, total: 3 });
+  assert.deepEqual(state.shownCounts(), { unseen: 2, unread: 2, total: 3 });
 });
 
 test("a refused mark is taken back", () => {
-  state.mark(1, { action: "delete", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
-  assert.equal(state.view().items.length, 2);
-  assert.equal(state.view().counts.total, 2);
-  state.refuse(1);
-  assert.equal(state.view().items.length, 3);
+  state.mark("1", { action: "delete", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
+  assert.equal(state.view().length, 2);
+  assert.equal(state.shownCounts().total, 2);
+  state.refuse("1");
+  assert.equal(state.view().length, 3);
 });
 
 test("a mark on all empties the badge, also of items on pages not loaded, but not of newer ones", () => {
   state.counts = { unseen: 40, unread: 50, total: 60 };
-  state.mark(1, { action: "read", all: true, upto: state.highestSeq() }, "2026-02-01T00:00:00.000Z");
-  assert.deepEqual(state.view().counts, { unseen: 0, unread: 0, total: 60 });
+  state.mark("1", { action: "read", all: true, upto: state.seq }, "2026-02-01T00:00:00.000Z");
+  assert.deepEqual(state.shownCounts(), { unseen: 0, unread: 0, total: 60 });
   hub.publish();
   state.apply({ ...sent(), counts: { unseen: 41, unread: 51, total: 61 } });
-  assert.deepEqual(state.view().counts, { unseen: 1, unread: 1, total: 61 });
+  assert.deepEqual(state.shownCounts(), { unseen: 1, unread: 1, total: 61 });
 });
 
 test("the view leaves out archived and snoozed items and puts pinned ones first", () => {
@@ -222,7 +222,7 @@ test("the view leaves out archived and snoozed items and puts pinned ones first"
   hub.mark({ action: "archive", ids: ["item-000003"] });
   state.apply(sent());
   assert.deepEqual(
-    state.view().items.map((item) => item.id),
+    state.view().map((item) => item.id),
     ["item-000001", "item-000002"],
   );
 });

@@ -3,11 +3,11 @@
  * against which the client is tested. It keeps nothing, checks nothing and is fast; the real hub is tested elsewhere.
  */
 
-/** @import { Counts, Frame, Item, Mark } from "../src/hub-state.js" */
+/** @import { Counts, Filter, Frame, Item, Mark } from "../src/hub-state.js" */
 
 /** @typedef {{item: Item, itemRev: number, removed: boolean, collapse: string | null}} Row */
-/** @typedef {{all: true, upto: number, category?: string, tag?: string}} Filter */
-/** @typedef {Filter & {rev: number, set: Record<string, any>}} BulkMark */
+/** @typedef {{all: true, upto: number, category?: string, tag?: string}} Coverage */
+/** @typedef {Coverage & {rev: number, set: Record<string, any>}} BulkMark */
 /** @typedef {{since: number, rev: number, id: string}} Position where the next page of changes begins */
 
 const COMES_BACK = new Set(["unarchive", "unsnooze", "pin"]);
@@ -148,16 +148,29 @@ export class ModelHub {
     };
   }
 
-  /** What `GET /v1/inbox?status=all` lists: neither archived nor snoozed. */
-  list() {
+  /**
+   * What `GET /v1/inbox` lists; `all` is neither archived nor snoozed.
+   * @param {Filter} [filter]
+   */
+  list({ status = "all", category, tag } = {}) {
     const items = [...this.rows.values()].filter(isThere).map((row) => row.item);
-    const listed = items.filter((item) => item.archived_at === null && item.snoozed_until === null);
+    const listed = items.filter((item) => {
+      const { archived_at, snoozed_until, read_at } = item;
+      if (category && item.category !== category) return false;
+      if (tag && !(item.tags ?? []).includes(tag)) return false;
+      if (status === "archived") return archived_at !== null;
+      if (status === "snoozed") return archived_at === null && snoozed_until !== null;
+      return archived_at === null && snoozed_until === null && (status === "all" || read_at === null);
+    });
     return listed.sort((a, b) => place(a) - place(b));
   }
 
-  /** @param {string | null} [cursor] a `next_cursor` */
-  page(cursor = null) {
-    const after = this.list().filter((item) => cursor === null || place(item) > Number(cursor));
+  /**
+   * @param {string | null} [cursor] a `next_cursor`
+   * @param {Filter} [filter]
+   */
+  page(cursor = null, filter = {}) {
+    const after = this.list(filter).filter((item) => cursor === null || place(item) > Number(cursor));
     const items = after.slice(0, this.pageSize).map((item) => ({ ...item }));
     const last = items.at(-1);
     const next_cursor = last && after.length > items.length ? String(place(last)) : null;

@@ -24,3 +24,12 @@ SELECT category, policy, created_at, updated_at FROM (
 ) c
 WHERE $2::text IS NULL OR category > $2
 ORDER BY category LIMIT $3
+
+-- name: list_first
+SELECT category, policy FROM (
+    SELECT category, policy FROM categories WHERE project_id = $1
+    UNION ALL
+    SELECT $3::text, $4::jsonb
+    WHERE NOT EXISTS (SELECT 1 FROM categories WHERE project_id = $1 AND category = $3)
+) c
+ORDER BY category <> $3, category COLLATE "C" LIMIT $2

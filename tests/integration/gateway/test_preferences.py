@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +12,14 @@ import pytest
 from hub.api.preferences import change
 from hub.config import Settings
 from hub.exceptions import Unauthenticated
-from hub.model.times import format_time
+from hub.model.times import format_time, truncate
 from hub.runtime import Hub
 from hub.security import Authority
 from hub.store import categories, people, preferences
+from hub.store.categories import GENERAL_POLICY
 from hub.store.preferences import Owner
 from hub.store.projects import create_project
+from tests.support.deliveries import put_category
 from tests.support.gateway import RunningGateway, another_hub, issue, rest, running_gateway, token
 
 PATH = "/v1/inbox/preferences"
@@ -96,10 +98,77 @@ async def test_scopes(
     async with rest(gateway, token(hub, project_id, scopes=scopes)) as calls:
         status, problem, _ = await calls.call("GET", PATH)
         assert (status, problem.get("code")) == (reads, None if reads == 200 else "insufficient_scope")
+        assert (await calls.call("GET", f"{PATH}/choices"))[0] == reads
         assert (await calls.call("PATCH", PATH, {}))[0] == writes
     async with rest(gateway, "") as calls:
         assert (await calls.call("GET", PATH))[0] == 401
         assert (await calls.call("PATCH", PATH, {}))[0] == 401
+
+
+CHOICES = f"{PATH}/choices"
+ALL_ON = [{"channel": channel, "enabled": True} for channel in ("in_app", "web_push", "email")]
+
+
+async def test_a_panel_is_told_all_that_can_be_chosen(hub: Hub, project_id: int, gateway: RunningGateway) -> None:
+    general = {"category": "general", "label": None, "description": None, "required": False, "consent": False,
+               "enabled": True, "channels": ALL_ON}  # fmt: skip
+    async with rest(gateway, token(hub, project_id, tenant="acme")) as calls:
+        assert (await calls.call("GET", CHOICES))[:2] == (
+            200,
+            {"channels": ALL_ON, "categories": [general], "quiet_hours": None, "paused_until": None, "paused_by": None,
+             "timezone": "UTC"},
+        )  # fmt: skip
+        assert await people.get_person(hub.db, project_id, "ada") is None, "who asks is not stored for it"
+        ladder = [{"channel": "email"}, {"channel": "in_app"}]
+        await put_category(hub, project_id, "orders.shipped", description="When it leaves.", ladder=ladder)
+        await put_category(hub, project_id, "security", description="", default="required", ladder=ladder)
+        await put_category(hub, project_id, "news", kind="marketing", ladder=[{"channel": "sms"}])
+        weekly = [{"days": [6, 7], "from": "00:00", "to": "00:00"}]
+        await preferences_of(
+            hub, Owner.tenant(project_id, "acme"), {"channels": {"email": False}, "quiet_hours": {"weekly": weekly}}
+        )
+        until = format_time(truncate(datetime.now(UTC) + timedelta(days=1)))
+        await preferences_of(hub, Owner.project(project_id), {"paused_until": until, "channels": {"email": True}})
+        await calls.call("PATCH", PATH, {"categories": {"unheard": {"enabled": False}}})
+        _, found, headers = await calls.call("GET", CHOICES)
+    assert headers["Cache-Control"] == "no-store"
+    assert (found["paused_until"], found["paused_by"]) == (until, "project")
+    assert found["quiet_hours"] == {"timezone": "UTC", "weekly": weekly, "layer": "tenant"}
+    said = {
+        entry["category"]: (
+            entry["label"], entry["description"], entry["required"], entry["consent"], entry["enabled"],
+            {choice["channel"]: choice["enabled"] for choice in entry["channels"]},
+        )
+        for entry in found["categories"]
+    }  # fmt: skip
+    assert list(said.items()) == [
+        ("news", ("News", GENERAL_POLICY["description"], False, True, True, {"sms": False})),
+        ("orders.shipped", ("Orders shipped", "When it leaves.", False, False, True,
+                            {"in_app": True, "email": False})),
+        ("security", ("Security", None, True, False, True, {"in_app": True, "email": True})),
+        ("unheard", ("Unheard", None, False, False, False, {"in_app": False, "web_push": False, "email": False})),
+        ("general", (None, None, False, False, True, {"in_app": True, "web_push": True, "email": False})),
+    ]  # fmt: skip
+    assert {choice["channel"]: choice["enabled"] for choice in found["channels"]} == {
+        "in_app": True, "web_push": True, "email": False, "sms": True,
+    }  # fmt: skip
+
+
+async def test_of_many_categories_a_panel_shows_the_first_and_general(
+    hub: Hub, project_id: int, gateway: RunningGateway
+) -> None:
+    numbers = [f"c{number:03}" for number in range(250)]  # all before `general`
+    await hub.db.execute(
+        "INSERT INTO categories SELECT $1, unnest($2::text[]), $3", project_id, numbers,
+        {**GENERAL_POLICY, "default": "opted_out"},
+    )  # fmt: skip
+    spoken = {"categories": {name: {"enabled": True} for name in ("A", "c0001", "c240", "z", "\U0001f4e6")}}
+    async with rest(gateway, token(hub, project_id)) as calls:
+        await calls.call("PATCH", PATH, spoken)
+        _, found, _ = await calls.call("GET", CHOICES)
+    shown = {entry["category"]: entry["channels"][0]["enabled"] for entry in found["categories"]}
+    assert [*shown] == [*sorted({*numbers, "A", "c0001"})[:199], "general"]
+    assert [name for name, on in shown.items() if on] == ["A", "c0001", "general"]
 
 
 async def test_everybody_has_their_own(hub: Hub, project_id: int, gateway: RunningGateway) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
 from gateway.asyncapi import asyncapi_document
+from gateway.widget import _File
 from hub.config import Settings
 from hub.runtime import Hub
 from hub.store.inbox import open_inbox
@@ -24,6 +28,8 @@ from tests.support.gateway import (
     token,
     work,
 )
+
+ROOT = Path(__file__).parents[3]
 
 
 async def test_the_inbox_is_listed_page_by_page_and_the_stream_goes_on_from_it(
@@ -212,7 +218,9 @@ async def test_the_widget_is_served_as_modules_and_nothing_else_is(gateway: Runn
         for name in ("hub-client.js", "hub-inbox.js"):
             status, body, headers = await calls.call("GET", f"/widget/{name}")
             assert status == 200
-            assert b"import" in body
+            assert b"export{" in body
+            assert b'from"./' not in body, "whole in itself"
+            assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-cache")
             assert headers["Content-Type"] == "text/javascript; charset=utf-8"
             for origin in ("https://app.test", "https://anybody.test"):  # a module script is fetched with CORS
                 _, _, open_to = await calls.call("GET", f"/widget/{name}", headers={"Origin": origin})
@@ -223,6 +231,39 @@ async def test_the_widget_is_served_as_modules_and_nothing_else_is(gateway: Runn
             assert (status, body) == (200, b"")
         for name in ("..%2Fpackage.json", "package.json", "hub-client", "", "%2e%2e/tsconfig.json"):
             assert (await calls.call("GET", f"/widget/{name}"))[0] == 404
+
+
+async def test_the_widget_comes_gzipped_to_who_takes_it(gateway: RunningGateway) -> None:
+    path, tags = "/widget/hub-client.js", set()
+    async with aiohttp.ClientSession(gateway.url, auto_decompress=False) as session:
+        for accepted, encoding in [
+            ("gzip, deflate, br, zstd", "gzip"), ("br;q=1.0, *;q=0.5", "gzip"), ("gzip;q=0.001", "gzip"),
+            ("gzip;q=0", None), ("*, gzip; q=0.000", None), ("identity", None), ("", None), ("gzip2", None),
+        ]:  # fmt: skip
+            async with session.get(path, headers={"Accept-Encoding": accepted}) as response:
+                body, headers = await response.read(), response.headers
+            assert (response.status, headers.get("Content-Encoding"), headers["Vary"]) == (
+                200, encoding, "accept-encoding",
+            )  # fmt: skip
+            assert int(headers["Content-Length"]) == len(body)
+            plain = gzip.decompress(body) if encoding else body
+            assert plain == (ROOT / "web-widget" / "dist" / "hub-client.js").read_bytes()
+            tags.add((encoding, headers["ETag"]))
+            for known, status in [(headers["ETag"], 304), (f'"x", W/{headers["ETag"]}', 304), ('"x"', 200)]:
+                again = {"Accept-Encoding": accepted, "If-None-Match": known}
+                async with session.get(path, headers=again) as response:
+                    assert (response.status, response.headers["Vary"]) == (status, "accept-encoding")
+    assert len(tags) == len({tag for _, tag in tags}) == 2, "one tag for each form"
+
+
+def test_a_rebuilt_file_is_served_as_it_is_now(tmp_path: Path) -> None:
+    (tmp_path / "hub-x.js").write_text("1")
+    file = _File(tmp_path / "hub-x.js")
+    first = file.read(gzipped=True)
+    assert file.read(gzipped=True) is first
+    (tmp_path / "hub-x.js").write_text("22")
+    assert gzip.decompress(file.read(gzipped=True).body) == b"22"
+    assert file.read(gzipped=False).etag != first.etag
 
 
 async def test_what_a_gateway_says_of_itself(settings: Settings, gateway: RunningGateway) -> None:

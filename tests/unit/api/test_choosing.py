@@ -134,3 +134,42 @@ def test_after_a_save_every_switch_stands_where_it_was_put(
     wanted = {**start.switches(), **{s: on for s, on in moved.items() if not POLICIES[s[0]].required}}
     assert after(start, Moved(moved)).switches() == wanted
     assert patch_for(after(start, Moved(moved)), Moved(moved)) == {}
+
+
+def as_documented(start: View, category: str, channel: str, on: bool) -> dict[str, Any]:
+    """The patch by which docs/api.md moves a switch, made of what the choices say."""
+    wanted = {c: s for (name, c), s in start.switches().items() if name == category} | {channel: on}
+    off = start.is_off(category)
+    patch: dict[str, Any] = {"channels": wanted if off else {channel: on}}
+    if off:
+        patch["enabled"] = None
+    if POLICIES[category].marketing and channel != "in_app":
+        left = [c for c in OUTSIDE_CHANNELS if wanted.get(c)]
+        return {
+            "categories": {category: patch},
+            "consents": {category: {"granted": bool(left), "channels": left or None}},
+        }
+    return {"categories": {category: patch}}
+
+
+@given(people, layers, layers, st.sampled_from(["orders", "tips", "news"]), st.sampled_from(CHANNELS))
+def test_a_client_moves_one_switch_by_the_documented_patch(
+    person: dict[str, Any], tenant: dict[str, Any], project: dict[str, Any], category: str, channel: str
+) -> None:
+    start = view(person, project)._replace(tenant=tenant)
+    on = not start.switches()[category, channel]
+    moved = start._replace(person=merge_patch(person, as_documented(start, category, channel, on)))
+    assert moved.switches() == {**start.switches(), (category, channel): on}
+
+
+@given(people, layers, st.sampled_from(CHANNELS))
+def test_a_client_switches_a_channel_off_altogether(
+    person: dict[str, Any], project: dict[str, Any], channel: str
+) -> None:
+    start = view(person, project)
+    on = [name for name, policy in POLICIES.items() if start.switches()[name, channel] and not policy.required]
+    patch = {"channels": {channel: False}, "categories": {name: {"channels": {channel: None}} for name in on}}
+    moved = start._replace(person=merge_patch(person, patch))
+    assert moved.switches() == {
+        (name, c): on and (c != channel or POLICIES[name].required) for (name, c), on in start.switches().items()
+    }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.page import HEADERS, Markup, fill, page, texts_for
 from gateway.page_texts import EN, TEXTS, Texts
-from gateway.preference_form import label_of
+from gateway.preference_form import name_of
 
 
 @given(st.text())
@@ -78,4 +78,4 @@ def test_the_persons_language_comes_before_the_browsers(
     ],
 )
 def test_categories_are_called_by_words(category: str, label: str) -> None:
-    assert label_of(EN, category) == label
+    assert name_of(EN, category) == label

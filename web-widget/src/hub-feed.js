@@ -1,0 +1,365 @@
+/**
+ * The list of one tab: articles in a feed, older ones as the reader gets there, newer ones not under the reader's eyes.
+ *
+ * However many items there are, a frame builds and removes a bounded number of rows, and at the top of the list only
+ * the newest have rows at all.
+ */
+
+import { h, icon, setAttribute } from "./hub-dom.js";
+import { Row } from "./hub-row.js";
+import { dayName } from "./hub-text.js";
+import { arrange } from "./hub-threads.js";
+
+/** @import { HubElement } from "./hub-element.js" */
+/** @import { Feed } from "./hub-feeds.js" */
+/** @import { Action, Item, Mark } from "./hub-state.js" */
+/** @import { Speaker } from "./hub-speaker.js" */
+/** @import { Tab } from "./hub-threads.js" */
+
+/** @typedef {HubElement & {speaker: Speaker, renderItem?: any}} FeedHost */
+
+/** Rows that the list grows by, and has at its top: as many as a page of the hub. */
+const PAGE = 50;
+/** Rows built, and rows taken away, in one frame: a few milliseconds each. */
+const BUILT_PER_FRAME = 12;
+const REMOVED_PER_FRAME = 150;
+const ORIGIN_REFUSED = 4501;
+
+const CAUGHT_UP = "M4 13l3-8h10l3 8v5a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1zM4 13h5a3 3 0 0 0 6 0h5";
+const BROKEN = "M3 3l18 18M5 12.5a10 10 0 0 1 4-2.6M19 12.5a10 10 0 0 0-5-2.8M8.5 16a5 5 0 0 1 7 0M12 20h.01";
+
+export class List {
+  #host;
+  /** @type {Feed | null} */
+  #feed = null;
+  /** @type {Tab} */
+  #tab = {};
+  #unsubscribe = () => {};
+  /** @type {Map<string, Row>} by item */
+  #rows = new Map();
+  /** How many entries may have rows. */
+  #limit = PAGE;
+  /** @type {Set<string>} threads that are unfolded */
+  #open = new Set();
+  /** @type {Set<string>} items that arrived above what is being read, and wait for the reader to come up */
+  #held = new Set();
+  /** @type {Set<string>} items that arrived and were not drawn yet */
+  #fresh = new Set();
+  #atTop = true;
+  #kind = "";
+  /** The list is before somebody's eyes. */
+  shown = false;
+
+  #top = h("div");
+  #bottom = h("div", { class: "probe" });
+  #newer = h("button", { class: "newer", part: "newer", type: "button", hidden: true, click: () => this.goUp() });
+  #list = h("div", { class: "list", part: "list", role: "feed" });
+  #older = h("button", { class: "older", type: "button", hidden: true, click: () => this.#loadOlder() });
+  #end = h("p", { class: "end", tabindex: "-1", hidden: true });
+  #state = h("div");
+  element = h(
+    "div",
+    { class: "scroll", id: "list" },
+    this.#top,
+    this.#newer,
+    this.#list,
+    this.#state,
+    h("div", { class: "foot" }, this.#bottom, this.#older, this.#end),
+  );
+  /** @type {IntersectionObserver | undefined} */
+  #eyes;
+
+  /** @param {FeedHost} host */
+  constructor(host) {
+    this.#host = host;
+    this.element.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Look whether the ends of the list are in sight. @param {AbortSignal} signal */
+  connected(signal) {
+    const eyes = (this.#eyes = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (target === this.#bottom) {
+          if (isIntersecting) this.#further();
+        } else {
+          this.#atTop = isIntersecting;
+          if (isIntersecting) this.#arrivedAtTop();
+        }
+      }
+    }));
+    eyes.observe(this.#top);
+    eyes.observe(this.#bottom);
+    signal.addEventListener("abort", () => {
+      eyes.disconnect();
+      this.#leave();
+    });
+  }
+
+  /** Throw all rows away: another store, tab, language or target. @param {Tab} tab */
+  show(tab) {
+    this.#leave();
+    const { store, words } = this.#host;
+    this.#tab = tab;
+    this.#feed = store?.feed(tab) ?? null;
+    if (this.#feed) this.#unsubscribe = this.#feed.subscribe(() => this.#host.changed());
+    this.#older.textContent = words.older;
+    this.#end.textContent = words.end;
+    this.#list.ariaLabel = words.title;
+    this.#kind = "";
+  }
+
+  #leave() {
+    this.#unsubscribe();
+    this.#unsubscribe = () => {};
+    this.#feed = null;
+    this.#rows.clear();
+    this.#held.clear();
+    this.#limit = PAGE;
+    // As a whole: removing thousands of rows one by one takes longer.
+    this.#list.replaceChildren();
+  }
+
+  /** @param {Item} item */
+  arrived(item) {
+    this.#fresh.add(item.id);
+    if (this.shown && !this.#atTop) this.#held.add(item.id);
+  }
+
+  /** To the newest, which may have waited for it. */
+  goUp() {
+    const inside = this.#host.root.activeElement === this.#newer;
+    this.#arrivedAtTop();
+    this.draw();
+    this.#top.scrollIntoView?.({ block: "nearest" });
+    if (inside) this.#focus(0);
+  }
+
+  #arrivedAtTop() {
+    this.#held.clear();
+    this.#limit = PAGE;
+    this.#host.changed();
+  }
+
+  /** The end of what has rows is near. */
+  #further() {
+    const feed = this.#feed?.snapshot;
+    if (!feed || !this.shown) return;
+    if (this.#rows.size >= this.#limit) {
+      this.#limit += PAGE;
+      this.#host.changed();
+    } else if (feed.hasOlder && !feed.loading && !feed.error) this.#loadOlder();
+  }
+
+  #loadOlder() {
+    this.#limit += PAGE;
+    this.#feed?.loadOlder().catch(() => {
+      // The button is still there: the person tries again.
+    });
+  }
+
+  draw() {
+    const { words, store } = this.#host;
+    const snapshot = store?.snapshot;
+    const feed = this.#feed?.snapshot;
+    const items = (!snapshot?.stopped && feed?.items) || [];
+    const above = this.#held.size ? items.filter(({ id }) => this.#held.has(id)).length : 0;
+    const entries = arrange(above ? items.filter(({ id }) => !this.#held.has(id)) : items, this.#open);
+    this.#newer.hidden = !above;
+    this.#newer.textContent = words.newer(above);
+    const more = feed?.hasOlder || entries.length > this.#limit;
+    this.#drawRows(entries, feed?.hasOlder ? -1 : entries.length);
+    this.#older.hidden = !more || !items.length;
+    this.#older.textContent = feed?.loading ? words.loadingOlder : words.older;
+    this.#end.hidden = more || !items.length;
+    this.#drawState(this.#stateOf(items.length));
+  }
+
+  /**
+   * @param {import("./hub-threads.js").Entry[]} entries
+   * @param {number} size of the feed; -1 while unknown
+   */
+  #drawRows(entries, size) {
+    const { root, language, words } = this.#host;
+    const focused = root.activeElement?.closest("article");
+    const place = focused ? [...this.#list.children].indexOf(focused) : -1;
+    const shown = entries.slice(0, this.#limit);
+    const listed = new Set(shown.map(({ item }) => item.id));
+    const now = Date.now();
+    let removable = REMOVED_PER_FRAME;
+    let buildable = BUILT_PER_FRAME;
+    let last = "";
+    let at = 0;
+    // From the end, where the many are that a list gives up at its top.
+    for (const [id, row] of [...this.#rows].reverse()) {
+      if (listed.has(id)) continue;
+      if (!removable--) break;
+      row.element.remove();
+      this.#rows.delete(id);
+    }
+    /** @type {Element | null} */
+    let next = this.#list.firstElementChild;
+    for (const entry of shown) {
+      const { item } = entry;
+      const held = this.#rows.get(item.id);
+      let row = held;
+      if (!row?.update(entry)) {
+        if (!held && !buildable--) break;
+        row = new Row(entry, this.#rowHost());
+        row.element.classList.toggle("fresh", this.#fresh.has(item.id));
+        this.#rows.set(item.id, row);
+        if (held) {
+          if (held.element === next) next = next.nextElementSibling;
+          held.element.remove();
+        }
+      }
+      const { element } = row;
+      const day = item.pinned_at ? words.pinned : dayName(item.created_at, now, language);
+      setAttribute(element, "data-day", day === last || entry.sub ? null : day);
+      if (!entry.sub) last = day;
+      setAttribute(element, "aria-posinset", String(++at));
+      setAttribute(element, "aria-setsize", String(size));
+      row.tell(now, language);
+      // A node that is moved loses the focus, so only those out of place are.
+      if (element === next) next = next.nextElementSibling;
+      else this.#list.insertBefore(element, next);
+    }
+    this.#fresh.clear();
+    if (place >= 0 && !focused?.isConnected) this.#focus(Math.min(place, at - 1));
+    if (removable < 0 || buildable < 0) this.#host.changed();
+    else if (buildable < BUILT_PER_FRAME && this.#eyes) {
+      // Whether the end is near is told when that changes: ask anew.
+      this.#eyes.unobserve(this.#bottom);
+      this.#eyes.observe(this.#bottom);
+    }
+  }
+
+  /** @returns {import("./hub-row.js").RowHost} */
+  #rowHost() {
+    const host = this.#host;
+    return {
+      words: host.words,
+      target: host.getAttribute("target"),
+      renderItem: host.renderItem,
+      activate: (type, item, event, action) => {
+        if (event.type === "auxclick" && event.button !== 1) return;
+        // Unless the page cancels, the link is followed. Reading is what it means either way.
+        if (!host.fire(type, { item, action })) event.preventDefault();
+        this.#mark({ action: "click", ids: [item.id] });
+      },
+      toggle: (row) => this.#mark({ action: row.unread ? "read" : "unread", ids: ids(row) }),
+      archive: (row) => this.#mark({ action: row.entry.item.archived_at ? "unarchive" : "archive", ids: ids(row) }),
+      menu: async (row, anchor) => {
+        const { openMenu } = await import("./hub-menu.js");
+        openMenu(host.toolkit, { item: row.entry.item, anchor });
+      },
+      unfold: ({ entry }) => {
+        const key = entry.item.thread_key ?? "";
+        if (!this.#open.delete(key)) this.#open.add(key);
+        this.draw();
+      },
+    };
+  }
+
+  /** @param {Mark} mark */
+  #mark(mark) {
+    // What was shown has been taken back; the store's own promise says more to whoever asks there.
+    this.#host.store?.mark(mark).catch(() => this.#host.speaker.say(this.#host.words.failed));
+  }
+
+  /**
+   * What stands in the place of rows.
+   * @param {number} count of items
+   */
+  #stateOf(count) {
+    const snapshot = this.#host.store?.snapshot;
+    const feed = this.#feed?.snapshot;
+    // Signing in again mends a token, not an origin.
+    if (snapshot?.stopped) return snapshot.stopped.code === ORIGIN_REFUSED ? "refused" : "stopped";
+    if (count) return "";
+    if (snapshot?.ready && feed?.ready) return "empty";
+    if (snapshot?.status === "waiting") return "unreachable";
+    return feed?.error ? "failed" : "loading";
+  }
+
+  /** @param {string} kind */
+  #drawState(kind) {
+    if (this.#kind === kind) return;
+    this.#kind = kind;
+    const { words } = this.#host;
+    const store = this.#host.store;
+    /** @param {string} path @param {string} title @param {string} [hint] @param {() => void} [retry] */
+    const state = (path, title, hint, retry) =>
+      h(
+        "div",
+        { class: "state" },
+        icon(path),
+        h("strong", {}, title),
+        hint && h("span", {}, hint),
+        retry && h("button", { class: "action", type: "button", click: retry }, words.retry),
+      );
+    const again = () => store?.start();
+    const inbox = !this.#tab.category && !this.#tab.tag && /^(all|unread)?$/.test(this.#tab.status ?? "");
+    /** @type {Record<string, () => Node>} */
+    const states = {
+      empty: () =>
+        h(
+          "slot",
+          { name: "empty" },
+          inbox ? state(CAUGHT_UP, words.empty, words.emptyHint) : state(CAUGHT_UP, words.nothing),
+        ),
+      unreachable: () => state(BROKEN, words.unreachable, words.unreachableHint),
+      stopped: () => state(BROKEN, words.stopped, words.stoppedHint, again),
+      refused: () => state(BROKEN, words.stopped, words.refusedHint, again),
+      failed: () => state(BROKEN, words.failed, words.failedHint, () => void this.#feed?.refresh().catch(() => {})),
+      loading: () =>
+        h(
+          "div",
+          { class: "bones" },
+          h("span", { class: "only-read-aloud" }, words.loading),
+          ...[1, 2, 3].map(() => h("div", { class: "bone" })),
+        ),
+    };
+    this.#state.replaceChildren(...(kind ? [/** @type {() => Node} */ (states[kind])()] : []));
+  }
+
+  /** The first row has the focus. */
+  enter() {
+    this.#focus(0);
+  }
+
+  /** @param {number} at of its articles; without one, what comes after the list */
+  #focus(at) {
+    const element = this.#list.children[at];
+    const row = [...this.#rows.values()].find((one) => one.element === element);
+    if (row) row.focusable.focus();
+    else (this.#end.hidden ? this.element.closest("[tabindex]") : this.#end)?.focus?.();
+  }
+
+  /** From article to article, and out of the feed: the keys of the APG's feed pattern. @param {KeyboardEvent} event */
+  #key(event) {
+    const { children } = this.#list;
+    const { root } = this.#host;
+    const row = /** @type {HTMLElement} */ (event.target).closest("article");
+    if (!row) return;
+    const at = [...children].indexOf(row);
+    const end = children.length - 1;
+    const out = event.ctrlKey || event.metaKey;
+    /** @type {Record<string, number>} */
+    const goals = { PageDown: at + 1, ArrowDown: at + 1, PageUp: at - 1, ArrowUp: at - 1, Home: 0, End: end };
+    const goal = goals[event.key];
+    if (goal === undefined || event.altKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!out) this.#focus(Math.max(0, Math.min(goal, end)));
+    else if (event.key === "End") (this.#older.hidden ? this.#end : this.#older).focus();
+    else if (event.key === "Home") {
+      const before = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".all,[aria-selected=true]")]);
+      before.findLast((one) => one.checkVisibility())?.focus();
+    }
+  }
+}
+
+/** @param {Row} row */
+function ids(row) {
+  return row.items.map(({ id }) => id);
+}

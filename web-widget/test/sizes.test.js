@@ -1,0 +1,11 @@
+/** What a page loads stays within its budget. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sizes, table } from "../tools/sizes.js";
+
+test("every file is within its budget, gzipped", async () => {
+  const found = await sizes();
+  const over = found.filter(({ gzipped, budget }) => gzipped > budget);
+  assert.deepEqual(over, [], `\n${table(found)}\n`);
+});

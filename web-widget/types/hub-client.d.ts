@@ -1,0 +1,147 @@
+/**
+ * The headless client: one connection to the hub, for ever, and every frame of one inbox in its order, none missing and
+ * none twice. No dependency, no DOM needed, nothing touched at import; it runs in a page, a worker or Node.
+ *
+ *     const client = new HubClient({ getToken: async () => (await fetch("/my-token")).text() });
+ *     client.on("item", ({ item, missed }) => …);
+ *     client.on("message", (frame) => …); // welcome, changes, item, update, removed, reset
+ *     client.start();
+ *
+ * It keeps no items; the store does (hub-store.js). Who does what: `hub-connection.js` the life of the connection over
+ * the links of `hub-link.js`, `hub-revisions.js` the rules of revisions, `hub-outbox.js` marks and receipts,
+ * `hub-policy.js` waits and close codes.
+ *
+ * Guarantees: `message` tells each frame when it is its turn; `item` names a new item at most once per client; a mark is
+ * sent until it is answered, over any number of connections.
+ */
+import { Connection } from "./hub-connection.js";
+import { HubError } from "./hub-rest.js";
+export { HubError };
+import type { Transport } from "./hub-link.js";
+import type { Marked } from "./hub-outbox.js";
+import type { Frame, Item, Mark } from "./hub-state.js";
+export type HubClientOptions = {
+    /**
+     * asked whenever a client token is needed; null stops
+     * the client (nobody is signed in), an exception is tried again later
+     */
+    getToken: () => string | null | Promise<string | null>;
+    /**
+     * where the hub is; the page's own origin if absent
+     */
+    url?: string | URL;
+    /**
+     * `auto`: WebSocket, and SSE where that does not get through
+     */
+    transport?: "auto" | "websocket" | "sse";
+    /**
+     * for a runtime without one
+     */
+    WebSocket?: typeof WebSocket;
+    fetch?: typeof fetch;
+    /**
+     * in [0, 1), for the backoff
+     */
+    random?: () => number;
+};
+export type Traffic = {
+    direction: "in" | "out";
+    transport: Transport | "rest";
+    frame: Frame;
+    /**
+     * in characters
+     */
+    size: number;
+    /**
+     * milliseconds since the epoch
+     */
+    at: number;
+};
+export type Arrival = {
+    item: Item;
+    missed: boolean;
+};
+export type HubClientEvents = {
+    /**
+     * a frame of the inbox, just when it counts: ignored ones and gaps are not told
+     */
+    message: Frame;
+    /**
+     * a new item
+     */
+    item: Arrival;
+    /**
+     * the status
+     * changed
+     */
+    state: {
+        status: Connection["status"];
+        stopped: Connection["stopped"];
+        retryAt: number | null;
+    };
+    /**
+     * everything that travels, for display
+     */
+    frame: Traffic;
+    /**
+     * what went wrong without ending the client: a HubError, or what `getToken` threw
+     */
+    error: unknown;
+    /**
+     * something of all this
+     */
+    change: null;
+};
+/** @import { Transport } from "./hub-link.js" */
+/** @import { Marked } from "./hub-outbox.js" */
+/** @import { Frame, Item, Mark } from "./hub-state.js" */
+/**
+ * @typedef {object} HubClientOptions
+ * @property {() => string | null | Promise<string | null>} getToken asked whenever a client token is needed; null stops
+ *   the client (nobody is signed in), an exception is tried again later
+ * @property {string | URL} [url] where the hub is; the page's own origin if absent
+ * @property {"auto" | "websocket" | "sse"} [transport] `auto`: WebSocket, and SSE where that does not get through
+ * @property {typeof WebSocket} [WebSocket] for a runtime without one
+ * @property {typeof fetch} [fetch]
+ * @property {() => number} [random] in [0, 1), for the backoff
+ */
+/**
+ * @typedef {object} Traffic one frame, or one REST call or answer; tokens are masked
+ * @property {"in" | "out"} direction
+ * @property {Transport | "rest"} transport
+ * @property {Frame} frame
+ * @property {number} size in characters
+ * @property {number} at milliseconds since the epoch
+ */
+/** @typedef {{item: Item, missed: boolean}} Arrival `missed`: it came while this client was away */
+/**
+ * @typedef {object} HubClientEvents
+ * @property {Frame} message a frame of the inbox, just when it counts: ignored ones and gaps are not told
+ * @property {Arrival} item a new item
+ * @property {{status: Connection["status"], stopped: Connection["stopped"], retryAt: number | null}} state the status
+ *   changed
+ * @property {Traffic} frame everything that travels, for display
+ * @property {unknown} error what went wrong without ending the client: a HubError, or what `getToken` threw
+ * @property {null} change something of all this
+ */
+export declare class HubClient extends Connection {
+    /**
+     * Mark items. `all` covers everything up to the newest item held.
+     * @param {Mark} mark any number of ids
+     * @returns {Promise<Marked>} when the hub has carried it out
+     * @throws {HubError} (rejects) `not_ready` before the first snapshot, `reset` when the inbox was replaced before the
+     *   answer, or the hub's code
+     */
+    mark(mark: Mark): Promise<Marked>;
+    /** The person has seen everything that came so far. */
+    seen(): void;
+    /**
+     * A REST call with the client token.
+     * @param {"GET" | "POST" | "PATCH" | "DELETE"} method
+     * @param {string} path below the hub's address, without a leading slash: `v1/inbox/preferences`
+     * @param {object | null} [body]
+     * @returns {Promise<any>} the parsed answer, null for 204
+     * @throws {HubError} (rejects) the hub refused; any other error means that no answer came
+     */
+    call(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object | null): Promise<any>;
+}

@@ -1,0 +1,75 @@
+/**
+ * A feed: one list of the state (hub-state.js) and its pages, which come over REST. What is in it follows the live
+ * frames; where these cannot tell, it is read again as soon as somebody looks.
+ */
+import type { HubClient } from "./hub-client.js";
+import type { Filter, InboxState, Item, List } from "./hub-state.js";
+export type FeedSnapshot = {
+    /**
+     * pinned first, newest first
+     */
+    items: Item[];
+    /**
+     * `loadOlder` would bring more
+     */
+    hasOlder: boolean;
+    /**
+     * a page is being read
+     */
+    loading: boolean;
+    /**
+     * its first page is there
+     */
+    ready: boolean;
+    /**
+     * why the last page did not come: a HubError, or the network's
+     */
+    error: unknown;
+};
+/** @import { HubClient } from "./hub-client.js" */
+/** @import { Filter, InboxState, Item, List } from "./hub-state.js" */
+/**
+ * @typedef {object} FeedSnapshot the same object until something changes
+ * @property {Item[]} items pinned first, newest first
+ * @property {boolean} hasOlder `loadOlder` would bring more
+ * @property {boolean} loading a page is being read
+ * @property {boolean} ready its first page is there
+ * @property {unknown} error why the last page did not come: a HubError, or the network's
+ */
+export declare class Feed {
+    #private;
+    /** @type {List} @internal */
+    list: List;
+    /** @type {Promise<boolean> | null} @internal */
+    loading: Promise<boolean> | null;
+    /** @type {unknown} @internal */
+    error: unknown;
+    /**
+     * @param {Filter} filter
+     * @param {HubClient} client
+     * @param {InboxState} state
+     * @param {() => void} onChange
+     */
+    constructor(filter: Filter, client: HubClient, state: InboxState, onChange: () => void);
+    /** @returns {FeedSnapshot} */
+    get snapshot(): FeedSnapshot;
+    /**
+     * Look at the feed: while somebody does, it is kept true.
+     * @param {() => void} listener called at most once per turn of the event loop
+     * @returns {() => void} takes the listener off again
+     */
+    subscribe(listener: () => void): () => void;
+    /**
+     * Bring the next older page. Calls that overlap share one request.
+     * @returns {Promise<boolean>} whether there may be more after it
+     * @throws {HubError} (rejects) the hub refused; a network's error passes through
+     */
+    loadOlder(): Promise<boolean>;
+    /** Read the first page again. @returns {Promise<boolean>} as `loadOlder` */
+    refresh(): Promise<boolean>;
+    /** Read what is missing, if somebody looks and the last reading did not fail. @internal */
+    look(): void;
+    /** What is shown may be another. @internal */
+    changed(): void;
+    tell(): void;
+}

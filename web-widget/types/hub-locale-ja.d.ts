@@ -1,0 +1,4 @@
+/** Japanese; speaks politely. */
+/** @type {import("./hub-words.js").Words} */
+declare const _default: import("./hub-words.js").Words;
+export default _default;

@@ -1,0 +1,4 @@
+/** Chinese, simplified; says 你. */
+/** @type {import("./hub-words.js").Words} */
+declare const _default: import("./hub-words.js").Words;
+export default _default;
