@@ -4,6 +4,8 @@
  * WebSocket here, server-sent events with REST (hub-sse.js), and another tab that holds the connection (hub-tabs.js).
  */
 
+import { parse } from "./hub-policy.js";
+
 /** @import { Frame } from "./hub-state.js" */
 
 /** @typedef {"websocket" | "sse" | "tab"} Transport */
@@ -63,14 +65,10 @@ export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, So
 }
 
 /**
- * @param {unknown} text
+ * @param {string} text
  * @returns {Frame | null} null for anything but an object with a type
  */
 export function parseFrame(text) {
-  try {
-    const frame = JSON.parse(/** @type {string} */ (text));
-    return typeof frame?.type === "string" ? frame : null;
-  } catch {
-    return null;
-  }
+  const frame = parse(text);
+  return typeof frame?.type === "string" ? frame : null;
 }

@@ -31,7 +31,7 @@ const REOPEN_MS = 5000;
  * @param {Connection} of
  * @param {((events: LinkEvents) => Link) | null} dialSocket null: only SSE is wanted
  * @param {typeof request} call
- * @param {(text: unknown) => Frame | null} parseFrame
+ * @param {(text: string) => Frame | null} parseFrame
  * @param {() => string} newKey
  * @returns {Link}
  */
