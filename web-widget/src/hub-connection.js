@@ -86,7 +86,7 @@ export class Connection extends Emitter {
     if (this.status !== "stopped") return;
     this.stopped = null;
     this.#activity = watchActivity(
-      () => this.outbox.receipts(),
+      () => this.outbox.tell(),
       () => this.#returned(),
     );
     this.#connect();
@@ -148,7 +148,7 @@ export class Connection extends Emitter {
   }
 
   /** @type {typeof fetch} */
-  fetch = (...given) => (this.#options.fetch ?? globalThis.fetch)(...given);
+  fetch = (...given) => (this.#options.fetch ?? fetch)(...given);
 
   async #connect() {
     this.#hangUp();
@@ -170,14 +170,14 @@ export class Connection extends Emitter {
           type: "hello",
           token: this.token.held,
           cursor: this.state.cursor ?? undefined,
-          state: this.outbox.helloState(),
+          state: this.outbox.greet(),
         }),
         onFrame: (frame, size) => {
           this.#heard();
+          if (!frame) return;
           this.traffic("in", this.transport, frame, size);
           this.#receive(frame);
         },
-        onAlive: () => this.#heard(),
         onSent: (frame, size) => this.traffic("out", this.transport, frame, size),
         onClose: (code, reason) => this.#lost(code, reason),
       });
@@ -198,13 +198,10 @@ export class Connection extends Emitter {
   /** WebSocket; once that went unheard twice, SSE and WebSocket in turn until one gets through. */
   async #dial() {
     const auto = this.#wanted === "auto";
-    const due = this.#unheard >= policy.SOCKET_FAILURES_BEFORE_SSE && this.#unheard % 2 === 0;
+    const due = this.#unheard && this.#unheard % policy.SOCKET_FAILURES_BEFORE_SSE === 0;
+    const url = this.base.href.replace("http", "ws") + "v1/inbox/ws";
     /** @param {LinkEvents} events */
-    const dialSocket = (events) => {
-      const url = new URL("v1/inbox/ws", this.base);
-      url.protocol = url.protocol.replace("http", "ws");
-      return openSocket(url, events, this.#options.WebSocket ?? WebSocket);
-    };
+    const dialSocket = (events) => openSocket(url, events, this.#options.WebSocket ?? WebSocket);
     if (auto ? !due : this.#wanted !== "sse") return dialSocket;
     const { openStream } = await import("./hub-sse.js");
     return (/** @type {LinkEvents} */ events) =>
@@ -219,9 +216,8 @@ export class Connection extends Emitter {
   #lost(code = ABNORMAL, reason = "") {
     // A close code of the hub's own shows that its words get through.
     if (this.#link && !this.#welcomedAt && code < 4000) this.#unheard += 1;
-    const final = policy.isFinal(code);
-    if (final || code === TOKEN_EXPIRED) this.token.held = null;
-    if (final) {
+    if (code >= TOKEN_EXPIRED) this.token.held = null;
+    if (policy.isFinal(code)) {
       // For who builds the page: to the person, the page can only say that it stopped.
       console.error(`Hub: ${code} ${reason}`);
       this.stop({ code, reason });
@@ -287,7 +283,7 @@ export class Connection extends Emitter {
     if (this.transport === "websocket") this.#unheard = 0;
     this.outbox.close();
     this.enter("connecting");
-    this.#renewIn(this.token.renewAfter());
+    this.#renewIn(this.token.renewal());
   }
 
   /** @param {Frame} frame */
@@ -321,7 +317,7 @@ export class Connection extends Emitter {
       this.#heard();
       if (this.#link) this.outbox.open(this.#link);
     }
-    this.outbox.receipts();
+    this.outbox.tell();
   }
 
   /**
@@ -340,7 +336,7 @@ export class Connection extends Emitter {
       if (attempt !== this.#attempt) return;
       if (!token) return this.#signedOut();
       if (token !== before) this.#link?.send({ type: "token", ref: this.outbox.nextRef(), token });
-      this.#renewIn(token === before ? policy.PROBE_SECONDS : this.token.renewAfter());
+      this.#renewIn(token === before ? policy.PROBE_SECONDS : this.token.renewal());
     });
   }
 

@@ -13,8 +13,8 @@ import { parse } from "./hub-policy.js";
 /**
  * @typedef {object} LinkEvents
  * @property {() => Frame} hello the frame to begin with; asked whenever the stream is begun or begun anew
- * @property {(frame: Frame, size: number) => void} onFrame `size` in characters, as `onSent`'s
- * @property {() => void} onAlive something arrived that is no frame
+ * @property {(frame: Frame | null, size: number) => void} onFrame null: something arrived that is no frame; `size` in
+ *   characters, as `onSent`'s
  * @property {(frame: Frame, size: number) => void} onSent
  * @property {(code: number, reason: string) => void} onClose once, unless closed from here; HTTP refusals come as close
  *   codes
@@ -34,12 +34,12 @@ export const TOKEN_EXPIRED = 4100;
 export const ORIGIN_REFUSED = 4501;
 
 /**
- * @param {URL} url
+ * @param {string} url
  * @param {LinkEvents} events
  * @param {typeof WebSocket} Socket
  * @returns {Link}
  */
-export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, Socket) {
+export function openSocket(url, { hello, onFrame, onSent, onClose }, Socket) {
   const socket = new Socket(url, "hub.v1");
   /** @type {Link["send"]} */
   const send = (frame) => {
@@ -49,11 +49,7 @@ export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, So
     onSent(frame, text.length);
   };
   socket.onopen = () => send(hello());
-  socket.onmessage = ({ data }) => {
-    const frame = parseFrame(data);
-    if (frame) onFrame(frame, data.length);
-    else onAlive();
-  };
+  socket.onmessage = ({ data }) => onFrame(parseFrame(data), data.length);
   socket.onclose = ({ code, reason }) => onClose(code, reason);
   // An error is always followed by close; the listener keeps other runtimes from throwing it.
   socket.onerror = () => {};

@@ -54,7 +54,6 @@ export async function request(of, method, path, body, key, again) {
     method,
     headers,
     body: text,
-    cache: "no-store",
     keepalive: !!text,
   });
   const { ok, status } = response;

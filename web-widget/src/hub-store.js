@@ -26,7 +26,6 @@ import { Tabs } from "./hub-tabs.js";
 /** @import { Status } from "./hub-connection.js" */
 /** @import { LinkEvents, Transport } from "./hub-link.js" */
 /** @import { Marked } from "./hub-outbox.js" */
-/** @import { HubError } from "./hub-rest.js" */
 /** @import { Verdict } from "./hub-revisions.js" */
 /** @import { Counts, Filter, Frame, Item, Mark } from "./hub-state.js" */
 
@@ -201,7 +200,7 @@ export class HubStore extends HubClient {
    * everything up to the newest item held.
    * @param {Mark} mark any number of ids
    * @returns {Promise<Marked>} when the hub has carried it out
-   * @throws {HubError} (rejects) `not_ready` before there is an inbox to show, `reset` when it was replaced before the
+   * @throws {import("./hub-rest.js").HubError} (rejects) `not_ready` before there is an inbox to show, `reset` when it was replaced before the
    *   answer, or the hub's code
    * @override
    */

@@ -185,7 +185,7 @@ export class Tabs {
 
   #beat() {
     this.#tell({ type: "ping" });
-    this.#store.outbox.receipts();
+    this.#store.outbox.tell();
     this.#timers.set("beat", BEAT_SECONDS, () => this.#beat());
   }
 
@@ -261,7 +261,7 @@ export class Tabs {
       const state = body.state ?? this.#others.get(from)?.state;
       this.#others.set(from, { state, at: Date.now() });
     }
-    outbox.receipts();
+    outbox.tell();
     if (type === "hello" || type === "sync") {
       const { rev, cursor, counts } = this.#store.state;
       const more = this.#store.status !== "live";
