@@ -108,7 +108,7 @@ class Tab:
         return self.page.locator("article.screen").filter(has=self.page.get_by_role("heading", name=name, exact=True))
 
     def rows(self, name: str) -> Locator:
-        return self.screen(name).get_by_role("listitem")
+        return self.screen(name).get_by_role("article")
 
     async def is_clean(self) -> None:
         """No violation of the page's policy, no error, no warning."""
@@ -324,7 +324,7 @@ async def test_a_page_of_another_origin_under_a_strict_policy(browser: Browser, 
             "})"
         )
         await publish(hub.url, title="Over SSE")
-        await expect(panel.get_by_role("listitem")).to_have_count(2)
+        await expect(panel.get_by_role("article")).to_have_count(2)
         await opened.is_clean()
 
 

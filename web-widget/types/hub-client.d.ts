@@ -3,7 +3,6 @@
  * none twice. No dependency, no DOM needed, nothing touched at import; it runs in a page, a worker or Node.
  *
  *     const client = new HubClient({ getToken: async () => (await fetch("/my-token")).text() });
- *     client.on("item", ({ item, missed }) => …);
  *     client.on("message", (frame) => …); // welcome, changes, item, update, removed, reset
  *     client.start();
  *
@@ -11,8 +10,8 @@
  * the links of `hub-link.js`, `hub-revisions.js` the rules of revisions, `hub-outbox.js` marks and receipts,
  * `hub-policy.js` waits and close codes.
  *
- * Guarantees: `message` tells each frame when it is its turn; `item` names a new item at most once per client; a mark is
- * sent until it is answered, over any number of connections.
+ * Guarantees: `message` tells each frame when it is its turn; a mark is sent until it is answered, over any number of
+ * connections.
  */
 import { Connection } from "./hub-connection.js";
 import { HubError } from "./hub-rest.js";
@@ -20,6 +19,7 @@ export { HubError };
 import type { Transport } from "./hub-link.js";
 import type { Marked } from "./hub-outbox.js";
 import type { Frame, Item, Mark } from "./hub-state.js";
+import type { Snapshot } from "./hub-store.js";
 export type HubClientOptions = {
     /**
      * asked whenever a client token is needed; null stops
@@ -46,7 +46,10 @@ export type HubClientOptions = {
 };
 export type Traffic = {
     direction: "in" | "out";
-    transport: Transport | "rest";
+    /**
+     * null: a link that is just being opened
+     */
+    transport: Transport | "rest" | null;
     frame: Frame;
     /**
      * in characters
@@ -61,24 +64,23 @@ export type Arrival = {
     item: Item;
     missed: boolean;
 };
-export type HubClientEvents = {
+export type HubEvents = {
     /**
      * a frame of the inbox, just when it counts: ignored ones and gaps are not told
      */
     message: Frame;
     /**
-     * a new item
+     * of a store: a new item
      */
     item: Arrival;
     /**
-     * the status
-     * changed
+     * the status changed; a store tells its snapshot
      */
-    state: {
-        status: Connection["status"];
-        stopped: Connection["stopped"];
-        retryAt: number | null;
-    };
+    state: Pick<Connection, "status" | "stopped" | "retryAt">;
+    /**
+     * of a store: anything that is shown, at most once per turn of the event loop
+     */
+    change: Snapshot;
     /**
      * everything that travels, for display
      */
@@ -87,14 +89,11 @@ export type HubClientEvents = {
      * what went wrong without ending the client: a HubError, or what `getToken` threw
      */
     error: unknown;
-    /**
-     * something of all this
-     */
-    change: null;
 };
 /** @import { Transport } from "./hub-link.js" */
 /** @import { Marked } from "./hub-outbox.js" */
 /** @import { Frame, Item, Mark } from "./hub-state.js" */
+/** @import { Snapshot } from "./hub-store.js" */
 /**
  * @typedef {object} HubClientOptions
  * @property {() => string | null | Promise<string | null>} getToken asked whenever a client token is needed; null stops
@@ -108,26 +107,25 @@ export type HubClientEvents = {
 /**
  * @typedef {object} Traffic one frame, or one REST call or answer; tokens are masked
  * @property {"in" | "out"} direction
- * @property {Transport | "rest"} transport
+ * @property {Transport | "rest" | null} transport null: a link that is just being opened
  * @property {Frame} frame
  * @property {number} size in characters
  * @property {number} at milliseconds since the epoch
  */
 /** @typedef {{item: Item, missed: boolean}} Arrival `missed`: it came while this client was away */
 /**
- * @typedef {object} HubClientEvents
+ * @typedef {object} HubEvents
  * @property {Frame} message a frame of the inbox, just when it counts: ignored ones and gaps are not told
- * @property {Arrival} item a new item
- * @property {{status: Connection["status"], stopped: Connection["stopped"], retryAt: number | null}} state the status
- *   changed
+ * @property {Arrival} item of a store: a new item
+ * @property {Pick<Connection, "status" | "stopped" | "retryAt">} state the status changed; a store tells its snapshot
+ * @property {Snapshot} change of a store: anything that is shown, at most once per turn of the event loop
  * @property {Traffic} frame everything that travels, for display
  * @property {unknown} error what went wrong without ending the client: a HubError, or what `getToken` threw
- * @property {null} change something of all this
  */
 export declare class HubClient extends Connection {
     /**
-     * Mark items. `all` covers everything up to the newest item held.
-     * @param {Mark} mark any number of ids
+     * Mark items. `all` covers everything up to the newest item that came.
+     * @param {Mark} mark at most 100 ids
      * @returns {Promise<Marked>} when the hub has carried it out
      * @throws {HubError} (rejects) `not_ready` before the first snapshot, `reset` when the inbox was replaced before the
      *   answer, or the hub's code
