@@ -581,6 +581,7 @@ async def test_the_elements_show_them_all(browser: Browser, ground: Ground) -> N
         await expect(page.locator(".toast")).to_have_count(0)
         await panel.get_by_role("article", name="Parcel 9").hover()
         await panel.get_by_role("button", name="Weitere Optionen: Parcel 9").click()
+        await expect(page.get_by_role("menu")).to_be_visible()
         await picture(page, "elements-menu")
         await page.get_by_role("menuitem", name="Archivieren").click()
         await expect(panel.get_by_role("article", name="Parcel 9")).to_have_count(0)

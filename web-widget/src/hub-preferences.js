@@ -42,8 +42,6 @@ export const WORDS = {
 
 const CSS = `
 .prefs {
-  display: grid;
-  gap: 22px;
   padding: 16px;
   text-align: start;
 }
@@ -52,8 +50,10 @@ const CSS = `
   gap: 10px;
   min-width: 0;
 }
-.prefs h3,
-.prefs p {
+.prefs section + * {
+  margin-block-start: 22px;
+}
+.prefs section :is(h3, p) {
   margin: 0;
 }
 .prefs h3 {
@@ -68,6 +68,7 @@ const CSS = `
 .prefs .refused:not(:empty) {
   position: sticky;
   inset-block-end: 12px;
+  margin-block-end: 0;
   padding: 8px 12px;
   border: 1px solid;
   border-radius: 8px;
@@ -191,12 +192,9 @@ const CSS = `
   max-width: 230px;
 }
 .prefs .drop {
-  padding: 0 8px;
-}
-.drop svg {
-  width: 15px;
-  height: 15px;
-  vertical-align: middle;
+  display: grid;
+  place-items: center;
+  padding: 0 6px;
 }
 @media (prefers-reduced-motion: no-preference) {
   .switch::before,
@@ -326,7 +324,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
       const label = [`${title}: ${nameOf(channel)}`, make ? null : words.alwaysOn].filter(Boolean).join(", ");
       return h("td", {}, choice() ? toggle(label, () => !!choice()?.enabled, turn) : null);
     });
-    const small = notes.map((note) => note && h("small", {}, note));
+    const small = notes.map((note) => note && h("small", {}, h("bdi", {}, note)));
     return h("tr", {}, h("th", { scope: "row" }, title, ...small), ...cells);
   };
 
