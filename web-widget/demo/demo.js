@@ -64,8 +64,8 @@ const form = new PublishForm(/** @type {HTMLFormElement} */ (byId("publish")), b
 const template = /** @type {HTMLTemplateElement} */ (byId("screen"));
 crowd.forEach((person, at) => {
   const screen = new Screen(template, person, at, () => backend.takeToken(person.user));
-  screen.client.on("frame", (traffic) => wire.add({ lane: person.lane, ...traffic }));
-  screen.client.on("item", ({ item, missed }) => {
+  screen.store.on("frame", (traffic) => wire.add({ lane: person.lane, ...traffic }));
+  screen.store.on("item", ({ item, missed }) => {
     if (!missed) form.arrived(item.notification_id, person.lane, at);
   });
   byId("stage").append(screen.element);

@@ -7,7 +7,7 @@ import { HubStore } from "/widget/hub-inbox.js";
 export class Screen {
   /** @type {HTMLElement} */
   element;
-  client;
+  store;
   #words;
   #plug;
   #wanted;
@@ -27,24 +27,25 @@ export class Screen {
     find(copy, "h2", HTMLElement).textContent = person.lane;
     this.#words = find(copy, ".words", HTMLElement);
     this.#plug = find(copy, ".plug", HTMLButtonElement);
-    this.client = new HubStore({ getToken });
+    // A screen is a device: with a line of its own, and nothing kept.
+    this.store = new HubStore({ getToken, share: false, persist: false });
     this.inbox = /** @type {import("../src/hub-inbox.js").HubInbox} */ (find(copy, "hub-inbox", HTMLElement));
 
     this.#wanted = find(copy, "select", HTMLSelectElement);
-    this.#wanted.addEventListener("change", () => this.client.use(this.#wanted.value === "sse" ? "sse" : "auto"));
+    this.#wanted.addEventListener("change", () => this.store.use(this.#wanted.value === "sse" ? "sse" : "auto"));
     this.#plug.addEventListener("click", () => {
-      if (this.client.snapshot.status === "stopped") this.client.start();
-      else this.client.stop();
+      if (this.store.snapshot.status === "stopped") this.store.start();
+      else this.store.stop();
     });
-    this.client.on("change", (snapshot) => this.#show(snapshot));
-    this.client.on("item", () => this.#flash());
-    this.#show(this.client.snapshot);
+    this.store.on("change", (snapshot) => this.#show(snapshot));
+    this.store.on("item", () => this.#flash());
+    this.#show(this.store.snapshot);
   }
 
   /** To be called when the element is in the page. */
   start() {
-    this.inbox.client = this.client;
-    this.client.start();
+    this.inbox.store = this.store;
+    this.store.start();
   }
 
   /** @param {Snapshot} snapshot */

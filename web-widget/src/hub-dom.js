@@ -92,15 +92,9 @@ export function safeLink(address, schemes = /^(https?|mailto):/) {
  */
 export function picture(address, kind) {
   const src = safeLink(address, /^https?:/);
-  return (
-    src &&
-    h("img", {
-      class: kind,
-      src,
-      alt: "",
-      loading: "lazy",
-      referrerpolicy: "no-referrer",
-      error: (event) => event.target.remove(),
-    })
-  );
+  if (!src) return null;
+  const attributes = { class: kind, src, loading: "lazy", referrerpolicy: "no-referrer" };
+  const image = h("img", { ...attributes, error: () => image.remove() });
+  image.alt = "";
+  return image;
 }

@@ -12,7 +12,7 @@ import { arrange } from "./hub-threads.js";
 
 /** @import { HubElement } from "./hub-element.js" */
 /** @import { Feed } from "./hub-feeds.js" */
-/** @import { Action, Item, Mark } from "./hub-state.js" */
+/** @import { Item, Mark } from "./hub-state.js" */
 /** @import { Speaker } from "./hub-speaker.js" */
 /** @import { Tab } from "./hub-threads.js" */
 
@@ -332,7 +332,7 @@ export class List {
     const element = this.#list.children[at];
     const row = [...this.#rows.values()].find((one) => one.element === element);
     if (row) row.focusable.focus();
-    else (this.#end.hidden ? this.element.closest("[tabindex]") : this.#end)?.focus?.();
+    else /** @type {HTMLElement | null} */ (this.#end.hidden ? this.element.closest("[tabindex]") : this.#end)?.focus();
   }
 
   /** From article to article, and out of the feed: the keys of the APG's feed pattern. @param {KeyboardEvent} event */

@@ -35,6 +35,7 @@ const LEAST_ROOM = 280;
 
 /** A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet. */
 export class HubInbox extends HubBell {
+  /** @override */
   static observedAttributes = ["open", ...HubBell.observedAttributes];
 
   #panel = new Panel(this, () => {

@@ -15,7 +15,7 @@ import { HubError, request } from "./hub-rest.js";
  * @typedef {object} PushOptions
  * @property {string} [url] where the hub is; the page's origin if absent
  * @property {() => string | null | Promise<string | null>} [getToken] a client token with the scope `inbox:write`
- * @property {{call(method: any, path: string, body?: object): Promise<any>}} [store] in place of `getToken`: a HubStore or HubClient, whose token it uses
+ * @property {{call: (method: string, path: string, body?: object) => Promise<any>}} [store] in place of `getToken`: a HubStore or HubClient, whose token it uses
  * @property {string} [worker] the page's own service worker
  * @property {ServiceWorkerRegistration} [registration] one that the page has registered by itself
  */

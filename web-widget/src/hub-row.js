@@ -23,7 +23,6 @@ const CHECK = "M5 12.5l4.5 4.5L19 7.5";
 const ARCHIVE = "M4 8h16v11a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1zM3 4h18v4H3zM10 12h4";
 const RESTORE = "M4 13h5a3 3 0 0 0 6 0h5M12 3v7m-3-3 3 3 3-3M6 6l-2 7v6h16v-6l-2-7";
 const MENU = "M5 12h.01M12 12h.01M19 12h.01";
-const PIN = "M9 3h6l-1 7 4 3v2H6v-2l4-3zM12 15v6";
 const ALERT = "M12 8v5m0 3.5v.01M12 3l10 18H2z";
 
 export class Row {
@@ -35,7 +34,6 @@ export class Row {
   entry;
   #host;
   #time;
-  #pin;
   #toggle;
   #archive;
   #thread;
@@ -60,7 +58,8 @@ export class Row {
         : h("button", { class: kind, part: kind, type: "button", click });
     };
     const title = control("title", item.action_url, (event) => host.activate("hub-activate", this.entry.item, event));
-    title.append(item.title);
+    // Isolated: a Latin title in an Arabic page keeps its full stop at its own end.
+    title.append(h("bdi", {}, item.title));
     const actions = (item.actions ?? []).map((action) => {
       const button = control("action", action.url, (event) =>
         host.activate("hub-action", this.entry.item, event, action),
@@ -69,10 +68,9 @@ export class Row {
       return button;
     });
     this.#time = h("time", { datetime: item.created_at });
-    this.#pin = h("span", { class: "pin" }, icon(PIN), words.pinned);
     this.#toggle = iconButton("toggle", CHECK, () => host.toggle(this));
     this.#archive = iconButton("archive", "", () => host.archive(this));
-    const menu = iconButton("menu", MENU, () => host.menu(this, menu));
+    const menu = iconButton("more", MENU, () => host.menu(this, menu));
     menu.ariaHasPopup = "menu";
     name(menu, `${words.menu}: ${item.title}`, words.menu);
     this.#thread = h("button", { class: "thread", part: "thread", type: "button", click: () => host.unfold(this) });
@@ -84,13 +82,12 @@ export class Row {
         "div",
         { class: "text" },
         h("div", { class: "line" }, title, this.#time),
-        item.body && h("p", { class: "body" }, item.body),
+        item.body && h("p", { class: "body" }, h("bdi", {}, item.body)),
         actions.length > 0 && h("div", { class: "actions" }, ...actions),
         h(
           "div",
           { class: "meta" },
-          item.priority === "critical" && h("span", { class: "alert" }, icon(ALERT), words.critical),
-          this.#pin,
+          item.priority === "critical" && h("span", { class: "urgent" }, icon(ALERT), words.critical),
           h("span", { class: "category", part: "category" }, item.category),
           this.#thread,
         ),
@@ -161,7 +158,6 @@ export class Row {
     const { classList } = this.element;
     classList.toggle("unread", unread);
     classList.toggle("sub", sub);
-    this.#pin.hidden = !item.pinned_at;
     this.#thread.hidden = !more.length;
     this.#thread.textContent = open ? words.less : words.more(more.length);
     setAttribute(this.#thread, "aria-expanded", String(open));

@@ -190,6 +190,9 @@ h2 {
   opacity: 0.4;
   cursor: default;
 }
+.more svg {
+  stroke-width: 2.75;
+}
 .back {
   margin-inline-start: -8px;
 }
@@ -347,10 +350,18 @@ h2 {
 .title {
   flex: 1;
   min-width: 0;
-  overflow-wrap: anywhere;
   text-align: start;
   text-decoration: none;
   color: inherit;
+}
+.title,
+.body {
+  display: -webkit-box;
+  -webkit-box-orient: vertical;
+  -webkit-line-clamp: 3;
+  line-clamp: 3;
+  overflow: hidden;
+  overflow-wrap: anywhere;
 }
 .title::after {
   content: "";
@@ -379,12 +390,8 @@ time,
   margin: 0;
   font-size: 13px;
   color: var(--_muted);
-  overflow-wrap: anywhere;
-  display: -webkit-box;
-  -webkit-box-orient: vertical;
   -webkit-line-clamp: 2;
   line-clamp: 2;
-  overflow: hidden;
 }
 :host([density="compact"]) .body {
   -webkit-line-clamp: 1;
@@ -411,7 +418,7 @@ time,
   width: 14px;
   height: 14px;
 }
-.alert {
+.urgent {
   font-weight: 600;
   color: var(--_danger);
 }

@@ -5,14 +5,11 @@
  */
 export type Activity = "active" | "idle";
 /**
- * @param {{onChange: (state: Activity) => void, onReturn: () => void}} events `onReturn`: the network or the page is
- *   back
+ * @param {() => void} onChange it is the other state now
+ * @param {() => void} onReturn the network or the page is back
  * @returns {{state: Activity, stop: () => void}} `state` is the present one; `stop` removes every listener
  */
-export declare function watchActivity({ onChange, onReturn }: {
-    onChange: (state: Activity) => void;
-    onReturn: () => void;
-}): {
+export declare function watchActivity(onChange: () => void, onReturn: () => void): {
     state: Activity;
     stop: () => void;
 };

@@ -20,6 +20,7 @@ export { HubError };
 import type { Transport } from "./hub-link.js";
 import type { Marked } from "./hub-outbox.js";
 import type { Frame, Item, Mark } from "./hub-state.js";
+import type { Snapshot } from "./hub-store.js";
 export type HubClientOptions = {
     /**
      * asked whenever a client token is needed; null stops
@@ -46,7 +47,10 @@ export type HubClientOptions = {
 };
 export type Traffic = {
     direction: "in" | "out";
-    transport: Transport | "rest";
+    /**
+     * null: a link that is just being opened
+     */
+    transport: Transport | "rest" | null;
     frame: Frame;
     /**
      * in characters
@@ -61,7 +65,7 @@ export type Arrival = {
     item: Item;
     missed: boolean;
 };
-export type HubClientEvents = {
+export type HubEvents = {
     /**
      * a frame of the inbox, just when it counts: ignored ones and gaps are not told
      */
@@ -71,14 +75,13 @@ export type HubClientEvents = {
      */
     item: Arrival;
     /**
-     * the status
-     * changed
+     * the status changed; a store tells its snapshot
      */
-    state: {
-        status: Connection["status"];
-        stopped: Connection["stopped"];
-        retryAt: number | null;
-    };
+    state: Pick<Connection, "status" | "stopped" | "retryAt">;
+    /**
+     * of a store: anything that is shown, at most once per turn of the event loop
+     */
+    change: Snapshot;
     /**
      * everything that travels, for display
      */
@@ -87,14 +90,11 @@ export type HubClientEvents = {
      * what went wrong without ending the client: a HubError, or what `getToken` threw
      */
     error: unknown;
-    /**
-     * something of all this
-     */
-    change: null;
 };
 /** @import { Transport } from "./hub-link.js" */
 /** @import { Marked } from "./hub-outbox.js" */
 /** @import { Frame, Item, Mark } from "./hub-state.js" */
+/** @import { Snapshot } from "./hub-store.js" */
 /**
  * @typedef {object} HubClientOptions
  * @property {() => string | null | Promise<string | null>} getToken asked whenever a client token is needed; null stops
@@ -108,21 +108,20 @@ export type HubClientEvents = {
 /**
  * @typedef {object} Traffic one frame, or one REST call or answer; tokens are masked
  * @property {"in" | "out"} direction
- * @property {Transport | "rest"} transport
+ * @property {Transport | "rest" | null} transport null: a link that is just being opened
  * @property {Frame} frame
  * @property {number} size in characters
  * @property {number} at milliseconds since the epoch
  */
 /** @typedef {{item: Item, missed: boolean}} Arrival `missed`: it came while this client was away */
 /**
- * @typedef {object} HubClientEvents
+ * @typedef {object} HubEvents
  * @property {Frame} message a frame of the inbox, just when it counts: ignored ones and gaps are not told
  * @property {Arrival} item a new item
- * @property {{status: Connection["status"], stopped: Connection["stopped"], retryAt: number | null}} state the status
- *   changed
+ * @property {Pick<Connection, "status" | "stopped" | "retryAt">} state the status changed; a store tells its snapshot
+ * @property {Snapshot} change of a store: anything that is shown, at most once per turn of the event loop
  * @property {Traffic} frame everything that travels, for display
  * @property {unknown} error what went wrong without ending the client: a HubError, or what `getToken` threw
- * @property {null} change something of all this
  */
 export declare class HubClient extends Connection {
     /**

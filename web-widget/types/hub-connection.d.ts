@@ -10,42 +10,21 @@
  */
 import { Emitter } from "./hub-emitter.js";
 import { Outbox } from "./hub-outbox.js";
-import { Rest } from "./hub-rest.js";
 import { Revisions } from "./hub-revisions.js";
 import { Timers } from "./hub-timers.js";
 import { TokenKeeper } from "./hub-token.js";
-import type { HubClientOptions, HubClientEvents } from "./hub-client.js";
-import type { Link, LinkEvents, Transport } from "./hub-link.js";
-import type { InboxState } from "./hub-state.js";
+import type { HubClientOptions, HubEvents, Traffic } from "./hub-client.js";
+import type { Link, LinkEvents } from "./hub-link.js";
+import type { Frame, InboxState } from "./hub-state.js";
 export type Status = "stopped" | "connecting" | "live" | "waiting";
 export type WantedTransport = "auto" | "websocket" | "sse";
-export type Below = {
-    state: InboxState;
-    /**
-     * who is to connect, and how; null:
-     * this client itself
-     */
-    dial: (token: string) => Promise<((events: LinkEvents) => Link) | null>;
-    /**
-     * whether somebody is active in another tab
-     */
-    others: () => boolean;
-};
-/** @import { HubClientOptions, HubClientEvents } from "./hub-client.js" */
-/** @import { Link, LinkEvents, Transport } from "./hub-link.js" */
+/** @import { HubClientOptions, HubEvents, Traffic } from "./hub-client.js" */
+/** @import { Link, LinkEvents } from "./hub-link.js" */
 /** @import { Frame, InboxState } from "./hub-state.js" */
 /** @typedef {"stopped" | "connecting" | "live" | "waiting"} Status */
 /** @typedef {"auto" | "websocket" | "sse"} WantedTransport */
-/**
- * What the store puts below its client.
- * @typedef {object} Below
- * @property {InboxState} state
- * @property {(token: string) => Promise<((events: LinkEvents) => Link) | null>} dial who is to connect, and how; null:
- *   this client itself
- * @property {() => boolean} others whether somebody is active in another tab
- */
-/** @extends {Emitter<HubClientEvents>} */
-export declare class Connection extends Emitter<HubClientEvents> {
+/** @extends {Emitter<HubEvents>} */
+export declare class Connection extends Emitter<HubEvents> {
     #private;
     /** @type {Status} */
     status: Status;
@@ -56,19 +35,18 @@ export declare class Connection extends Emitter<HubClientEvents> {
     } | null;
     /** @type {number | null} when `waiting`: milliseconds since the epoch */
     retryAt: number | null;
+    base: URL;
+    token: TokenKeeper;
     /** @type {Revisions & Partial<InboxState>} */
     state: Revisions & Partial<InboxState>;
-    rest: Rest;
-    token: TokenKeeper;
     timers: Timers;
     outbox: Outbox;
     /**
      * @param {HubClientOptions} options
-     * @param {Below} [below]
      */
-    constructor(options: HubClientOptions, below?: Below);
+    constructor(options: HubClientOptions);
     /** The transport in use. */
-    get transport(): Transport | null;
+    get transport(): import("./hub-link.js").Transport | null;
     /** Whether somebody is there, in this tab or another. */
     activity(): import("./hub-activity.js").Activity;
     /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
@@ -85,9 +63,24 @@ export declare class Connection extends Emitter<HubClientEvents> {
     use(transport?: WantedTransport): void;
     /** Discard everything, as a `reset` does. */
     forget(): void;
+    /** What is held or pending may be another. */
+    changed(): void;
+    /** The status is another. */
+    turned(): void;
+    /**
+     * Who is to connect, and how.
+     * @param {string} _token of the person
+     * @returns {Promise<((events: LinkEvents) => Link) | null>} null: this client itself
+     */
+    dial(_token: string): Promise<((events: LinkEvents) => Link) | null>;
+    /** @type {typeof fetch} */
+    fetch: typeof fetch;
+    /**
+     * Tell who displays the traffic.
+     * @param {"in" | "out"} direction
+     * @param {Traffic["transport"]} transport
+     * @param {Frame} frame
+     * @param {number} size in characters
+     */
+    traffic(direction: "in" | "out", transport: Traffic["transport"], frame: Frame, size: number): void;
 }
-/**
- * @param {string | URL} [url] where the hub is; the page's own origin if absent
- * @returns {URL} what paths below it are resolved against
- */
-export declare function baseOf(url?: string | URL): URL;

@@ -7,10 +7,30 @@
  * @param {T} tag
  * @param {Record<string, string | boolean | null | undefined | ((event: any) => void)>} [attributes] a function listens
  *   to the event of its name; true is an empty attribute, false, null and undefined are none
- * @param {(Node | string | null)[]} children strings become text nodes
+ * @param {(Node | string | null | undefined | false)[]} children strings become text nodes
  * @returns {HTMLElementTagNameMap[T]}
  */
-export declare function h<T extends keyof HTMLElementTagNameMap>(tag: T, attributes?: Record<string, string | boolean | null | undefined | ((event: any) => void)>, ...children: (Node | string | null)[]): HTMLElementTagNameMap[T];
+export declare function h<T extends keyof HTMLElementTagNameMap>(tag: T, attributes?: Record<string, string | boolean | null | undefined | ((event: any) => void)>, ...children: (Node | string | null | undefined | false)[]): HTMLElementTagNameMap[T];
+/**
+ * A button that shows an icon only; `name` says what it does.
+ * @param {string} kind its class, and its part
+ * @param {string} path of the icon
+ * @param {(event: MouseEvent) => void} click
+ */
+export declare function iconButton(kind: string, path: string, click: (event: MouseEvent) => void): HTMLButtonElement;
+/**
+ * @param {Element} element
+ * @param {string} label
+ * @param {string} [tooltip] the label if absent
+ */
+export declare function name(element: Element, label: string, tooltip?: string): void;
+/**
+ * Only when it is another: writing an attribute costs a style calculation, and rows are many.
+ * @param {Element} element
+ * @param {string} attribute
+ * @param {string | null} value null takes it away
+ */
+export declare function setAttribute(element: Element, attribute: string, value: string | null): void;
 /**
  * A 24-unit line icon, hidden from assistive technology: the button around it has the label.
  * @param {...string} paths
@@ -20,11 +40,14 @@ export declare function icon(...paths: string[]): SVGSVGElement;
 /**
  * The address of a link from outside, resolved against the page; null unless it is https, http or mailto.
  * @param {string | null | undefined} address
+ * @param {RegExp} [schemes]
  * @returns {string | null}
  */
-export declare function safeLink(address: string | null | undefined): string | null;
+export declare function safeLink(address: string | null | undefined, schemes?: RegExp): string | null;
 /**
+ * An image from outside, which goes when it cannot be had; null unless its address is https or http.
  * @param {string | null | undefined} address
- * @returns {string | null} null unless it is https or http
+ * @param {string} [kind] its class
+ * @returns {HTMLImageElement | null}
  */
-export declare function safeImage(address: string | null | undefined): string | null;
+export declare function picture(address: string | null | undefined, kind?: string): HTMLImageElement | null;

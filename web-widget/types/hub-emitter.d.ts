@@ -10,17 +10,10 @@ export declare class Emitter<Events extends object> {
      */
     on<T extends keyof Events>(type: T, listener: (detail: Events[T]) => void): () => void;
     /**
-     * @param {keyof Events} type
-     * @returns {boolean} whether anybody listens
-     * @internal
-     */
-    heard(type: keyof Events): boolean;
-    /**
      * A listener that throws must not end the connection: its exception is reported as an uncaught one instead.
      * @template {keyof Events} T
      * @param {T} type
      * @param {Events[T]} detail
-     * @internal
      */
     emit<T extends keyof Events>(type: T, detail: Events[T]): void;
 }

@@ -2,8 +2,8 @@
  * A feed: one list of the state (hub-state.js) and its pages, which come over REST. What is in it follows the live
  * frames; where these cannot tell, it is read again as soon as somebody looks.
  */
-import type { HubClient } from "./hub-client.js";
-import type { Filter, InboxState, Item, List } from "./hub-state.js";
+import type { HubStore } from "./hub-store.js";
+import type { Item, List } from "./hub-state.js";
 export type FeedSnapshot = {
     /**
      * pinned first, newest first
@@ -26,8 +26,8 @@ export type FeedSnapshot = {
      */
     error: unknown;
 };
-/** @import { HubClient } from "./hub-client.js" */
-/** @import { Filter, InboxState, Item, List } from "./hub-state.js" */
+/** @import { HubStore } from "./hub-store.js" */
+/** @import { Item, List } from "./hub-state.js" */
 /**
  * @typedef {object} FeedSnapshot the same object until something changes
  * @property {Item[]} items pinned first, newest first
@@ -38,19 +38,16 @@ export type FeedSnapshot = {
  */
 export declare class Feed {
     #private;
-    /** @type {List} @internal */
     list: List;
-    /** @type {Promise<boolean> | null} @internal */
+    /** @type {Promise<boolean> | null} */
     loading: Promise<boolean> | null;
-    /** @type {unknown} @internal */
+    /** @type {unknown} */
     error: unknown;
     /**
-     * @param {Filter} filter
-     * @param {HubClient} client
-     * @param {InboxState} state
-     * @param {() => void} onChange
+     * @param {HubStore} store
+     * @param {List} list
      */
-    constructor(filter: Filter, client: HubClient, state: InboxState, onChange: () => void);
+    constructor(store: HubStore, list: List);
     /** @returns {FeedSnapshot} */
     get snapshot(): FeedSnapshot;
     /**
@@ -67,9 +64,9 @@ export declare class Feed {
     loadOlder(): Promise<boolean>;
     /** Read the first page again. @returns {Promise<boolean>} as `loadOlder` */
     refresh(): Promise<boolean>;
-    /** Read what is missing, if somebody looks and the last reading did not fail. @internal */
+    /** Read what is missing, if somebody looks and the last reading did not fail. */
     look(): void;
-    /** What is shown may be another. @internal */
+    /** What is shown may be another. */
     changed(): void;
     tell(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * <hub-inbox>: a bell with a badge, and a panel with the list, live.
+ * The elements of a page.
  *
  *     <script type="module" src="https://hub.example/widget/hub-inbox.js"></script>
  *     <hub-inbox hub="https://hub.example"></hub-inbox>
@@ -7,85 +7,101 @@
  *       document.querySelector("hub-inbox").getToken = async () => (await fetch("/hub-token")).text();
  *     </script>
  *
+ * `<hub-inbox>` is a bell and a panel, `<hub-bell>` the bell alone, `<hub-feed>` the panel in the page, `<hub-toasts>`
+ * what arrives, `<hub-preferences>` what a person wants to get; those of a page share one store (hub-element.js).
+ *
  * Text is set as text, never as HTML, and links pass an allow-list. Works under `style-src 'self'` and `trusted-types
  * 'none'`.
  */
 import { HubClient } from "./hub-client.js";
+import { HubBell } from "./hub-bell.js";
+import { HubElement } from "./hub-element.js";
+import { Speaker } from "./hub-speaker.js";
 import { HubStore } from "./hub-store.js";
-export { HubClient, HubStore };
-import type { Messages } from "./hub-inbox-text.js";
-declare const Base: {
-    new (): HTMLElement;
-    prototype: HTMLElement;
-};
-/**
- * A bell with a badge, and a panel with the list, live.
- *
- * @element hub-inbox
- * @attr hub - where the hub is; the page's origin if absent
- * @attr theme - `light` or `dark`; otherwise the page's color-scheme
- * @attr open - the panel is open
- * @attr keep-open - a click elsewhere does not close the panel
- * @attr badge - `unseen`: the badge counts what was not seen instead of what was not read
- * @attr target - of every link, as in `<a target>`
- * @attr lang - of relative times
- * @fires hub-activate - a title was followed; `detail.item`; `preventDefault()` keeps the link from being followed
- * @fires hub-action - one of an item's buttons was; `detail.item`, `detail.action`; cancelable as well
- * @fires hub-arrived - a new item came; `detail.item`
- * @fires hub-opened - the panel opened
- * @fires hub-closed - the panel closed
- * @csspart bell - the button
- * @csspart badge - the count on it
- * @csspart panel - what opens
- * @csspart header - its upper edge, with its title
- * @csspart list - the items
- * @csspart item - one of them
- * @csspart avatar - the picture or initial of who caused it
- * @csspart toggle - marks an item as read or unread
- * @csspart action - one of an item's buttons
- * @cssprop --hub-accent - of what matters: the badge, unread marks, the first button
- * @cssprop --hub-on-accent - text on the accent
- * @cssprop --hub-danger - of what is urgent or went wrong
- * @cssprop --hub-surface - the panel's background
- * @cssprop --hub-text - what is read
- * @cssprop --hub-muted - what is beside it
- * @cssprop --hub-line - borders
- * @cssprop --hub-hover - the background of what the pointer is on
- * @cssprop --hub-bell - the bell's colour
- * @cssprop --hub-badge - the badge's background
- * @cssprop --hub-radius - of the panel's corners
- * @cssprop --hub-avatar-radius - of the corners of pictures
- * @cssprop --hub-shadow - of the panel
- * @cssprop --hub-font - the font family
- * @cssprop --hub-font-size - of titles; all other sizes follow it
- * @cssprop --hub-panel-width - at most the window's
- * @cssprop --hub-panel-height - at most the window's
- */
-export declare class HubInbox extends Base {
+export { HubBell, HubClient, HubStore };
+import type { Item } from "./hub-state.js";
+import type { Tab } from "./hub-threads.js";
+export type RenderItem = ((item: Item, defaultContent: HTMLElement) => Node | null) | null;
+/** A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet. */
+export declare class HubInbox extends HubBell {
     #private;
+    /** @override */
     static observedAttributes: string[];
     constructor();
-    connectedCallback(): void;
-    disconnectedCallback(): void;
+    /** @override @param {AbortSignal} signal */
+    connected(signal: AbortSignal): void;
     /**
-     * @param {string} name
+     * @override
+     * @param {string} attribute
      * @param {string | null} before
      * @param {string | null} now
      */
-    attributeChangedCallback(name: string, before: string | null, now: string | null): void;
-    /**
-     * Asked for a client token whenever one is needed; setting it connects. Null, or a callback that gives null: nobody.
-     */
-    get getToken(): (() => string | null | Promise<string | null>) | null;
-    set getToken(getToken: (() => string | null | Promise<string | null>) | null);
-    /** The client in use: the page's own if it was set, else the one made for `getToken`. */
-    get client(): HubStore | null;
-    set client(client: HubStore | null);
-    /** Words that replace the English ones. */
-    get messages(): Partial<Messages>;
-    /** @param {Partial<Messages>} messages */
-    set messages(messages: Partial<Messages>);
+    attributeChangedCallback(attribute: string, before: string | null, now: string | null): void;
     get open(): boolean;
     set open(open: boolean);
     toggle(): void;
+    /** What the tabs show; over the attribute of this name. @returns {Tab[]} */
+    get tabs(): Tab[];
+    set tabs(tabs: Tab[]);
+    /** Draws an item's content in place of the default one; null for that. */
+    get renderItem(): RenderItem;
+    set renderItem(renderItem: RenderItem);
+    /** @override */
+    get reading(): boolean;
+    /** @override */
+    clicked(): void;
+    /** @override */
+    rebuild(): void;
+    /** @override */
+    draw(): void;
+    /** @override @param {Item} item */
+    arrived(item: Item): void;
+}
+/** The list with its tabs in the page. */
+export declare class HubFeed extends HubElement {
+    #private;
+    speaker: Speaker;
+    constructor();
+    /** @override @param {AbortSignal} signal */
+    connected(signal: AbortSignal): void;
+    /** @override */
+    get reading(): boolean;
+    get tabs(): Tab[];
+    /** As of `<hub-inbox>`. @param {Tab[]} tabs */
+    set tabs(tabs: Tab[]);
+    /** As of `<hub-inbox>`. */
+    get renderItem(): RenderItem;
+    set renderItem(renderItem: RenderItem);
+    /** @override */
+    rebuild(): void;
+    /** @override */
+    draw(): void;
+    /** @override @param {Item} item */
+    arrived(item: Item): void;
+}
+/** An element whose module is loaded when there is one with a store in the page. */
+declare class Shell extends HubElement {
+    #private;
+    place: HTMLDivElement;
+    constructor();
+    /** @returns {Promise<{destroy(): void}>} */
+    load(): Promise<{
+        destroy(): void;
+    }>;
+    /** @override */
+    rebuild(): Promise<void>;
+}
+/** Arrivals while nobody looks at the list. */
+export declare class HubToasts extends Shell {
+    /** @override */
+    load(): Promise<{
+        destroy: () => void;
+    }>;
+}
+/** What a person wants to get, in the page. */
+export declare class HubPreferences extends Shell {
+    /** @override */
+    load(): Promise<{
+        destroy: () => void;
+    }>;
 }

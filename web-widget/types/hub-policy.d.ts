@@ -10,6 +10,8 @@ export declare const STABLE_SECONDS = 30;
 export declare const SILENCE_GRACE_SECONDS = 10;
 /** From opening to `welcome`: as long as the hub waits for `hello`. */
 export declare const WELCOME_SECONDS = 10;
+/** How long an old connection may take to answer, and a page that gave an old token again to get a new one. Our choice. */
+export declare const PROBE_SECONDS = 5;
 /** Between two receipts. The protocol allows an `ack` every 500 ms; `seen` shares the timer and the limit of frames. */
 export declare const RECEIPT_SECONDS = 1;
 /** The hub takes 50 frames in 10 s; the rest of them stays free for pong, receipts and state. */
@@ -25,23 +27,17 @@ export declare const IDS_PER_MARK = 100;
  * No key, no pointer for this long: idle. Our choice: longer than reading a paragraph, shorter than fetching a coffee.
  */
 export declare const IDLE_SECONDS = 120;
-export type AfterClose = {
-    then: "reconnect" | "stop";
-    retryAfter: number | null;
-    freshToken: boolean;
-};
 /**
- * @typedef {{then: "reconnect" | "stop", retryAfter: number | null, freshToken: boolean}} AfterClose
- *   `retryAfter` in seconds, null for the backoff
- */
-/**
- * What a close code asks of the client, by range: 4500–4999 stop, everything else (4000–4499, and the codes that
- * proxies and browsers make up) reconnect.
+ * Whether a close code asks the client to stop, by range: 4500–4999 do; everything else (4000–4499, and the codes that
+ * proxies and browsers make up) is no reason not to connect again.
  * @param {number} code
- * @param {string} [reason] may be `{"retry_after_seconds": n}`
- * @returns {AfterClose}
  */
-export declare function afterClose(code: number, reason?: string): AfterClose;
+export declare function isFinal(code: number): boolean;
+/**
+ * @param {string} reason of a close; may be `{"retry_after_seconds": n}`
+ * @returns {number | null} null for the backoff
+ */
+export declare function retryAfterSeconds(reason: string): number | null;
 /**
  * Full jitter: anything between nothing and a ceiling that doubles, so that a fleet never comes back in step.
  * @param {number} attempt failures so far, from 0
@@ -53,11 +49,10 @@ export declare function backoffSeconds(attempt: number, random: () => number): n
  * How long to keep a token before asking for the next one: most of its life, so that the new one is there in time. A
  * browser's clock may be hours off, so its lifetime is taken from the token itself where that says more.
  * @param {string} token a JWT
- * @param {string | null} expiresAt what the hub said, RFC 3339
  * @param {number} now milliseconds since the epoch
- * @returns {number | null} seconds from now; null when nothing tells
+ * @returns {number | null} seconds from now; null when the token does not tell
  */
-export declare function renewAfterSeconds(token: string, expiresAt: string | null, now: number): number | null;
+export declare function renewAfterSeconds(token: string, now: number): number | null;
 /**
  * What a token says; nothing is verified here.
  * @param {string} token a JWT

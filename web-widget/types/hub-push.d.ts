@@ -8,7 +8,6 @@
  * ask the person; and again on later loads where `Notification.permission` is "granted": it asks nobody then, and tells
  * the hub what may have changed.
  */
-import { Rest } from "./hub-rest.js";
 export type PushOptions = {
     /**
      * where the hub is; the page's origin if absent
@@ -21,7 +20,9 @@ export type PushOptions = {
     /**
      * in place of `getToken`: a HubStore or HubClient, whose token it uses
      */
-    store?: Pick<Rest, "call">;
+    store?: {
+        call: (method: string, path: string, body?: object) => Promise<any>;
+    };
     /**
      * the page's own service worker
      */
@@ -49,7 +50,7 @@ export type PushClick = {
  * @typedef {object} PushOptions
  * @property {string} [url] where the hub is; the page's origin if absent
  * @property {() => string | null | Promise<string | null>} [getToken] a client token with the scope `inbox:write`
- * @property {Pick<Rest, "call">} [store] in place of `getToken`: a HubStore or HubClient, whose token it uses
+ * @property {{call: (method: string, path: string, body?: object) => Promise<any>}} [store] in place of `getToken`: a HubStore or HubClient, whose token it uses
  * @property {string} [worker] the page's own service worker
  * @property {ServiceWorkerRegistration} [registration] one that the page has registered by itself
  */

@@ -25,8 +25,6 @@ export declare class Revisions {
      * @type {string | null}
      */
     lineage: string | null;
-    /** Grows whenever everything is discarded; an answer asked for under an older one is worthless. */
-    generation: number;
     /**
      * Take one frame of the stream. Unknown types without a `rev` are ignored; one with a `rev` ahead of ours is a gap.
      * @param {Frame} frame

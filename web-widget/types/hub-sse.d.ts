@@ -6,30 +6,22 @@
  *
  * Imports nothing: what it shares with the rest is handed in.
  */
+import type { Connection } from "./hub-connection.js";
 import type { Link, LinkEvents } from "./hub-link.js";
-import type { Rest } from "./hub-rest.js";
+import type { request } from "./hub-rest.js";
 import type { Frame } from "./hub-state.js";
-export type StreamTools = {
-    base: URL;
-    fetch: typeof fetch;
-    rest: Pick<Rest, "call">;
-    parseFrame: (text: unknown) => Frame | null;
-    newKey: () => string;
-};
 /**
- * @typedef {object} StreamTools
- * @property {URL} base
- * @property {typeof fetch} fetch
- * @property {Pick<Rest, "call">} rest
- * @property {(text: unknown) => Frame | null} parseFrame
- * @property {() => string} newKey
- */
-/**
+ * Where a WebSocket may have failed only because the hub was down, one is tried beside the stream once that got through,
+ * and takes over at its `welcome`; until then nothing is interrupted.
  * @param {LinkEvents} events
- * @param {StreamTools} tools
+ * @param {Connection} of
+ * @param {((events: LinkEvents) => Link) | null} dialSocket null: only SSE is wanted
+ * @param {typeof request} call
+ * @param {(text: unknown) => Frame | null} parseFrame
+ * @param {() => string} newKey
  * @returns {Link}
  */
-export declare function openStream({ hello, onFrame, onAlive, onSent, onClose }: LinkEvents, { base, fetch, rest, parseFrame, newKey }: StreamTools): Link;
+export declare function openStream(events: LinkEvents, of: Connection, dialSocket: ((events: LinkEvents) => Link) | null, call: typeof request, parseFrame: (text: unknown) => Frame | null, newKey: () => string): Link;
 /**
  * What a refused stream means, in close codes. Only the hub's own refusals count: a proxy's 403 is a fault that may
  * pass.

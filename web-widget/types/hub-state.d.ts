@@ -136,6 +136,8 @@ export declare class InboxState extends Revisions {
      * @type {Map<string, PendingMark>}
      */
     pending: Map<string, PendingMark>;
+    /** Grows whenever everything is discarded; an answer asked for under an older one is worthless. */
+    generation: number;
     /** The default list, which a `welcome` fills. */
     main: List;
     /** @type {Set<List>} */

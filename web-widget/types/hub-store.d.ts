@@ -6,19 +6,20 @@
  *     store.subscribe(() => render(store.snapshot));
  *     store.start();
  *
- * Who does what: `hub-state.js` what is known, `hub-feeds.js` the lists and their pages, `hub-client.js` the connection,
- * `hub-tabs.js` one of it per browser, `hub-cache.js` what outlives the page.
+ * It is a client (hub-client.js) that keeps what the frames say. Who does what: `hub-state.js` what is known,
+ * `hub-feeds.js` the lists and their pages, `hub-tabs.js` one connection per browser, `hub-cache.js` what outlives the
+ * page.
  *
  * Guarantees: at a quiet moment it equals the hub's inbox; `item` names a new item at most once per store; a mark is
  * shown from the moment it is made until the hub's own word on it is, and sent until it is answered.
  */
-import { Emitter } from "./hub-emitter.js";
+import { HubClient } from "./hub-client.js";
 import { Feed } from "./hub-feeds.js";
-import type { Arrival, HubClientOptions, Traffic } from "./hub-client.js";
+import { InboxState } from "./hub-state.js";
+import type { HubClientOptions } from "./hub-client.js";
 import type { Status } from "./hub-connection.js";
-import type { Transport } from "./hub-link.js";
-import type { Marked } from "./hub-outbox.js";
-import type { Counts, Filter, Item, Mark } from "./hub-state.js";
+import type { LinkEvents, Transport } from "./hub-link.js";
+import type { Counts, Filter, Item } from "./hub-state.js";
 export type HubStoreExtras = {
     /**
      * keep the top of the inbox, and marks not answered, in localStorage for the next visit;
@@ -86,31 +87,10 @@ export type Snapshot = {
      */
     pending: number;
 };
-export type HubStoreEvents = {
-    /**
-     * anything that is shown; at most once per turn of the event loop
-     */
-    change: Snapshot;
-    /**
-     * a new item
-     */
-    item: Arrival;
-    /**
-     * the status changed
-     */
-    state: Snapshot;
-    /**
-     * everything that travels, for display
-     */
-    frame: Traffic;
-    /**
-     * what went wrong without ending the store: a HubError, or what `getToken` threw
-     */
-    error: unknown;
-};
-/** @extends {Emitter<HubStoreEvents>} */
-export declare class HubStore extends Emitter<HubStoreEvents> {
+export declare class HubStore extends HubClient {
     #private;
+    /** @override */
+    state: InboxState;
     /** @type {{user: string, project: string} | null} of the token; null before there is one that tells */
     person: {
         user: string;
@@ -118,17 +98,15 @@ export declare class HubStore extends Emitter<HubStoreEvents> {
     } | null;
     /** @param {HubStoreOptions} options */
     constructor(options: HubStoreOptions);
-    /** Connect, and stay connected. Started twice is started once; after `stop` it resumes where it was. */
+    /** @override */
     start(): void;
-    /** Disconnect. What is held stays, also marks not yet answered: the next `start` goes on from there. */
-    stop(): void;
-    /** Everything held here and kept for the next visit is discarded; a running store begins anew. */
-    forget(): void;
     /**
-     * Change the transport; a running store goes on with it at once, from where it is.
-     * @param {"auto" | "websocket" | "sse"} transport
+     * @param {HubStore["stopped"]} [why]
+     * @override
      */
-    use(transport: "auto" | "websocket" | "sse"): void;
+    stop(why?: HubStore["stopped"]): void;
+    /** @override */
+    forget(): void;
     /** @returns {Snapshot} */
     get snapshot(): Snapshot;
     /**
@@ -142,16 +120,22 @@ export declare class HubStore extends Emitter<HubStoreEvents> {
      */
     feed({ status, category, tag }?: Filter): Feed;
     /**
-     * Mark items; shown at once, taken back when the hub refuses, kept while there is no connection. `all` covers
-     * everything up to the newest item held.
-     * @param {Mark} mark any number of ids
-     * @returns {Promise<Marked>} when the hub has carried it out
-     * @throws {HubError} (rejects) `not_ready` before there is an inbox to show, `reset` when it was replaced before the
-     *   answer, or the hub's code
+     * The person has seen everything held now. Costs nothing when there is nothing unseen.
+     * @override
      */
-    mark(mark: Mark): Promise<Marked>;
-    /** The person has seen everything held now. Costs nothing when there is nothing unseen. */
     seen(): void;
     /** The default feed's next older page: see `Feed`. */
     loadOlder(): Promise<boolean>;
+    /** @override */
+    activity(): import("./hub-activity.js").Activity;
+    /** @override */
+    changed(): void;
+    /** @override */
+    turned(): void;
+    /**
+     * Whose inbox it is decides what may be shown from the last visit, and with which tabs the connection is shared.
+     * @param {string} token
+     * @override
+     */
+    dial(token: string): Promise<((events: LinkEvents) => import("./hub-link.js").Link) | null>;
 }

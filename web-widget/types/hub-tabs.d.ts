@@ -11,20 +11,18 @@
  * The lock ends with its tab, and the next in its queue goes on from its own cursor. A leader that hangs keeps its lock:
  * a visible follower that hears nothing for `SILENCE_SECONDS`, and no answer to a ping, steals it.
  */
-import type { HubClient } from "./hub-client.js";
+import type { HubStore } from "./hub-store.js";
 import type { Link, LinkEvents } from "./hub-link.js";
-import type { InboxState } from "./hub-state.js";
 export declare class Tabs {
     #private;
     /** This tab holds the lock. */
     leading: boolean;
     /**
-     * @param {HubClient} client
-     * @param {InboxState} state
+     * @param {HubStore} store
      * @param {LockManager} locks
      * @param {typeof BroadcastChannel} Channel
      */
-    constructor(client: HubClient, state: InboxState, locks: LockManager, Channel: typeof BroadcastChannel);
+    constructor(store: HubStore, locks: LockManager, Channel: typeof BroadcastChannel);
     /**
      * Be one of the tabs of this name; already being one is fine.
      * @param {string} name
@@ -37,8 +35,11 @@ export declare class Tabs {
     out(): void;
     /** Whether somebody is active in another tab, as far as this one leads. */
     active(): boolean;
-    /** Marks may have been made or confirmed: the others show the same. */
-    tellMarks(): void;
+    /**
+     * Marks may have been made or confirmed: the others show the same.
+     * @param {boolean} [anyway] some tab does not know that there are none
+     */
+    tellMarks(anyway?: boolean): void;
     /**
      * The link of a follower.
      * @param {LinkEvents} events

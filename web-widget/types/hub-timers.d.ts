@@ -9,7 +9,6 @@ export declare class Timers {
     set(name: string, seconds: number, run: () => void): void;
     /** @param {string} name */
     has(name: string): boolean;
-    /** @param {string[]} names */
+    /** @param {string[]} names all, if none is given */
     clear(...names: string[]): void;
-    clearAll(): void;
 }

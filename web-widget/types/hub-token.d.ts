@@ -6,26 +6,12 @@ export declare class TokenKeeper {
     /** @param {() => string | null | Promise<string | null>} getToken */
     constructor(getToken: () => string | null | Promise<string | null>);
     /**
-     * The token to use now: the one held while it is good, else a new one.
+     * The token to use now: the one held while it is good, else a new one; whoever asks meanwhile gets the same.
      * @param {boolean} [fresh] a new one in any case
      * @returns {Promise<string | null>} null: there is nobody signed in
      * @throws whatever the callback throws
      */
     take(fresh?: boolean): Promise<string | null>;
-    /**
-     * Ask the callback for the next token; whoever asks meanwhile gets the same.
-     * @returns {Promise<{token: string | null, changed: boolean}>} `changed`: it is not the one that was held
-     * @throws whatever the callback throws
-     */
-    replace(): Promise<{
-        token: string | null;
-        changed: boolean;
-    }>;
-    /** The token held is no good any more. */
-    forget(): void;
-    /**
-     * @param {string | null} expiresAt what the hub said of the token held, RFC 3339
-     * @returns {number | null} seconds until the next one should be asked for; null when nothing tells
-     */
-    renewAfter(expiresAt: string | null): number | null;
+    /** @returns {number | null} seconds until the next one should be asked for; null when nothing tells */
+    renewAfter(): number | null;
 }
