@@ -110,7 +110,6 @@ export default {
   addHours: "إضافة ساعات",
   removeHours: "إزالة هذه الساعات",
   timeZone: "المنطقة الزمنية",
-  choicesLoading: "جارٍ التحميل…",
   choicesFailed: "تعذّر تحميل إعداداتك.",
   notSaved: "تعذّر الحفظ، فأُعيد الإعداد إلى ما كان عليه.",
   mayNotSave: "لا يُسمح لهذه الصفحة بتغيير إعداداتك.",

@@ -86,7 +86,6 @@ export default {
   addHours: "Zeiten hinzufügen",
   removeHours: "Diese Zeiten entfernen",
   timeZone: "Zeitzone",
-  choicesLoading: "Wird geladen …",
   choicesFailed: "Deine Einstellungen konnten nicht geladen werden.",
   notSaved: "Das konnte nicht gespeichert werden und wurde zurückgesetzt.",
   mayNotSave: "Diese Seite darf deine Einstellungen nicht ändern.",

@@ -87,7 +87,6 @@ export default {
   addHours: "Añadir horas",
   removeHours: "Quitar estas horas",
   timeZone: "Zona horaria",
-  choicesLoading: "Cargando…",
   choicesFailed: "No se han podido cargar tus preferencias.",
   notSaved: "No se ha podido guardar; se ha dejado como estaba.",
   mayNotSave: "Esta página no puede cambiar tus preferencias.",

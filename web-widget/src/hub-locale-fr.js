@@ -87,7 +87,6 @@ export default {
   addHours: "Ajouter des heures",
   removeHours: "Supprimer ces heures",
   timeZone: "Fuseau horaire",
-  choicesLoading: "Chargement…",
   choicesFailed: "Vos réglages n’ont pas pu être chargés.",
   notSaved: "L’enregistrement a échoué ; le réglage précédent a été rétabli.",
   mayNotSave: "Cette page ne peut pas modifier vos réglages.",

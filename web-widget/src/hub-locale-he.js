@@ -86,7 +86,6 @@ export default {
   addHours: "הוספת שעות",
   removeHours: "הסרת השעות האלה",
   timeZone: "אזור זמן",
-  choicesLoading: "בטעינה…",
   choicesFailed: "לא ניתן היה לטעון את ההעדפות שלך.",
   notSaved: "השמירה לא הצליחה, והמצב הקודם הוחזר.",
   mayNotSave: "הדף הזה אינו רשאי לשנות את ההעדפות שלך.",

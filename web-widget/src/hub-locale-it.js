@@ -87,7 +87,6 @@ export default {
   addHours: "Aggiungi ore",
   removeHours: "Rimuovi queste ore",
   timeZone: "Fuso orario",
-  choicesLoading: "Caricamento…",
   choicesFailed: "Non è stato possibile caricare le tue preferenze.",
   notSaved: "Non è stato possibile salvare; è stato ripristinato lo stato precedente.",
   mayNotSave: "Questa pagina non può modificare le tue preferenze.",

@@ -86,7 +86,6 @@ export default {
   addHours: "時間帯を追加",
   removeHours: "この時間帯を削除",
   timeZone: "タイムゾーン",
-  choicesLoading: "読み込み中…",
   choicesFailed: "設定を読み込めませんでした。",
   notSaved: "保存できなかったため、元に戻しました。",
   mayNotSave: "このページでは設定を変更できません。",

@@ -86,7 +86,6 @@ export default {
   addHours: "Uren toevoegen",
   removeHours: "Deze uren verwijderen",
   timeZone: "Tijdzone",
-  choicesLoading: "Laden…",
   choicesFailed: "Je voorkeuren konden niet worden geladen.",
   notSaved: "Dat kon niet worden opgeslagen en is teruggezet.",
   mayNotSave: "Deze pagina mag je voorkeuren niet wijzigen.",

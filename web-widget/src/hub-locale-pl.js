@@ -95,7 +95,6 @@ export default {
   addHours: "Dodaj godziny",
   removeHours: "Usuń te godziny",
   timeZone: "Strefa czasowa",
-  choicesLoading: "Wczytywanie…",
   choicesFailed: "Nie udało się wczytać ustawień.",
   notSaved: "Nie udało się zapisać, więc przywrócono poprzednie ustawienie.",
   mayNotSave: "Ta strona nie może zmieniać twoich ustawień.",

@@ -86,7 +86,6 @@ export default {
   addHours: "Adicionar horário",
   removeHours: "Remover este horário",
   timeZone: "Fuso horário",
-  choicesLoading: "Carregando…",
   choicesFailed: "Não foi possível carregar suas preferências.",
   notSaved: "Não foi possível salvar; tudo voltou a ser como antes.",
   mayNotSave: "Esta página não pode alterar suas preferências.",

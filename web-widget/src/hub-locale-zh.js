@@ -86,7 +86,6 @@ export default {
   addHours: "添加时段",
   removeHours: "删除此时段",
   timeZone: "时区",
-  choicesLoading: "正在加载…",
   choicesFailed: "无法加载你的设置。",
   notSaved: "无法保存，已恢复原状。",
   mayNotSave: "此页面无法更改你的设置。",

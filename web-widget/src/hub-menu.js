@@ -50,7 +50,7 @@ const ICONS = {
 };
 
 const CSS = `
-.menu {
+.options {
   position: fixed;
   inset: auto;
   margin: 0;
@@ -69,10 +69,10 @@ const CSS = `
   line-height: 1.35;
   text-align: start;
 }
-.menu:focus {
+.options:focus {
   outline: none;
 }
-.menu button {
+.options button {
   display: flex;
   align-items: center;
   gap: 10px;
@@ -82,55 +82,55 @@ const CSS = `
   border-radius: 7px;
   text-align: start;
 }
-.menu button span {
+.options button span {
   flex: 1;
   min-width: 0;
   overflow: hidden;
   text-overflow: ellipsis;
 }
-.menu button:is(:hover, :focus) {
+.options button:is(:hover, :focus) {
   background: var(--_hover);
 }
-.menu button:focus-visible {
+.options button:focus-visible {
   outline-offset: -2px;
 }
-.menu svg {
+.options svg {
   flex: none;
   width: 17px;
   height: 17px;
   color: var(--_muted);
 }
-.menu .turns:dir(rtl) {
+.options .turns:dir(rtl) {
   scale: -1 1;
 }
-.menu .risky,
-.menu .risky svg {
+.options .risky,
+.options .risky svg {
   color: var(--_danger);
 }
-.menu time {
+.options time {
   font-size: 12px;
   color: var(--_muted);
 }
-.menu hr {
+.options hr {
   margin: 5px 9px;
   border: 0;
   border-block-start: 1px solid var(--_line);
 }
-.menu strong {
+.options strong {
   display: block;
   padding: 6px 9px;
   font-weight: 620;
 }
-.menu p {
+.options p {
   margin: 0;
   padding: 6px 9px;
 }
-.menu form {
+.options form {
   display: grid;
   gap: 8px;
   padding: 0 9px 6px;
 }
-.menu input {
+.options input {
   min-height: 34px;
   padding: 4px 8px;
   font: inherit;
@@ -139,21 +139,21 @@ const CSS = `
   border: 1px solid var(--_muted);
   border-radius: 8px;
 }
-.menu form button {
+.options form button {
   justify-content: center;
   font-weight: 600;
   text-align: center;
   color: var(--_on-accent);
   background: var(--_accent);
 }
-.menu form button:is(:hover, :focus) {
+.options form button:is(:hover, :focus) {
   background: var(--_accent);
 }
 @media (prefers-reduced-motion: no-preference) {
-  .menu {
-    animation: menu 0.12s ease-out;
+  .options {
+    animation: options 0.12s ease-out;
   }
-  @keyframes menu {
+  @keyframes options {
     from {
       opacity: 0;
       translate: 0 -4px;
@@ -161,7 +161,7 @@ const CSS = `
   }
 }
 @media (forced-colors: active) {
-  .menu button:focus {
+  .options button:focus {
     outline: 2px solid Highlight;
   }
 }
@@ -169,6 +169,8 @@ const CSS = `
 
 /** Letters typed within this time, in milliseconds, are one word. */
 const TYPING_MS = 600;
+/** No item is snoozed for longer: the hub's own limit. */
+const YEAR_MS = 365 * 86_400_000;
 /** Between the menu and its button, and the edge of the window, in CSS pixels. */
 const GAP = 4;
 const EDGE = 8;
@@ -193,7 +195,7 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
   const words = { ...WORDS, ...messages };
   const category = categoryName(item.category);
   const gone = new AbortController();
-  const menu = h("div", { class: "menu", part: "menu", popover: "manual", tabindex: "-1" });
+  const menu = h("div", { class: "options", part: "options", popover: "manual", tabindex: "-1" });
   const rtl = getComputedStyle(anchor).direction === "rtl";
   let typed = "";
   let typedAt = 0;
@@ -249,6 +251,7 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
    */
   const show = (label, upwards, content, role = "menu") => {
     back = upwards;
+    typed = "";
     menu.setAttribute("role", role);
     menu.setAttribute("aria-label", label);
     menu.replaceChildren(...content);
@@ -295,6 +298,7 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
     const tomorrow = snoozeChoices(new Date()).find(({ name }) => name === "tomorrow");
     const input = h("input", { type: "datetime-local", required: true, "aria-label": words.snoozeUntil });
     input.min = localText(new Date(Date.now() + 60_000));
+    input.max = localText(new Date(Date.now() + YEAR_MS));
     input.value = localText(/** @type {Date} */ (tomorrow?.at));
     /** @param {SubmitEvent} event */
     const submit = (event) => {
@@ -354,15 +358,20 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
     else if (event.key === inwards) {
       if (list[at]?.ariaHasPopup === "menu") list[at].click();
     } else if (event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      typed = (event.timeStamp - typedAt > TYPING_MS ? "" : typed) + event.key.toLocaleLowerCase();
+      const letter = event.key.toLocaleLowerCase();
+      // The same letter again goes on from entry to entry; others make a word, which stays where it fits.
+      typed = event.timeStamp - typedAt > TYPING_MS || typed === letter ? letter : typed + letter;
       typedAt = event.timeStamp;
-      const from = typed.length > 1 ? at : at + 1; // one letter goes on from entry to entry, a word stays where it fits
+      const from = typed.length > 1 ? at : at + 1;
       const found = [...list.slice(from), ...list.slice(0, from)].find((one) =>
         one.innerText.trim().toLocaleLowerCase().startsWith(typed),
       );
       found?.focus();
     } else return event.stopPropagation();
-    if (to !== undefined) list.at(to % list.length)?.focus();
+    if (to !== undefined) {
+      typed = "";
+      list.at(to % list.length)?.focus();
+    }
     event.preventDefault();
     event.stopPropagation();
   };

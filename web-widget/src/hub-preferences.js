@@ -35,7 +35,6 @@ export const WORDS = {
   addHours: "Add hours",
   removeHours: "Remove these hours",
   timeZone: "Time zone",
-  choicesLoading: "Loading…",
   choicesFailed: "Your settings could not be loaded.",
   notSaved: "That could not be saved, so it was put back.",
   mayNotSave: "This page may not change your settings.",
@@ -66,14 +65,14 @@ const CSS = `
   font-weight: 400;
   color: var(--_muted);
 }
-.prefs .alert:not(:empty) {
+.prefs .refused:not(:empty) {
   position: sticky;
-  inset-block-end: 0;
+  inset-block-end: 12px;
   padding: 8px 12px;
+  border: 1px solid;
   border-radius: 8px;
   color: var(--_danger);
   background: var(--_surface);
-  border: 1px solid currentColor;
 }
 .prefs .wrap {
   display: flex;
@@ -87,26 +86,21 @@ const CSS = `
   justify-content: space-between;
   gap: 12px;
 }
-.prefs .plain,
-.prefs :is(select, input) {
+.prefs :is(.action, select, input) {
   min-height: 32px;
-  padding: 4px 11px;
+}
+.prefs :is(select, input) {
+  padding: 3px 8px;
+  border: 1px solid color-mix(in srgb, var(--_muted) 55%, var(--_line));
+  border-radius: 8px;
   font: inherit;
   font-size: 13px;
   color: inherit;
   background: var(--_surface);
-  border: 1px solid color-mix(in srgb, var(--_muted) 55%, var(--_line));
-  border-radius: 8px;
-}
-.prefs .plain {
-  font-weight: 550;
-}
-.prefs .plain:hover {
-  color: var(--_accent);
-  border-color: var(--_accent);
 }
 .prefs table {
   width: 100%;
+  table-layout: fixed;
   border-collapse: collapse;
 }
 .prefs th {
@@ -119,14 +113,14 @@ const CSS = `
 .prefs small {
   display: block;
 }
-.prefs td,
-.prefs thead th + th {
-  width: 54px;
-  padding: 4px 2px;
+.prefs :is(td, thead th) {
+  width: 56px;
+  padding: 4px 0;
   text-align: center;
+  vertical-align: middle;
 }
-.prefs thead th {
-  vertical-align: bottom;
+.prefs thead td {
+  width: auto;
 }
 .prefs tbody tr {
   border-block-start: 1px solid var(--_line);
@@ -168,36 +162,35 @@ const CSS = `
 .hours {
   display: grid;
   gap: 10px;
+  width: 100%;
   padding: 12px;
   border: 1px solid var(--_line);
   border-radius: 10px;
 }
 .hours .days {
   display: flex;
+  flex: 1;
   gap: 4px;
 }
-.hours .days .plain {
+.hours .days .action {
   flex: 1;
   max-width: 44px;
   padding: 4px 0;
 }
-.hours .days [aria-pressed="true"] {
+.hours [aria-pressed="true"] {
   color: var(--_on-accent);
   background: var(--_accent);
 }
 .prefs label {
-  display: inline-flex;
+  display: flex;
   align-items: center;
-  gap: 6px;
-  min-width: 0;
+  gap: 8px;
   font-size: 13px;
 }
 .prefs select {
-  min-width: 0;
   max-width: 230px;
 }
 .prefs .drop {
-  margin-inline-start: auto;
   padding: 0 8px;
 }
 .drop svg {
@@ -213,18 +206,18 @@ const CSS = `
 }
 @media (forced-colors: active) {
   .switch::before,
-  .switch::after {
-    forced-color-adjust: none;
-    background: ButtonText;
-  }
-  .switch::after {
-    background: ButtonFace !important;
-  }
-  .switch[aria-checked="true"]::before,
-  .hours .days [aria-pressed="true"] {
+  .hours [aria-pressed="true"] {
     forced-color-adjust: none;
     color: HighlightText;
+    background: GrayText;
+  }
+  .prefs [aria-checked="true"]::before,
+  .hours [aria-pressed="true"] {
     background: Highlight;
+  }
+  .switch::after {
+    forced-color-adjust: none;
+    background: Canvas !important;
   }
 }
 `;
@@ -256,7 +249,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
   /** @type {Promise<unknown>} */
   let last = Promise.resolve();
   let gone = false;
-  const alert = h("p", { class: "alert", role: "alert" });
+  const alert = h("p", { class: "refused", role: "alert" });
 
   const draw = () => draws.forEach((one) => one());
 
@@ -277,21 +270,14 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
       })
       .then(async () => {
         if (--saving) return;
-        const held = await read();
-        if (held && !saving) take(held);
+        const held = await read().catch(() => known);
+        if (!saving) take(held);
       });
   };
 
-  /** @type {Choices | undefined} what the hub said last */
+  /** @type {Choices} what the hub said last */
   let known;
-  const read = async () => {
-    try {
-      known = await store.call("GET", `${PATH}/choices`);
-    } catch (error) {
-      if (!known) throw error;
-    }
-    return known;
-  };
+  const read = async () => (known = await store.call("GET", `${PATH}/choices`));
 
   /** @type {string} */
   let shape;
@@ -323,7 +309,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
     return button;
   };
   /** @param {string} label @param {() => void} click */
-  const plain = (label, click) => h("button", { type: "button", class: "plain", click }, label);
+  const plain = (label, click) => h("button", { type: "button", class: "action", click }, label);
   /** @param {Channel} channel */
   const nameOf = (channel) => words[channel] ?? channel;
 
@@ -420,7 +406,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
           "button",
           {
             type: "button",
-            class: "plain",
+            class: "action",
             "aria-pressed": String(hours.days.includes(day)),
             "aria-label": dayName(day, language, "long"),
             click: flip,
@@ -443,7 +429,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
       "button",
       {
         type: "button",
-        class: "plain drop",
+        class: "action drop",
         "aria-label": words.removeHours,
         click: () => {
           setWeekly((choices.quiet_hours?.weekly ?? []).filter((_, at) => at !== index));
@@ -455,8 +441,8 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
     return h(
       "div",
       { class: "hours", role: "group", "aria-label": words.quietHours },
-      days,
-      h("div", { class: "wrap" }, time("from", words.quietFrom), time("to", words.quietTo), drop),
+      h("div", { class: "head" }, days, drop),
+      h("div", { class: "wrap" }, time("from", words.quietFrom), time("to", words.quietTo)),
     );
   };
 
@@ -469,7 +455,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
       () => weekly().length > 0,
       (on) => setWeekly(on ? [NIGHT] : []),
     );
-    const list = h("div", { class: "prefs-hours" });
+    const list = h("div", { class: "wrap" });
     const more = h(
       "div",
       { class: "wrap" },
@@ -522,10 +508,10 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
   };
 
   const load = async () => {
-    const state = h("p", { role: "status" }, words.choicesLoading);
+    const state = h("p", { role: "status" }, words.loadingOlder);
     container.replaceChildren(h("div", { class: "prefs" }, state));
     try {
-      take(/** @type {Choices} */ (await read()));
+      take(await read());
     } catch {
       if (gone) return;
       state.textContent = words.choicesFailed;

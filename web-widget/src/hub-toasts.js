@@ -1,9 +1,10 @@
 /**
- * <hub-toasts>: what has just arrived, for a moment, at the edge of the window. Loaded with the first arrival.
+ * <hub-toasts>: what has just arrived, for a moment, at the edge of the window. Loaded by the element.
  *
  * Attributes of the element: `placement` (`top` or `bottom`, `-start`, `-center` or `-end`; `bottom-end` if absent),
  * `duration` (seconds; if absent, as long as reading takes), `sound` (empty: a soft tone; else the address of one).
- * Events, from the element: `hub-activate` and `hub-action` as a row's, and `hub-more` when the rest is asked for.
+ * Events, from the element: `hub-activate` and `hub-action` as a row's, and `hub-more` when the rest is asked for,
+ * which opens the page's <hub-inbox> unless it is prevented.
  *
  * At most three at once, the rest is counted. One tab shows an item: a visible one, and of several the first. Nothing
  * is shown while the list is before the person's eyes, and everything shown is in the inbox as well, so nothing is lost
@@ -24,7 +25,6 @@ const CSS = `
   display: flex;
   flex-direction: column;
   align-items: end;
-  gap: 10px;
   width: auto;
   height: auto;
   max-width: none;
@@ -46,8 +46,11 @@ const CSS = `
 :host([placement$="center"]) .toasts {
   align-items: center;
 }
-.toasts div {
-  display: contents;
+.toasts > div {
+  display: flex;
+  flex-direction: column;
+  align-items: inherit;
+  width: 100%;
 }
 .toasts > .rest {
   pointer-events: auto;
@@ -76,6 +79,7 @@ const CSS = `
   background: var(--_surface);
   border: 1px solid var(--_line);
   box-shadow: var(--hub-shadow, 0 1px 2px rgb(0 0 0 / 0.06), 0 12px 32px -8px rgb(0 0 0 / 0.26));
+  margin-block-start: 10px;
 }
 .toast {
   border-radius: var(--_radius);
@@ -132,19 +136,6 @@ const CSS = `
   flex-wrap: wrap;
   gap: 8px;
   margin-block-start: 8px;
-}
-.toast footer > * {
-  padding: 4px 11px;
-  border: 1px solid var(--_line);
-  border-radius: 8px;
-  font-size: 13px;
-  font-weight: 550;
-  text-decoration: none;
-  color: inherit;
-}
-.toast footer > :hover {
-  border-color: var(--_accent);
-  color: var(--_accent);
 }
 .toast .shut {
   position: relative;
@@ -229,15 +220,14 @@ export function mount(element, { h, icon, safeLink, store, messages, root, adopt
   // Two regions that are there before their first text: one is read when there is time, the other at once.
   const polite = h("div", { role: "status" });
   const urgent = h("div", { role: "alert" });
-  const rest = h("button", {
-    type: "button",
-    class: "rest",
-    hidden: true,
-    click: () => send("hub-more", {}) && clear(),
-  });
+  const all = () => {
+    if (send("hub-more")) inboxFor(element)?.setAttribute("open", "");
+    clear();
+  };
+  const rest = h("button", { type: "button", class: "rest", hidden: true, click: all });
   const region = h("div", { class: "toasts", popover: "manual" }, urgent, polite, rest);
 
-  /** @param {string} name @param {object} detail @returns {boolean} whether nobody prevented it */
+  /** @param {string} name @param {object} [detail] @returns {boolean} whether nobody prevented it */
   const send = (name, detail) =>
     element.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true }));
 
@@ -400,6 +390,15 @@ function claim(name) {
       )
       .catch(() => resolve(() => {}));
   });
+}
+
+/**
+ * @param {HTMLElement} element
+ * @returns {Element | null | undefined} the one that it names, else the first of the page
+ */
+function inboxFor(element) {
+  const page = /** @type {Document | ShadowRoot} */ (element.getRootNode());
+  return page.getElementById(element.getAttribute("for") ?? "") ?? page.querySelector("hub-inbox");
 }
 
 /**

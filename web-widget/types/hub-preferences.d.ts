@@ -31,7 +31,6 @@ export declare const WORDS: {
     addHours: string;
     removeHours: string;
     timeZone: string;
-    choicesLoading: string;
     choicesFailed: string;
     notSaved: string;
     mayNotSave: string;

@@ -1,9 +1,10 @@
 /**
- * <hub-toasts>: what has just arrived, for a moment, at the edge of the window. Loaded with the first arrival.
+ * <hub-toasts>: what has just arrived, for a moment, at the edge of the window. Loaded by the element.
  *
  * Attributes of the element: `placement` (`top` or `bottom`, `-start`, `-center` or `-end`; `bottom-end` if absent),
  * `duration` (seconds; if absent, as long as reading takes), `sound` (empty: a soft tone; else the address of one).
- * Events, from the element: `hub-activate` and `hub-action` as a row's, and `hub-more` when the rest is asked for.
+ * Events, from the element: `hub-activate` and `hub-action` as a row's, and `hub-more` when the rest is asked for,
+ * which opens the page's <hub-inbox> unless it is prevented.
  *
  * At most three at once, the rest is counted. One tab shows an item: a visible one, and of several the first. Nothing
  * is shown while the list is before the person's eyes, and everything shown is in the inbox as well, so nothing is lost
