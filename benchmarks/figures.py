@@ -24,6 +24,8 @@ FIGURES = {
     for figure in (
         Figure("latency_p50", "publish → screen, p50", "ms", "lower", 0.15, 2),
         Figure("latency_p99", "publish → screen, p99", "ms", "lower", 0.30, 2),
+        Figure("visible_p50", "publish → painted in a browser, p50", "ms", "lower", 0.20),
+        Figure("visible_p99", "publish → painted in a browser, p99", "ms", "lower", 0.40),
         Figure("publish_single", "publishes to one person", "1/s", "higher", 0.10, 0),
         Figure("publish_lists", "publishes to lists of 100", "1/s", "higher", 0.10),
         Figure("fanout_cpu", "gateway CPU, fan-out", "s per 100,000", "lower", 0.15, 3),

@@ -64,7 +64,7 @@ def messages(count: int) -> list[Message]:
             Address(f"u{number}", "Ada Löve", f"u{number}@example.org"), {},
             {"subject": "Grüße: it is on its way", "text": f"Hällo {number}, it is on its way.\n" * 5,
              "html": f"{HTML}<p>{number}</p></table></body></html>"},
-            thread_key="order",
+            thread_key="order", unsubscribe_url=f"{PUBLIC_URL}/l/u/{number:0120}",
         )
         for number in range(count)
     ]  # fmt: skip
@@ -73,7 +73,7 @@ def messages(count: int) -> list[Message]:
 def _channel(url: str) -> Smtp:
     (provider,) = parse_providers("email", SecretStr(url), ("smtp",))
     sender = parse_mailbox(SENDER)
-    return Smtp(read_server(provider), sender, secret="s" * 40, public_url=PUBLIC_URL, on_bounce=_nothing)
+    return Smtp(read_server(provider), sender, on_bounce=_nothing)
 
 
 async def _nothing(_message: Message, _detail: str) -> None:

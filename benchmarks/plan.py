@@ -30,6 +30,7 @@ class Plan:
     criticals: int = 1_000
     critical_per_second: float = 60.0
     messages: int = 10_000  # pushes, and mails
+    paints: int = 200  # notifications that a browser shows
     ack_seconds: float = 0.5  # what the contract lets a client do at most
 
     def quick(self) -> Plan:
@@ -50,6 +51,7 @@ class Plan:
             bulk=2_000,
             criticals=50,
             messages=1_000,
+            paints=20,
         )
 
     def asdict(self) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from typing import Any
 from hub.model.brand import Brand
 from hub.model.reader import Reader
 from hub.model.rendering import Letter, item_of, render
-from hub.model.template import Template, TemplateError
+from hub.model.template import Template
+from hub.model.template_text import TemplateError
 
 BRAND = Brand("Acme", "https://app.example.com", None, "#0b7285", "Acme GmbH, Hauptstr. 1, 10115 Berlin", None)
 READER = Reader("ada", "Ada Lovelace", "ada@example.com", "en-GB", "Europe/London")

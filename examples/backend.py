@@ -3,6 +3,8 @@
     HUB_ALLOWED_ORIGINS=http://127.0.0.1:5000 hub dev      # in one terminal
     python examples/backend.py                             # in another; then open http://127.0.0.1:5000
 
+http://127.0.0.1:5000/push.html is a page that switches web push on and off; hub-sw.js is its service worker.
+
 HUB_URL and HUB_API_KEY say where the hub is and as whom; without them it is a running `hub dev`.
 """
 
@@ -19,7 +21,11 @@ from pathlib import Path
 
 HUB_URL = os.environ.get("HUB_URL", "http://127.0.0.1:8000")
 HUB_API_KEY = os.environ.get("HUB_API_KEY", "hk_dev")
-PAGE = Path(__file__).with_name("embed.html")
+FILES = {
+    "/": ("embed.html", "text/html"),
+    "/push.html": ("push.html", "text/html"),
+    "/hub-sw.js": ("hub-sw.js", "text/javascript"),
+}
 
 
 def fetch_token(user: str) -> str:
@@ -31,12 +37,15 @@ def fetch_token(user: str) -> str:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Two things: the page, and a token for whoever is signed in."""
+    """Two things: the pages, and a token for whoever is signed in."""
 
     def do_GET(self) -> None:
-        if self.path == "/":
-            self._answer(200, "text/html", PAGE.read_text("utf-8").replace("http://127.0.0.1:8000", HUB_URL))
-        elif self.path == "/favicon.ico":
+        path = self.path.partition("?")[0]
+        if path in FILES:
+            name, kind = FILES[path]
+            text = Path(__file__).with_name(name).read_text("utf-8")
+            self._answer(200, kind, text.replace("http://127.0.0.1:8000", HUB_URL))
+        elif path == "/favicon.ico":
             self.send_response(204)
             self.end_headers()
         else:

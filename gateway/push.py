@@ -111,6 +111,7 @@ class PushRoutes:
         token, hub = token_of(request), self._hub
         key = await client_key(request, token)
         browser = api.read_subscription(await request.json(), allow_private=hub.settings.allow_private_push)
+        api.check_pushes(hub.settings)
         person = await person_of(hub, token)
         agent = request.header(b"user-agent")
         return await api.store(hub, person.project_id, person.person_id, browser, agent=agent, key=key)
@@ -134,7 +135,7 @@ class PushRoutes:
         browser = api.read_subscription(body["subscription"], allow_private=hub.settings.allow_private_push)
 
         async def work(conn: Connection) -> Any:
-            old = await push_subscriptions.lock(conn, project_id, person_id, UUID(subscription))
+            old = await push_subscriptions.lock(conn, project_id, person_id, UUID(subscription), browser.endpoint)
             if old is None:
                 return None
             if api.fingerprint(old) != fingerprint and (old["endpoint"], old["auth"]) != browser[:3:2]:

@@ -24,6 +24,7 @@ from gateway.grant import Grant
 from gateway.message import Message
 from gateway.switchboard import Switchboard
 from hub.web.asgi import Receive, Scope, Send
+from hub.web.limits import household
 
 TRANSPORT_KEY = "hub.transport"
 """Where the socket's transport is left in the scope, when the server shows it: to break off a stuck client."""
@@ -177,7 +178,7 @@ def _limit_silence(transport: asyncio.Transport | None) -> None:
 def _address(scope: Scope, board: Switchboard) -> str:
     client = scope.get("client")
     address: str = client[0] if client else ""
-    return "" if address in board.trusted and not board.trusted.always_trust else address
+    return "" if address in board.trusted and not board.trusted.always_trust else household(address)
 
 
 def _body(data: bytes, *, last: bool = False) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from gateway.message import Message
 from gateway.session import PING
 from gateway.switchboard import Switchboard
 from hub.web.app import REFUSALS_PER_SECOND
+from hub.web.limits import household
 from hub.web.problems import problem_document
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class WebSocket(Connection, asyncio.Protocol):
     def _reject(self, response: Response) -> None:
         _explain(response)
         peer = get_remote_addr(self._transport)
-        allowance = self.board.refusals.peek(peer[0] if peer else "unknown", REFUSALS_PER_SECOND)
+        allowance = self.board.refusals.peek(household(peer[0]) if peer else "unknown", REFUSALS_PER_SECOND)
         for name, value in allowance.headers():
             response.headers[name.decode("ascii")] = value.decode("ascii")
         self._transport.write(response.serialize())
@@ -172,10 +173,10 @@ class WebSocket(Connection, asyncio.Protocol):
         address = peer[0] if peer else ""
         trusted = self.board.trusted
         if address not in trusted:
-            return address
+            return household(address)
         forwarded = ", ".join(request.headers.get_all("X-Forwarded-For"))
         client = trusted.get_trusted_client_address(forwarded)[0] if forwarded else ""
-        return client if trusted.always_trust or client not in trusted else ""
+        return household(client) if trusted.always_trust or client not in trusted else ""
 
     # Frames in
 

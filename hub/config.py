@@ -261,11 +261,22 @@ def load_settings(**overrides: Any) -> Settings:
         raise ConfigError(f".env cannot be read: {error}") from None
 
 
+# What pydantic finds wrong with a number, a choice or a boolean: none of these settings is a secret, so it is shown.
+_PLAIN = {
+    "bool_parsing": "must be true or false (or 1 or 0, yes or no, on or off)",
+    **dict.fromkeys(("int_parsing", "int_parsing_size", "int_from_float"), "must be an integer"),
+    **dict.fromkeys(("float_parsing", "finite_number"), "must be a number"),
+    **dict.fromkeys(("literal_error", "greater_than", "greater_than_equal", "less_than", "less_than_equal"), ""),
+}
+
+
 def _explain(entry: Any) -> str:
     name = (
         str(entry["loc"][0]) if entry["loc"] else entry["type"]
     )  # what is wrong between settings names one as its type
     reason = "is not set" if entry["type"] == "missing" else entry["msg"].removeprefix("Value error, ")
+    if entry["type"] in _PLAIN:
+        reason = f"is {str(entry['input'])[:40]!r}: {_PLAIN[entry['type']] or reason.replace('Input should', 'must')}"
     field = Settings.model_fields.get(name)
     example = EXAMPLES.get(name) or (field.default if field is not None and not field.is_required() else None)
     return f"HUB_{name.upper()} {reason}." + (f" Example: HUB_{name.upper()}={example}" if example else "")

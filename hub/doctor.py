@@ -7,11 +7,11 @@ own, so that connected clients hear of it. A key for web push, where there is no
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import aiohttp
 import asyncpg
@@ -42,6 +42,7 @@ _CLOCK_WARN_SECONDS, _CLOCK_FAIL_SECONDS = 1.0, 30.0  # tokens have 60 s of leew
 _OVERDUE_SECONDS = 30.0  # workers look every second or two
 _SECRET_LETTERS = 12  # 32 random characters of hex show 14 different ones on average; fewer than 12 once in 20
 _BATCH_PEOPLE = 500  # per statement, which stays far below its time-out
+_SHOWN = 5  # names in a line
 _MEND_PEOPLE = 50  # heads locked at once
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
@@ -64,7 +65,7 @@ class Finding(NamedTuple):
     mend: str | None = None
 
 
-async def examine(settings: Settings, *, people: int | None, fix: bool = False) -> AsyncIterator[Finding]:
+async def examine(settings: Settings, *, people: int | None, fix: bool = False) -> AsyncGenerator[Finding, None]:
     """Run all checks, in the order in which to mend things.
 
     Args:
@@ -78,8 +79,9 @@ async def examine(settings: Settings, *, people: int | None, fix: bool = False) 
     for provider in settings.providers:
         if provider.channel == "email":
             yield await _check_mail(provider)
-    async for finding in _check_redis(settings):
-        yield finding
+    async with aclosing(_check_redis(settings)) as found:
+        async for finding in found:
+            yield finding
     url = settings.database_url.get_secret_value()
     try:
         started = time.perf_counter()
@@ -90,24 +92,28 @@ async def examine(settings: Settings, *, people: int | None, fix: bool = False) 
     try:
         yield await _check_server(db, url, time.perf_counter() - started)
         yield await _check_clock(db)
-        schema = await _check_schema(db)
+        schema = await _check_schema(db, settings)
         yield schema
         if schema.state is State.OK:
-            async for finding in _check_contents(db, settings, people=people, fix=fix):
-                yield finding
+            async with aclosing(_check_contents(db, settings, people=people, fix=fix)) as found:
+                async for finding in found:
+                    yield finding
     finally:
         await db.close()
 
 
-async def _check_contents(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncIterator[Finding]:
+async def _check_contents(
+    db: Database, settings: Settings, *, people: int | None, fix: bool
+) -> AsyncGenerator[Finding, None]:
     for finding in await _check_credentials(db, settings):
         yield finding
-    yield await _check_outbox(db)
-    yield await _check_jobs(db)
-    yield await _check_deliveries(db)
+    yield await _check_outbox(db, settings)
+    yield await _check_jobs(db, settings)
+    yield await _check_deliveries(db, settings)
     yield await _check_dead_letters(db)
     yield await _check_webhooks(db)
     yield await _check_brands(db)
+    yield await _check_categories(db, settings)
     async for finding in _check_inboxes(db, settings, people=people, fix=fix):
         yield finding
 
@@ -129,7 +135,7 @@ def _check_settings(settings: Settings) -> list[Finding]:
     findings = []
     unknown = unknown_variables()
     if unknown:
-        mend = "Correct the names, or remove them; docs/operations.md lists those that are read."
+        mend = "Correct the names, or remove them; docs/configuration.md lists those that are read."
         findings.append(Finding("settings", State.WARN, f"Nothing reads {', '.join(unknown)}.", mend))
     else:
         findings.append(Finding("settings", State.OK, "All are valid, and every HUB_* name is known."))
@@ -143,6 +149,8 @@ def _check_settings(settings: Settings) -> list[Finding]:
 
 async def _check_public_url(settings: Settings) -> Finding:
     url = settings.public_url
+    if url is None and settings.dev:
+        return Finding("public_url", State.OK, "`hub dev` is its own, while it runs.")
     if url is None:
         detail = "HUB_PUBLIC_URL is not set: the hub does not know how people reach it."
         if settings.smtp_url is not None:
@@ -185,7 +193,7 @@ async def _check_mail(provider: ProviderSettings) -> Finding:
     return Finding(check, State.OK, f"{detail}{', logged in' if server.user else ''}.")
 
 
-async def _check_redis(settings: Settings) -> AsyncIterator[Finding]:
+async def _check_redis(settings: Settings) -> AsyncGenerator[Finding, None]:
     redis = create_redis(settings.redis_url.get_secret_value())
     try:
         started = time.perf_counter()
@@ -271,23 +279,44 @@ def _clock(check: str, skew: float, server: str, harm: str) -> Finding:
     return Finding(check, state, f"{detail}: {harm}.", "Run a time service (chrony, systemd-timesyncd) on both.")
 
 
-async def _check_schema(db: Database) -> Finding:
+async def _check_schema(db: Database, settings: Settings) -> Finding:
     try:
         async with db.acquire() as conn:
             missing = await pending(conn)
     except HubError as error:
         return Finding("schema", State.FAIL, str(error), "Install the release that fits the database.")
     if missing:
-        return Finding("schema", State.FAIL, f"Not applied: {', '.join(missing)}.", "Run: hub migrate")
+        return Finding("schema", State.FAIL, f"Not applied: {', '.join(missing)}.", _run("migrate", settings))
     return Finding("schema", State.OK, "Up to date.")
 
 
 async def _check_brands(db: Database) -> Finding:
-    names = [row["name"] for row in await db.fetch(_SQL["marketing_without_address"])]
-    if names:
-        detail = f"Marketing without a postal address in {', '.join(names)}: its e-mail is not sent."
+    rows = await db.fetch(_SQL["marketing_without_address"], _SHOWN + 1)
+    if rows:
+        detail = f"Marketing without a postal address: {_named(rows)}. Its e-mail is not sent (`no_postal_address`)."
         return Finding("brands", State.WARN, detail, 'Say it: PUT /v1/brand {"address": …}')
     return Finding("brands", State.OK, "Whoever has marketing has a postal address.")
+
+
+async def _check_categories(db: Database, settings: Settings) -> Finding:
+    if settings.public_url is not None or settings.dev:  # `hub dev` has one while it runs
+        return Finding("categories", State.OK, "They have the HUB_PUBLIC_URL that marketing and tracking need.")
+    rows = await db.fetch(_SQL["in_want_of_links"], 100)
+    if not rows:
+        return Finding("categories", State.OK, "None needs HUB_PUBLIC_URL: no marketing, no tracking in their e-mail.")
+    marketing, tracked = ([row for row in rows if row["marketing"] is wanted] for wanted in (True, False))
+    detail = "HUB_PUBLIC_URL is not set."
+    if marketing:
+        detail += f" E-mail of {_named(marketing)} is marketing, and not sent (`no_public_url`)."
+    if tracked:
+        detail += f" Opens and clicks of {_named(tracked)} are not counted, although `tracking` is on."
+    return Finding("categories", State.WARN, detail, "Set it. Example: HUB_PUBLIC_URL=https://hub.example.com")
+
+
+def _named(rows: list[asyncpg.Record]) -> str:
+    """Some categories, with their projects."""
+    shown = ", ".join(f"{row['category']} ({row['project']})" for row in rows[:_SHOWN])
+    return f"{shown}{', …' if len(rows) > _SHOWN else ''}"
 
 
 async def _check_credentials(db: Database, settings: Settings) -> list[Finding]:
@@ -309,31 +338,37 @@ async def _check_credentials(db: Database, settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _check_outbox(db: Database) -> Finding:
+def _run(command: Literal["migrate", "worker"], settings: Settings) -> str:
+    if settings.dev:  # it does both by itself
+        return "Run: hub dev"
+    return "Run: hub migrate" if command == "migrate" else "Run a worker, or more of them: hub worker"
+
+
+async def _check_outbox(db: Database, settings: Settings) -> Finding:
     async with db.acquire() as conn:
         row = await outbox.age(conn)
     if row["oldest_seconds"] < _OVERDUE_SECONDS:
         return Finding("outbox", State.OK, f"{row['rows']} announcement(s) under way.")
     detail = f"{row['rows']} announcement(s) wait, the oldest for {row['oldest_seconds']:.0f} s: clients hear late."
-    return Finding("outbox", State.FAIL, detail, "Run a worker (hub worker), and see that Redis answers.")
+    return Finding("outbox", State.FAIL, detail, f"{_run('worker', settings)}, and see that Redis answers.")
 
 
-async def _check_jobs(db: Database) -> Finding:
+async def _check_jobs(db: Database, settings: Settings) -> Finding:
     row = await db.fetchrow(_SQL["overdue_jobs"])
     assert row is not None
     if not row["waiting"] or row["oldest"] < _OVERDUE_SECONDS:
         return Finding("jobs", State.OK, f"{row['waiting']} job(s) due.")
     detail = f"{row['waiting']} job(s) are due and nobody has taken them up, the oldest for {row['oldest']:.0f} s."
-    return Finding("jobs", State.FAIL, detail, "Run a worker: hub worker")
+    return Finding("jobs", State.FAIL, detail, _run("worker", settings))
 
 
-async def _check_deliveries(db: Database) -> Finding:
+async def _check_deliveries(db: Database, settings: Settings) -> Finding:
     row = await db.fetchrow(_SQL["overdue_deliveries"])
     assert row is not None
     if not row["waiting"] or row["oldest"] < _OVERDUE_SECONDS:
         return Finding("deliveries", State.OK, f"{row['waiting']} deliveries due.")
     detail = f"{row['waiting']} deliveries are due, the oldest for {row['oldest']:.0f} s."
-    return Finding("deliveries", State.FAIL, detail, "Run a worker, or more of them: hub worker")
+    return Finding("deliveries", State.FAIL, detail, _run("worker", settings))
 
 
 async def _check_dead_letters(db: Database) -> Finding:
@@ -354,7 +389,9 @@ async def _check_webhooks(db: Database) -> Finding:
     return Finding("webhooks", State.WARN, f"{found}.", mend)
 
 
-async def _check_inboxes(db: Database, settings: Settings, *, people: int | None, fix: bool) -> AsyncIterator[Finding]:
+async def _check_inboxes(
+    db: Database, settings: Settings, *, people: int | None, fix: bool
+) -> AsyncGenerator[Finding, None]:
     examined, wrong_counts, wrong_revs = await _inspect(db, people)
     if wrong_revs:
         detail = f"{len(wrong_revs)} of {examined} inboxes have changes newer than their head: {_some(wrong_revs)}."
@@ -372,8 +409,8 @@ async def _check_inboxes(db: Database, settings: Settings, *, people: int | None
 
 
 def _some(people: list[int]) -> str:
-    shown = ", ".join(str(person_id) for person_id in people[:5])
-    return f"person_id {shown}{', …' if len(people) > 5 else ''}"
+    shown = ", ".join(str(person_id) for person_id in people[:_SHOWN])
+    return f"person_id {shown}{', …' if len(people) > _SHOWN else ''}"
 
 
 async def _inspect(db: Database, people: int | None) -> tuple[int, list[int], list[int]]:

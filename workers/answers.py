@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from hub.security.outbound import ForbiddenAddressError
+from hub.security.outbound import WAY_OUT, ForbiddenAddressError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -63,5 +63,5 @@ def why_no_answer(error: Exception) -> str:
         return "its certificate is not good"
     if isinstance(error, aiohttp.ClientConnectorError):
         inside = isinstance(error.os_error, ForbiddenAddressError)
-        return "leads to no public address" if inside else "cannot be reached"
+        return f"leads to no public address; {WAY_OUT}" if inside else "cannot be reached"
     return f"the connection broke ({type(error).__name__})"

@@ -41,8 +41,6 @@ def _smtp(hub: Hub, provider: ProviderSettings) -> Smtp:
     return Smtp(
         server,
         parse_mailbox(settings.email_from),
-        secret=settings.secret.get_secret_value(),
-        public_url=settings.public_url,
         on_bounce=partial(record_refusal, hub, provider.name),
         more=partial(delivery_header, server.host),
     )

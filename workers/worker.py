@@ -43,6 +43,7 @@ from hub.store import (
     push_subscriptions,
     retention,
     sandbox,
+    templates,
     webhooks,
 )
 from workers.channels.sandbox import Sandbox
@@ -223,5 +224,6 @@ class Worker:
         told = await events.purge(self._hub.db, PURGE_ROWS)
         posted = await webhooks.purge(self._hub.db, PURGE_ROWS)
         browsers = await push_subscriptions.purge(self._hub.db, PURGE_ROWS)
-        done = (keys, finished, deleted, sent, tried, closed, told, posted, browsers)
+        drafts = await templates.purge_drafts(self._hub.db, PURGE_ROWS)
+        done = (keys, finished, deleted, sent, tried, closed, told, posted, browsers, drafts)
         return PURGE_ROWS in done or people > 0 or gone > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from hub.api.context import Api
 from hub.api.publish_schema import check_publish
 from hub.exceptions import FieldError, Invalid
 from hub.model.notification import Notification
+from hub.model.policy import IN_APP
 from hub.model.times import truncate
 from hub.publish.accept import accept, check_rendering
 from hub.publish.templatebook import Pinned
@@ -51,5 +53,12 @@ async def accept_body(api: Api, credential: KeyRow, body: dict[str, Any], pinned
     notification = accept(credential.project_id, body, truncate(datetime.now(UTC)))
     if pinned is not None:
         notification.template = pinned.template
-        check_rendering(notification)
+        # Beside the loop: in every language and with a hundred people's data it may take seconds of CPU.
+        await asyncio.to_thread(check_rendering, notification, _outside(policy, body.get("channels")))
     return notification
+
+
+def _outside(policy: dict[str, Any], chosen: list[str] | None) -> set[str]:
+    """The channels outside the app on which a notification may go."""
+    ladder = {step["channel"] for step in policy.get("ladder", ())} - {IN_APP}
+    return ladder if chosen is None else ladder & set(chosen)

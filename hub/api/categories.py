@@ -9,7 +9,7 @@ from hub.api.category_schema import CATEGORY, Category, CategoryDocument, Catego
 from hub.api.context import Api
 from hub.api.documents import GONE
 from hub.api.guard import credential_of
-from hub.exceptions import Conflict, NotFound
+from hub.exceptions import Conflict, Invalid, NotFound
 from hub.store import categories
 from hub.web.pages import cursor_value, page_response
 from hub.web.query import PAGE
@@ -89,7 +89,13 @@ class Categories:
     async def put_category(self, request: Request) -> Response:
         project_id, category = credential_of(request).project_id, request.params["category"]
         body: Category = await request.read(CATEGORY)
-        row = await categories.put_category(self._hub.db, project_id, category, complete(body))
+        policy = complete(body)
+        if self._hub.settings.public_url is None and any(policy.get("tracking", {}).values()):
+            message = (
+                "is counted by links to HUB_PUBLIC_URL, which is not set: set it in every process, or leave this out"
+            )
+            raise Invalid.field("tracking", "no_public_url", message)
+        row = await categories.put_category(self._hub.db, project_id, category, policy)
         await self._api.configured(project_id)
         return json_response(document(category, row["policy"]))
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, NotRequired
+from datetime import datetime
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 from uuid import UUID
 
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from hub.api.context import Api
+from hub.api.deliveries import REASONS
 from hub.api.documents import STRICT
 from hub.api.guard import credential_of
 from hub.api.idempotent import answer, key_of, once_apart
 from hub.exceptions import FieldError, Invalid
 from hub.model.policy import OUTSIDE_CHANNELS
+from hub.model.times import format_time
 from hub.store.database import Connection
-from hub.store.dead_letters import Choice, Verb, settle_dead
+from hub.store.dead_letters import Choice, Verb, begin, settle_dead
 from hub.store.idempotency import Answer
-from hub.web.fields import Id, Moment, Name
+from hub.web.fields import Id, Moment, MomentText, Name
 from hub.web.request import Request
 from hub.web.response import Response
 from hub.web.routing import Reply, Route
@@ -39,20 +42,29 @@ class DeadLetterChoice(TypedDict):
     channel: NotRequired[Literal[OUTSIDE_CHANNELS] | None]  # type: ignore[valid-type]
     category: NotRequired[Name | None]
     user: NotRequired[Name | None]
-    reason: NotRequired[Name | None]
+    reason: NotRequired[Literal[REASONS] | None]  # type: ignore[valid-type]
     provider: NotRequired[Name | None]
     since: NotRequired[Annotated[Moment, Field(description="Dispatched then or later.")] | None]
     until: NotRequired[Annotated[Moment, Field(description="Dispatched before.")] | None]
+    died_before: NotRequired[
+        Annotated[Moment, Field(description="Given up before; now when absent. Of the answer, to go on.")] | None
+    ]
+
+
+_More: TypeAlias = Annotated[bool, Field(description="Not all yet: repeat the call with this `died_before`.")]
+_DiedBefore: TypeAlias = Annotated[MomentText, Field(description="What died later is left.")]
 
 
 class Replayed(TypedDict):
     replayed: int
-    more: Annotated[bool, Field(description="Not all yet: repeat the call.")]
+    more: _More
+    died_before: _DiedBefore
 
 
 class Purged(TypedDict):
     purged: int
-    more: Annotated[bool, Field(description="Not all yet: repeat the call.")]
+    more: _More
+    died_before: _DiedBefore
 
 
 CHOICE: Schema[Any] = Schema(DeadLetterChoice)
@@ -94,7 +106,8 @@ class DeadLetters:
             summary,
             "deliveries",
             {200: reply},
-            f"{more} By a filter it goes on for {SECONDS:g} seconds at most; `more` says whether some are left.",
+            f"{more} By a filter it goes on for {SECONDS:g} seconds at most; `more` says whether some are left. "
+            "What dies from the first call on is left out if each repetition has the `died_before` of the answer.",
             guard=self._api.guard,
             scopes=("notifications:write",),
             body=CHOICE,
@@ -110,33 +123,35 @@ class DeadLetters:
         return await self._settle(request, "purge")
 
     async def _settle(self, request: Request, verb: Verb) -> Response:
-        choice = await _choice_of(request)
+        choice, died_before = await _choice_of(request)
         done = _Progress()
 
         async def work() -> Answer:
-            more = await self._batches(verb, choice, done)
-            return answer(200, {_COUNTED[verb]: done.count, "more": more})
+            began = await begin(self._hub.db) if died_before is None else died_before
+            more = await self._batches(verb, choice, began, done)
+            return answer(200, {_COUNTED[verb]: done.count, "more": more, "died_before": format_time(began)})
 
         return await once_apart(self._hub, await key_of(request), self._api.remembering, work)
 
-    async def _batches(self, verb: Verb, choice: Choice, done: _Progress) -> bool:
+    async def _batches(self, verb: Verb, choice: Choice, died_before: datetime, done: _Progress) -> bool:
         """Batch after batch, each committed by itself; whether time was over before all were done.
 
         By ascending id, so that what dies again meanwhile is not taken twice.
         """
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + SECONDS
-        while loop.time() < ends_at:
+        while True:
 
             async def work(conn: Connection) -> list[UUID]:
-                return await settle_dead(conn, verb, choice, done.after, BATCH)
+                return await settle_dead(conn, verb, choice, died_before, done.after, BATCH)
 
             ids = await self._hub.db.transaction(work)
             done.count += len(ids)
             if len(ids) < BATCH:
                 return False
             done.after = ids[-1]
-        return True
+            if loop.time() >= ends_at:
+                return True
 
 
 class _Progress:
@@ -147,8 +162,8 @@ class _Progress:
         self.count = 0
 
 
-async def _choice_of(request: Request) -> Choice:
-    """What the body chooses, of what the key may touch.
+async def _choice_of(request: Request) -> tuple[Choice, datetime | None]:
+    """What the body chooses, of what the key may touch; and its `died_before`.
 
     Raises:
         Invalid: neither ids nor a filter, or both.
@@ -162,9 +177,8 @@ async def _choice_of(request: Request) -> Choice:
     if ids is not None and given:
         raise Invalid.field("ids", "not_allowed", f"cannot stand beside a filter ({', '.join(sorted(given))})")
     given.pop("state", None)
+    died_before = given.pop("died_before", None)
+    categories = None if key.categories is None else sorted(key.categories)
     return Choice(
-        key.project_id,
-        None if ids is None else [UUID(one) for one in ids],
-        **given,
-        categories=None if key.categories is None else sorted(key.categories),
-    )
+        key.project_id, None if ids is None else [UUID(one) for one in ids], **given, categories=categories
+    ), died_before

@@ -14,6 +14,7 @@ from hub.api.guard import credential_of
 from hub.exceptions import NotFound
 from hub.model.delivery import State
 from hub.model.policy import CHANNELS
+from hub.model.reason import Reason
 from hub.model.times import format_time
 from hub.store import deliveries
 from hub.web.pages import cursor_value, page_response
@@ -24,6 +25,7 @@ from hub.web.routing import Reply, Route
 from hub.web.schema import Schema
 
 STATES = tuple(state.value for state in State)
+REASONS = tuple(reason.value for reason in Reason)
 
 
 class DeliveryDocument(TypedDict):
@@ -114,7 +116,7 @@ FILTERS = (
 _TIME = {"type": "string", "format": "date-time"}
 _FATE = (
     Parameter("state", one_of(*STATES), {"type": "string", "enum": list(STATES)}, "Only in this state."),
-    name_parameter("reason", "Only with this reason."),
+    Parameter("reason", one_of(*REASONS), {"type": "string", "enum": list(REASONS)}, "Only with this reason."),
     name_parameter("provider", "Only where this provider had the last attempt."),
     Parameter("since", read_moment, _TIME, "Only those dispatched then or later."),
     Parameter("until", read_moment, _TIME, "Only those dispatched before."),

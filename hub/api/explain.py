@@ -37,7 +37,9 @@ ExplainedDocument = TypedDict(
         "if": Annotated[str | None, Field(description="Null where the category's ladder leaves the channel out.")],
         "reason": str,
         "layer": Annotated[str | None, Field(description="Who decided: person, tenant, project, category …")],
-        "detail": Annotated[str | None, Field(description="A word for people: `to bob`, the delegate.")],
+        "detail": Annotated[
+            str | None, Field(description="For people: `to bob`, the delegate; what is missing, and who decides.")
+        ],
     },
 )
 

@@ -14,7 +14,8 @@ from hub.api.context import Api
 from hub.api.documents import GONE, STRICT
 from hub.api.guard import credential_of
 from hub.api.idempotent import answer, key_of, once
-from hub.exceptions import Invalid, NotFound
+from hub.config import Settings
+from hub.exceptions import Conflict, Invalid, NotFound
 from hub.model.times import format_time
 from hub.runtime import Hub
 from hub.security.links import sign_link
@@ -25,7 +26,7 @@ from hub.store.database import Connection
 from hub.store.idempotency import Answer, IdempotencyKey
 from hub.store.inbox import open_inbox
 from hub.store.push_subscriptions import Subscription
-from hub.web.query import Parameter
+from hub.web.query import Parameter, read_id
 from hub.web.request import Request
 from hub.web.response import Response, json_response, no_content
 from hub.web.routing import Reply, Route
@@ -88,13 +89,24 @@ class PushSubscriptionList(TypedDict):
 SUBSCRIPTION = Schema(PushSubscriptionBody)
 NAMED = Schema(PushSubscriptionName)
 STORED = Reply("The browser is pushed to.", Schema(StoredPushSubscription))
-WHICH = Parameter("id", UUID, {"type": "string", "format": "uuid"}, "Which one, in place of a body.")
+WHICH = Parameter("id", read_id, {"type": "string", "format": "uuid"}, "Which one, in place of a body.")
 ABOUT = (
     f"The body is the browser's `PushSubscription.toJSON()`. At most {push_subscriptions.MAX_BROWSERS} browsers of a "
     "person; past that, the one goes that was not heard of for the longest time. A browser in which somebody else of "
-    "the project signs in becomes theirs."
+    "the project signs in becomes theirs: whoever told of it last has it. 409 `no_push_key` where the hub has no key."
 )
 ABOUT_REMOVING = "Names one by `?id=`, or by a body with its `endpoint`."
+
+
+def check_pushes(settings: Settings) -> None:
+    """Refuses to take browsers to a hub that could not push to them.
+
+    Raises:
+        Conflict: it has no key.
+    """
+    if settings.vapid_private_key is None:
+        detail = "This hub pushes nothing: set HUB_VAPID_PRIVATE_KEY in every process; hub doctor --fix makes a key."
+        raise Conflict(detail, code="no_push_key")
 
 
 def read_subscription(body: Any, *, allow_private: bool) -> Subscription:
@@ -218,6 +230,7 @@ class PushSubscriptions:
         project_id, user = credential_of(request).project_id, request.params["user"]
         key = await key_of(request)
         browser = read_subscription(await request.json(), allow_private=self._hub.settings.allow_private_push)
+        check_pushes(self._hub.settings)
         head = await open_inbox(self._hub.db, project_id, user)
         return await store(self._hub, project_id, head.person_id, browser, key=key)
 

@@ -34,7 +34,7 @@ class Suppression(TypedDict):
 
 class SuppressionDocument(TypedDict):
     channel: str
-    address: Annotated[str, Field(description="In lower case.")]
+    address: Annotated[str, Field(description="In lower case, the domain of an e-mail address in ASCII.")]
     reason: Cause
     detail: Annotated[str | None, Field(description="What the mail system said: `5.1.1`.")]
     created_at: str

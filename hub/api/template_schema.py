@@ -179,7 +179,11 @@ class Preview(TypedDict):
     data: NotRequired[JsonObject]
     locale: NotRequired[Annotated[Locale, Field(description="The user's when absent.")]]
     channel: NotRequired[Annotated[Channel, Field(description="All when absent.")]]
-    user: NotRequired[Annotated[Name, Field(description="Who reads it; nobody in particular when absent.")]]
+    user: NotRequired[
+        Annotated[
+            Name, Field(description="Who reads it, which takes the scope users:read; nobody in particular when absent.")
+        ]
+    ]
     version: NotRequired[VersionChoice]
 
 

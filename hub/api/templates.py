@@ -27,15 +27,18 @@ from hub.api.template_schema import (
     VersionPage,
     complete,
 )
-from hub.exceptions import Conflict, FieldError, Invalid, NotFound, Refused
+from hub.exceptions import Conflict, FieldError, Forbidden, Invalid, NotFound, Refused
 from hub.model.brand import parse_brand
 from hub.model.policy import CHANNELS, IN_APP
 from hub.model.rendering import Letter, render, render_item
-from hub.model.template import Template, TemplateError, problems, renders_itself, uses
+from hub.model.template import Template
+from hub.model.template_check import problems, renders_itself, uses
+from hub.model.template_text import TemplateError
 from hub.model.times import format_time, truncate
 from hub.publish import accept
 from hub.publish.publisher import PublishUnit
 from hub.publish.templatebook import Pinned
+from hub.security import allows
 from hub.store import templates
 from hub.store.database import Connection
 from hub.store.idempotency import Answer
@@ -264,6 +267,11 @@ class Templates:
         body = await request.read(PREVIEW)
         pinned, version = await self._pinned(project_id, name, body.get("version", "draft"))
         user = body.get("user", NOBODY)
+        if "user" in body and not allows(credential_of(request).scopes, ("users:read",)):
+            message = (
+                "This API key lacks the scope users:read, which a preview for a user takes. Without `user` it does."
+            )
+            raise Forbidden(message, code="insufficient_scope")
         reader = await templates.reader(self._hub.db, project_id, user)
         if "locale" in body:
             reader = msgspec.structs.replace(reader, locale=body["locale"])
@@ -321,8 +329,9 @@ class Templates:
             reader = await templates.reader(self._hub.db, project_id, body["user"])
             brand = parse_brand(await templates.get_brand(self._hub.db, project_id))
             content = notification.rendered(body["user"], reader)
+            letter = Letter(channel, reader, content, pinned.template, brand, format_time(notification.created_at))
             try:
-                render(Letter(channel, reader, content, pinned.template, brand, format_time(notification.created_at)))
+                await asyncio.to_thread(render, letter)
             except TemplateError as error:
                 raise _failed([error]) from None
         return notification

@@ -17,13 +17,26 @@ DEV_KEY = "hk_dev"
 """The key of `hub dev`; refused everywhere else."""
 
 
+def read_environment() -> dict[str, str]:
+    """What is set in the environment and in `.env`; what is empty is not, as for the settings.
+
+    Raises:
+        ConfigError: `.env` cannot be read.
+    """
+    try:
+        values = {**dotenv_values(".env"), **os.environ}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f".env cannot be read: {error}") from None
+    return {name: value for name, value in values.items() if value}
+
+
 def read_access() -> tuple[str, str]:
     """Base URL and API key from HUB_URL and HUB_API_KEY, also in `.env`; those of `hub dev` when not set.
 
     Raises:
         ConfigError: The URL is none, or there is no key for a hub on another machine.
     """
-    values = {**dotenv_values(".env"), **os.environ}
+    values = read_environment()
     url = (values.get("HUB_URL") or DEFAULT_URL).rstrip("/")
     try:
         parts = urlsplit(url)

@@ -159,15 +159,45 @@ def _filter_options(command: Command) -> Command:
 
 
 @click.command()
+@click.argument("message", required=False)
 @_filter_options
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
-def sandbox(*, limit: int, as_json: bool, **query: str | None) -> None:
-    """Show what would have been sent to web push, e-mail and others, newest first."""
+def sandbox(message: str | None, *, limit: int, as_json: bool, **query: str | None) -> None:
+    """Show what would have been sent to web push, e-mail and others, newest first; or one MESSAGE, whole, by its id."""
+    if message is not None:
+        _show_message(message, as_json=as_json)
+        return
     items = _listed("/v1/sandbox", query, limit)
-    rows = [{**item, **{name: item["content"].get(name) for name in ("title", "body")}} for item in items]
-    columns = ["sent_at", "user", "channel", "kind", "title", "body", "notification_id"]
-    show({"items": items}, table(rows, columns), as_json=as_json)
+    rows = [{**item, "says": _headline(item)} for item in items]
+    show({"items": items}, table(rows, ["sent_at", "user", "channel", "kind", "says", "id"]), as_json=as_json)
+
+
+def _headline(item: dict[str, Any]) -> str | None:
+    """The first that a person would read of a message of the sandbox."""
+    told = {**item["content"], **item["rendered"]}
+    first = {"email": ("subject", "title"), "sms": ("text", "title")}.get(item["channel"], ("title",))
+    return next((told[name] for name in first if told.get(name)), None)
+
+
+def _place_of(field: str) -> int:
+    """What a reader sees first comes first; the HTML of a mail, which is long, last."""
+    order = ("subject", "title", "body", "text", "url", "html")
+    return order.index(field) if field in order else len(order) - 1
+
+
+def _show_message(message_id: str, *, as_json: bool) -> None:
+    async def work(remote: Remote) -> Any:
+        return await _ask(remote, "/v1/sandbox/{id}", "GET", f"/v1/sandbox/{segment(message_id)}")
+
+    answer = _call(work)
+    facts = ("sent_at", "user", "channel", "kind", "category", "notification_id", "attempts")
+    lines = [f"{name}: {printable(answer[name])}" for name in facts]
+    told = answer["rendered"] or answer["content"]
+    for name in sorted(told, key=_place_of):
+        if told[name]:
+            lines += ["", f"{name}:", *(printable(line) for line in str(told[name]).splitlines())]
+    show(answer, "\n".join(lines), as_json=as_json)
 
 
 def _dead_options(command: Command) -> Command:
@@ -175,7 +205,7 @@ def _dead_options(command: Command) -> Command:
         ("until", "Only those dispatched before this RFC 3339 time."),
         ("since", "Only those dispatched then or later: an RFC 3339 time."),
         ("provider", "Only where this provider had the last attempt."),
-        ("reason", "Only with this reason: rejected, attempts_spent, template_failed."),
+        ("reason", "Only with this reason: rejected, attempts_spent, template_failed, no_public_url …"),
     ):
         command = click.option(f"--{name}", help=text)(command)
     return _filter_options(command)
@@ -203,7 +233,7 @@ def dead_show(delivery_id: str, *, as_json: bool) -> None:
 
     answer = _call(work)
     facts = ("notification_id", "user", "category", "channel", "provider", "state", "reason", "attempts")
-    lines = [f"{name}: {printable(answer[name])}" for name in facts]
+    lines = [f"{name}: {printable(answer[name])}" for name in facts if answer[name] is not None]
     events = table(answer["history"], ["at", "channel", "event", "reason", "detail", "actor"])
     show(answer, "\n".join([*lines, "", events]), as_json=as_json)
 
@@ -218,7 +248,7 @@ def _choose(ids: tuple[str, ...], query: dict[str, str | None], *, everything: b
 
 
 async def _until_all(remote: Remote, verb: str, counted: str, body: dict[str, Any]) -> int:
-    """Repeats a call until it has done all: one call takes a few seconds at most. How many."""
+    """Repeats a call until it has done all that was dead at the first: one takes a few seconds at most. How many."""
     path = f"/v1/deliveries/{verb}"
     count = 0
     while True:
@@ -226,12 +256,13 @@ async def _until_all(remote: Remote, verb: str, counted: str, body: dict[str, An
         count += int(answer[counted])
         if not answer["more"]:
             return count
+        body = {**body, "died_before": answer["died_before"]}
 
 
 @dead.command("replay")
 @click.argument("ids", nargs=-1)
 @_dead_options
-@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@click.option("--all", "everything", is_flag=True, help="All that are dead now.")
 @json_option
 def dead_replay(ids: tuple[str, ...], *, everything: bool, as_json: bool, **query: str | None) -> None:
     """Send dead letters again: those with these IDS, of a filter, or --all."""
@@ -243,7 +274,7 @@ def dead_replay(ids: tuple[str, ...], *, everything: bool, as_json: bool, **quer
 @dead.command("purge")
 @click.argument("ids", nargs=-1)
 @_dead_options
-@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@click.option("--all", "everything", is_flag=True, help="All that are dead now.")
 @json_option
 def dead_purge(ids: tuple[str, ...], *, everything: bool, as_json: bool, **query: str | None) -> None:
     """Give dead letters up: those with these IDS, of a filter, or --all."""

@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from dotenv import dotenv_values
 
-from hub.cli.access import DEV_KEY
+from hub.cli.access import DEV_KEY, read_environment
 from hub.cli.demo import Demo
+from hub.cli.local import HOME, dev_settings
 from hub.cli.output import json_option, note, print_line, show
 from hub.cli.process import Roles, address_of, listen_on, run_roles, start_logging
 from hub.cli.serve import run_on_uvloop
-from hub.config import Settings, load_settings
+from hub.config import Settings
 from hub.exceptions import ConfigError, HubError, LocalError, MigrationError
 from hub.local import Servers, local_servers
 from hub.local.directory import LocalDirectory, start_afresh
+from hub.local.running import Running, leave_word, take_back
 from hub.loopback import is_local_database, is_local_redis
 from hub.runtime import Hub
 from hub.security import API_SCOPES
@@ -56,7 +57,7 @@ def dev(*, port: int, external: bool, as_json: bool) -> None:
     Data are kept in .hub/ of the current directory. The project `dev` and its key hk_dev work here and nowhere else.
     """
     listener = listen_on("127.0.0.1", port)
-    directory = Path(".hub").absolute()
+    directory = HOME.absolute()
     with contextlib.closing(listener):
         address = address_of(listener)
 
@@ -82,40 +83,42 @@ async def _ground(directory: Path, address: str, *, external: bool) -> AsyncIter
     if external:
         home = LocalDirectory.open(directory)
         with contextlib.closing(home):
-            settings = load_settings(dev=True, secret=home.secrets.hub_secret, **_made(home.secrets.vapid_key, address))
+            settings = dev_settings(secret=home.secrets.hub_secret, vapid_key=home.secrets.vapid_key, address=address)
             _check_loopback(settings)
             start_logging(settings, "dev")
             await migrate(settings.database_url.get_secret_value())
-            yield _Ground(settings, None)
+            with _said(directory, address, settings, external=True):
+                yield _Ground(settings, None)
         return
     for name in _IGNORED:
-        if name in _environment():
+        if name in read_environment():
             note(f"hub: {name} is ignored; --external uses it.")
     async with local_servers(directory) as servers:
-        settings = load_settings(
-            dev=True,
+        settings = dev_settings(
+            secret=servers.secret,
+            vapid_key=servers.vapid_key,
+            address=address,
             database_url=servers.database_url,
             redis_url=servers.redis_url,
-            secret=servers.secret,
-            **_made(servers.vapid_key, address),
         )
         start_logging(settings, "dev")
         try:
             await migrate(servers.database_url)
         except MigrationError as error:
             raise LocalError(f"{error} {start_afresh(directory)}") from None
-        yield _Ground(settings, servers)
+        with _said(directory, address, settings, external=False):
+            yield _Ground(settings, servers)
 
 
-def _environment() -> dict[str, str | None]:
-    return {**dotenv_values(".env"), **os.environ}
-
-
-def _made(vapid_key: str, address: str) -> dict[str, str]:
-    """What is known here unless it is configured: the key of this directory, and where the links in mails lead."""
-    made = {"vapid_private_key": vapid_key, "public_url": address}
-    configured = _environment()
-    return {name: value for name, value in made.items() if not configured.get(f"HUB_{name.upper()}")}
+@contextlib.contextmanager
+def _said(home: Path, address: str, settings: Settings, *, external: bool) -> Iterator[None]:
+    """`hub doctor`, started beside it, is to find it."""
+    urls = settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
+    leave_word(home, Running(os.getpid(), address, *urls, external))
+    try:
+        yield
+    finally:
+        take_back(home)
 
 
 async def _beside(servers: Servers, serving: Coroutine[Any, Any, None]) -> None:

@@ -2,6 +2,7 @@
 
 lock            held by the process that runs the servers; its id is the content
 secrets.json    mode 0600: passwords of the servers, and the HUB_SECRET and VAPID key of `hub dev`
+running.json    mode 0600: where `hub dev` runs, while it does (hub.local.running)
 postgres/       data, mode 0700, owned by the account that runs the server
 valkey/         the same
 *.log           what the servers said
@@ -66,7 +67,7 @@ class LocalDirectory:
             _take(path, lock)
             with contextlib.suppress(FileExistsError), (path / ".gitignore").open("x") as ignore:
                 ignore.write("*\n")
-            return cls(path, lock, _load_secrets(path))
+            return cls(path, lock, load_secrets(path))
         except OSError as error:
             lock.close()
             raise LocalError(f"Cannot use {path}: {error.filename or path}: {error.strerror}.") from None
@@ -94,7 +95,8 @@ def _take(path: Path, lock: IO[str]) -> None:
     lock.flush()
 
 
-def _load_secrets(path: Path) -> LocalSecrets:
+def load_secrets(path: Path) -> LocalSecrets:
+    """Those of a directory; made, and kept, when it has none. Raises LocalError."""
     file = path / "secrets.json"
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
@@ -126,12 +128,17 @@ def _make_vapid_key() -> str:
 
 
 def _keep(file: Path, made: LocalSecrets) -> LocalSecrets:
-    scratch = file.with_name("secrets.json.new")
+    write_private(file, {"format": _FORMAT, **asdict(made)})
+    return made
+
+
+def write_private(file: Path, content: dict[str, object]) -> None:
+    """A file of JSON that only its owner may read, whole or not at all."""
+    scratch = file.with_name(f"{file.name}.new")
     scratch.unlink(missing_ok=True)
     with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
-        json.dump({"format": _FORMAT, **asdict(made)}, output)
+        json.dump(content, output)
     scratch.rename(file)
-    return made
 
 
 def start_afresh(home: Path) -> str:

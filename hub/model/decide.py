@@ -28,6 +28,20 @@ RECHECK = timedelta(minutes=1)  # at the earliest, until somebody who is here is
 PATIENCE = timedelta(hours=24)  # that the last step of a line waits, from its turn on, for somebody to leave
 
 
+ADDRESS_MISSING = {
+    "web_push": "no browser of theirs is subscribed; the person allows pushes in one",
+    "email": "the person has no `email`; the backend stores it",
+    "sms": "the person has no `phone`; the backend stores it",
+}
+CONSENT_MISSING = "no consent in their preferences covers this category on this channel; the person gives it"
+SUPPRESSED_FOR = {
+    "bounced": "the address bounced",
+    "complained": "the person complained about a message",
+    "unsubscribed": "the person unsubscribed with the provider",
+    "manual": "the backend suppressed the address",
+}
+
+
 class Presence(msgspec.Struct, frozen=True):
     """Where a person is, as far as decisions need it.
 
@@ -88,6 +102,7 @@ class Situation(msgspec.Struct, frozen=True):
         quiet: The quiet hours that bear on it; None when there are none, or they do not matter.
         cap: A cap that is full; None while there is room.
         gather_until: When the digest that it belongs to leaves; None when it belongs to none.
+        suppressed_for: Where its address is suppressed, for what: `bounced` …
     """
 
     step: Step
@@ -104,6 +119,7 @@ class Situation(msgspec.Struct, frozen=True):
     quiet: Quiet | None = None
     cap: CapState | None = None
     gather_until: datetime | None = None
+    suppressed_for: str | None = None
 
 
 class Send(NamedTuple):
@@ -184,7 +200,8 @@ def _after(s: Situation, moment: datetime) -> str:
 
 def _unwanted(s: Situation) -> Skip | None:
     if s.verdict.reason is not None:
-        return Skip(s.verdict.reason, s.verdict.layer)
+        missing = CONSENT_MISSING if s.verdict.reason is Reason.NO_CONSENT else None
+        return Skip(s.verdict.reason, s.verdict.layer, missing)
     if s.paused is not None:
         return Skip(Reason.PAUSED, s.paused)
     if s.delegated:
@@ -192,9 +209,10 @@ def _unwanted(s: Situation) -> Skip | None:
     if s.reach is Reach.NO_PROVIDER:
         return Skip(Reason.NO_PROVIDER, Layer.HUB)
     if s.reach is Reach.NO_ADDRESS:
-        return Skip(Reason.NO_ADDRESS, Layer.PERSON)
+        return Skip(Reason.NO_ADDRESS, Layer.PERSON, ADDRESS_MISSING.get(s.step.channel))
     if s.reach is Reach.SUPPRESSED:
-        return Skip(Reason.SUPPRESSED, Layer.PERSON)
+        why = SUPPRESSED_FOR.get(s.suppressed_for or "", "it is suppressed")
+        return Skip(Reason.SUPPRESSED, Layer.PERSON, f"{why}; the backend may take it off the suppression list")
     return None
 
 

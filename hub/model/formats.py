@@ -9,6 +9,7 @@ these filters do not look at them. Babel formats by CLDR; its styles are `short`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
@@ -23,6 +24,8 @@ from liquid.filter import with_context
 
 Style = Literal["short", "medium", "long", "full"]
 _STYLES = ("short", "medium", "long", "full")
+_CSS_WORD = r"(?:#(?:[0-9A-Fa-f]{3,4}){1,2}|[A-Za-z0-9.+-]{1,40}%?|(?:rgb|hsl)a?\([0-9 .,/%]{1,40}\))"
+_CSS = re.compile(rf"{_CSS_WORD}(?: {_CSS_WORD}){{0,5}}")
 MAX_DIGITS = 40  # of a number that is written; more is no amount of anything
 FALLBACK = Locale("en")
 
@@ -144,6 +147,15 @@ def plural_form(number: Decimal | int, locale: Locale) -> str:
     return str(locale.plural_form(cast(Any, abs(number))))
 
 
+def css_(value: object) -> str:
+    """A colour, a length or a word in a style: nothing that ends a declaration or begins another, and no address."""
+    text = "" if value is None else str(value)
+    if not _CSS.fullmatch(text):
+        # Without the value, as above.
+        raise FilterArgumentError("css needs a colour, a length, a number or words: #0f766e, 40%, bold", token=None)
+    return text
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "date": date_,
     "time": time_,
@@ -152,4 +164,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "percent": percent_,
     "currency": currency_,
     "plural": plural_,
+    "css": css_,
 }

@@ -269,7 +269,7 @@ class Mentions:
 
 def explain(error: LiquidError, text: str) -> str:
     """`line 3: what is wrong there`; without the line where the library does not know it."""
-    message = error.message or "is no Liquid template"
+    message = str(error.message or "is no Liquid template").replace("end of expression", "the end of the text")
     token = error.token
     known = token is not None and token.start_index >= 0
     if not known and "\n" in text:

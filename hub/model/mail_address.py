@@ -76,6 +76,26 @@ def same_address(one: str, other: str) -> bool:
     return _comparable(one) == _comparable(other)
 
 
+def spellings(text: str) -> tuple[str, ...]:
+    """The ways in which one address may stand on the suppression list; the first is how it is written there.
+
+    All of it is in lower case, also what stands before the @, and the domain in ASCII. The others are for what was
+    written otherwise: a domain with its own letters. What is no address of that kind has one spelling.
+    """
+    text = text.lower()
+    local, at, domain = text.rpartition("@")
+    if not at or (domain.isascii() and "xn--" not in domain):
+        return (text,)
+    import idna
+
+    try:
+        plain = _domain(domain).lower()
+        own = idna.decode(plain)
+    except ValueError:
+        return (text,)
+    return tuple(dict.fromkeys((f"{local}@{plain}", f"{local}@{own}", text)))
+
+
 def _comparable(text: str) -> str:
     try:
         return parse_address(text.strip().removeprefix("<").removesuffix(">")).address.lower()

@@ -1,8 +1,9 @@
 """The HTML of mails: what an author may write, which links leave, and the text of it.
 
-Nothing from data is HTML: values are escaped where they are written (hub.model.template). What is left are places where
-an escaped value still does harm: addresses of links, attributes without quotes, the names of tags. Authors are refused
-those where they publish (`check_html`); addresses that come from values are looked at in what was rendered
+Nothing from data is HTML: values are escaped where they are written (hub.model.template_text). What is left are places
+where an escaped value still does harm: addresses of links, attributes without quotes, the names of tags, style sheets.
+Authors are refused those where they publish (`check_html`; in style sheets only what the filter `css` lets through may
+stand); addresses that come from values are looked at in what was rendered
 (`safe_links`). Both are one pass, linear in the length.
 """
 
@@ -17,6 +18,10 @@ from urllib.parse import urljoin
 from hub.model.liquid_source import tags
 
 _VALUE = "\ue000"  # stands for what a template writes there; private use, so that no text has it
+_STYLED = "\ue001"  # for what it writes through the filter `css`
+_WRITTEN = frozenset({_VALUE, _STYLED})
+_CSS = re.compile(r"\|\s*css\s*-?\}\}\Z")
+_STYLE_END = re.compile(r"</style", re.IGNORECASE)
 _WRITING = frozenset({"echo", "cycle", "increment", "decrement", "render", "liquid"})
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/>\"'=]*+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
 _OPENED = re.compile(r"<[A-Za-z][^\s/>\"'=]*+(?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+")
@@ -28,6 +33,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+:")
 _ALLOWED_SCHEMES = ("http:", "https:", "mailto:", "tel:", "cid:")
 _FORBIDDEN = frozenset({"script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "portal"})
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028\u2029\ufeff]+")
+
+_UNSTYLED = "a value in a style ends with the filter css, which lets through colours, lengths and words: {{ … | css }}"
 
 _BLOCKS = frozenset(
     {"p", "div", "table", "tr", "ul", "ol", "blockquote", "section", "article", "header", "footer", "pre", "center"}
@@ -48,7 +55,7 @@ def check_html(source: str) -> None:
     place = text.find("<")
     while place >= 0:
         following = text[place + 1 : place + 2]
-        if following == _VALUE:
+        if following in _WRITTEN:
             raise _wrong(text, place, "a tag's name comes from a value")
         if text.startswith("<!--", place):
             end = text.find("-->", place)
@@ -63,15 +70,24 @@ def check_html(source: str) -> None:
                 raise _wrong(text, place, f"the tag {text[place : place + 20]!r} does not end, or its quotes do not")
             _check_tag(text, place, tag[2].lower(), tag[3])
             place = tag.end() - 1
+            if tag[2].lower() == "style" and not tag[1]:
+                closing = _STYLE_END.search(text, place)
+                written = text.find(_VALUE, place, len(text) if closing is None else closing.start())
+                if written >= 0:
+                    raise _wrong(text, written, _UNSTYLED)
         place = text.find("<", place + 1)
 
 
 def _masked(source: str) -> str:
-    """Its HTML; of its Liquid a space for what decides, a sign for what writes, of as many lines."""
+    """Its HTML, line by line. Of its Liquid a space for what decides, and a sign for what writes: another one for what
+    `css` lets through.
+    """
     pieces: list[str] = []
     place = 0
     for tag in tags(source):
         sign = _VALUE if tag.name is None or tag.name in _WRITING else " "
+        if tag.name is None and _CSS.search(source, tag.start, tag.end):
+            sign = _STYLED
         pieces += (source[place : tag.start], sign, "\n" * source.count("\n", tag.start, tag.end))
         place = tag.end
     return "".join([*pieces, source[place:]])
@@ -80,18 +96,20 @@ def _masked(source: str) -> str:
 def _check_tag(text: str, place: int, name: str, attributes: str) -> None:
     if name in _FORBIDDEN:
         raise _wrong(text, place, f"<{name}> has no place in a mail")
-    if _VALUE in name:
+    if not _WRITTEN.isdisjoint(name):
         raise _wrong(text, place, "a tag's name comes from a value")
     for attribute in _ATTRIBUTE.finditer(attributes):
         key, value = attribute[1].lower(), attribute[3]
-        if _VALUE in key:
+        if not _WRITTEN.isdisjoint(key):
             raise _wrong(text, place, f"a value stands among the attributes of <{name}>: put it in quotes")
         if key.startswith("on"):
             raise _wrong(text, place, f"{key}= has no place in a mail")
         if value is None:
             continue
-        if _VALUE in value and value[0] not in "\"'":
+        if not _WRITTEN.isdisjoint(value) and value[0] not in "\"'":
             raise _wrong(text, place, f"the value of {key}= needs quotes")
+        if key == "style" and _VALUE in value:
+            raise _wrong(text, place, _UNSTYLED)
         if key in _LINKS and not _may_lead(value.strip("\"'")):
             raise _wrong(text, place, f"{key}= leads neither to http or https nor to mailto: or tel:")
 

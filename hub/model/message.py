@@ -43,7 +43,7 @@ class Message(msgspec.Struct, frozen=True):
             of `sms` `text`. Empty for a withdrawal.
         overrides: What the notification says for this channel alone.
         gathered: Of a digest: `{"count", "notifications": [ids]}`.
-        required: Of a category that nobody opts out of.
+        unsubscribe_url: Of a mail: where its person leaves its category; None where there is no such link.
         reached: Of its browsers, those that have it from an earlier attempt.
     """
 
@@ -61,7 +61,7 @@ class Message(msgspec.Struct, frozen=True):
     overrides: Mapping[str, Any] = {}
     priority: str = "normal"
     marketing: bool = False
-    required: bool = False
+    unsubscribe_url: str | None = None
     collapse_key: str | None = None
     thread_key: str | None = None
     dispatched_at: datetime | None = None

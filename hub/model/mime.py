@@ -51,19 +51,12 @@ class Mail(NamedTuple):
     international: bool
 
 
-def write_mail(
-    message: Message,
-    sender: Mailbox,
-    now: datetime,
-    *,
-    unsubscribe: str | None = None,
-    more: Sequence[tuple[str, str]] = (),
-) -> Mail:
+def write_mail(message: Message, sender: Mailbox, now: datetime, *, more: Sequence[tuple[str, str]] = ()) -> Mail:
     """The mail of a message.
 
     Args:
-        message: `rendered` holds `subject` and `text`, `html`, or both.
-        unsubscribe: The URL that one POST unsubscribes at (RFC 8058).
+        message: `rendered` holds `subject` and `text`, `html`, or both. At its `unsubscribe_url`, of at most
+            MAX_UNSUBSCRIBE characters, one POST unsubscribes (RFC 8058).
         more: Headers of a provider's own, in ASCII.
 
     Raises:
@@ -89,8 +82,8 @@ def write_mail(
     if message.thread_key is not None:
         thread = thread_id(message, sender.domain)
         lines += [f"In-Reply-To: {thread}", f"References: {thread}"]
-    if unsubscribe is not None:
-        lines += [f"List-Unsubscribe: <{unsubscribe}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
+    if message.unsubscribe_url is not None:
+        lines += [f"List-Unsubscribe: <{message.unsubscribe_url}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
     lines += [f"{name}: {value}" for name, value in more]
     lines.append("MIME-Version: 1.0")
     head = "\r\n".join(lines).encode("utf-8")

@@ -17,7 +17,8 @@ import msgspec
 from hub.model.item import Item
 from hub.model.reader import Reader
 from hub.model.rendering import MAX_TITLE, render_item
-from hub.model.template import Template, TemplateError
+from hub.model.template import Template
+from hub.model.template_text import TemplateError
 from hub.model.times import format_time
 
 DIRECT_RECIPIENTS = 100  # design.md: up to here the accepting transaction writes every inbox

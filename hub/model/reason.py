@@ -88,4 +88,8 @@ class Reason(StrEnum):
         "no_postal_address",
         "It is marketing by e-mail, and the project's brand has no postal address.",
     )
+    NO_PUBLIC_URL = (
+        "no_public_url",
+        "It is marketing by e-mail, which needs a link to unsubscribe, and the hub has no `HUB_PUBLIC_URL`.",
+    )
     ATTEMPTS_SPENT = "attempts_spent", "The category's retry budget is spent."

@@ -15,7 +15,8 @@ from hub.model.mail_html import safe_links, text_of
 from hub.model.phrases import phrase, spoken
 from hub.model.policy import IN_APP
 from hub.model.reader import Reader
-from hub.model.template import Template, TemplateError
+from hub.model.template import Template
+from hub.model.template_text import TemplateError
 from hub.model.urls import is_url
 
 MAX_TITLE, MAX_BODY = 255, 4_000  # characters, contract: what is longer is cut
@@ -112,11 +113,7 @@ def render(letter: Letter) -> dict[str, str]:
     template = letter.template
     if template is not None and letter.gathered and not template.names(channel, locale) & {"count", "items"}:
         template = None  # it speaks of one; this is about many
-    texts: dict[str, str] = {}
-    if template is not None:
-        given = letter.variables()
-        for field in template.resolve(channel, locale).places:
-            texts[field] = template.render(channel, field, given, locale) or ""
+    texts = {} if template is None else render_texts(letter)
     if channel == "web_push":
         return _push(letter, texts)
     if channel == "email":
@@ -124,6 +121,18 @@ def render(letter: Letter) -> dict[str, str]:
     if channel == "sms":
         return {"text": texts["text"].strip() if "text" in texts else _plain(letter)}
     return texts
+
+
+def render_texts(letter: Letter) -> dict[str, str]:
+    """What the template itself says on the channel, by field: what it leaves out, the item says.
+
+    Raises:
+        TemplateError: one cannot be rendered with this.
+    """
+    template, locale = letter.template, letter.reader.locale
+    assert template is not None
+    places, given = template.resolve(letter.channel, locale).places, letter.variables()
+    return {field: template.render(letter.channel, field, given, locale) or "" for field in places}
 
 
 def _title(letter: Letter) -> str:

@@ -6,8 +6,9 @@ steps that are skipped, to the first that is not. Dispatch, workers and `explain
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -52,13 +53,13 @@ class Addressee(msgspec.Struct, frozen=True):
 
     Attributes:
         addresses: Channels on which they have one.
-        suppressed: Channels whose address gets nothing any more.
+        suppressed: Channels whose address gets nothing any more, and for what.
     """
 
     preferences: Preferences = NOTHING
     timezone: str | None = None
     addresses: frozenset[str] = frozenset()
-    suppressed: frozenset[str] = frozenset()
+    suppressed: Mapping[str, str] = MappingProxyType({})
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -152,6 +153,7 @@ def situation(
         None if exempt else quiet_of(rules, person),
         cap,
         gather_until,
+        person.suppressed.get(step.channel),
     )
 
 

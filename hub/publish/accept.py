@@ -6,6 +6,7 @@ or JSON could refuse later is refused here, because after the 202 there is nobod
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +16,8 @@ from uuid_utils.compat import uuid7
 from hub.exceptions import FieldError, Invalid
 from hub.model.notification import Notification, from_request
 from hub.model.reader import Reader
-from hub.model.rendering import render_item
-from hub.model.template import TemplateError
+from hub.model.rendering import Letter, render_item, render_texts
+from hub.model.template_text import TemplateError
 from hub.model.times import format_time
 
 MAX_DATA_BYTES = 16 * 1024  # contract: an item's data
@@ -74,9 +75,12 @@ def _check_data(request: dict[str, Any]) -> None:
             raise Invalid.field(path, "too_large", f"has {size} bytes as JSON; at most {MAX_DATA_BYTES} are allowed")
 
 
-def check_rendering(notification: Notification) -> None:
-    """Renders the item of a notification with a template as far as its readers are known: with the shared data in every
-    language, and with each recipient's own, of the first MAX_RENDERED.
+def check_rendering(notification: Notification, channels: Collection[str] = ()) -> None:
+    """Renders a notification with a template as far as its readers are known: with the shared data in every language,
+    and with each recipient's own, of the first MAX_RENDERED.
+
+    Args:
+        channels: Where it may go outside: the template's texts for these are tried as well as the item's.
 
     Raises:
         Invalid: a text cannot be rendered; with its line, and whose data it was.
@@ -87,8 +91,12 @@ def check_rendering(notification: Notification) -> None:
 
     def check(user: str, told: dict[str, Any], locale: str | None, path: str) -> None:
         reader = Reader(user, told.get("name"), told.get("email"), locale, told.get("timezone"), told.get("avatar_url"))
+        fields = notification.fields(notification.data_for(user))
         try:
-            render_item(template, notification.fields(notification.data_for(user)), reader, created_at)
+            item = render_item(template, fields, reader, created_at)
+            content = msgspec.to_builtins({**fields, **item})
+            for channel in channels:
+                render_texts(Letter(channel, reader, content, template, created_at=created_at))
         except TemplateError as error:
             errors.append(FieldError(path, "template_failed", f"{template.name}: {error}"))
 

@@ -15,7 +15,7 @@ from hub.model.outcome import Rejected
 from hub.model.reader import Reader
 from hub.model.reason import Reason
 from hub.model.rendering import Letter, item_of, render
-from hub.model.template import TemplateError
+from hub.model.template_text import TemplateError
 from hub.model.times import format_time
 from hub.publish import mail_links
 from hub.publish.facts import Known
@@ -81,12 +81,20 @@ def _message(hub: Hub, known: Known, material: _Material) -> Message | Rejected:
         row["user_id"], row["name"], row["email"], row["locale"], row["timezone"] or known.rules.zone
     )
     content = {} if notification is None else _content(notification, reader)
+    unsubscribe = _unsubscribe_url(hub, known)
     try:
-        rendered = _rendered(hub, known, material, notification, content, reader) if row["kind"] == "step" else {}
+        rendered = (
+            _rendered(hub, known, material, notification, content, reader, unsubscribe) if row["kind"] == "step" else {}
+        )
     except TemplateError as error:
         return Rejected(f"{request.get('template')}: {error}", Reason.TEMPLATE_FAILED)
-    if row["channel"] == EMAIL and known.rules.policy.marketing and not material.brands[row["project_id"]].address:
-        return Rejected("marketing needs a postal address: PUT /v1/brand", Reason.NO_POSTAL_ADDRESS)
+    if row["channel"] == EMAIL and known.rules.policy.marketing:
+        if not material.brands[row["project_id"]].address:
+            return Rejected("marketing needs a postal address: PUT /v1/brand", Reason.NO_POSTAL_ADDRESS)
+        if hub.settings.public_url is None:
+            return Rejected("marketing needs a link to unsubscribe: set HUB_PUBLIC_URL", Reason.NO_PUBLIC_URL)
+        if unsubscribe is None:
+            return Rejected("the name of its category is too long for a link to unsubscribe, which marketing needs")
     return Message(
         row["delivery_id"],
         row["notification_id"],
@@ -102,7 +110,7 @@ def _message(hub: Hub, known: Known, material: _Material) -> Message | Rejected:
         overrides=(request.get("overrides") or {}).get(row["channel"]) or {},
         priority=row["priority"] or "normal",
         marketing=known.rules.policy.marketing,
-        required=known.rules.policy.required and not row["test"],
+        unsubscribe_url=unsubscribe,
         collapse_key=request.get("collapse_key"),
         thread_key=request.get("thread_key"),
         dispatched_at=row["dispatched_at"],
@@ -124,6 +132,7 @@ def _rendered(
     notification: Notification | None,
     content: dict[str, Any],
     reader: Reader,
+    unsubscribe: str | None,
 ) -> dict[str, str]:
     """The channel's own texts.
 
@@ -151,7 +160,7 @@ def _rendered(
             if gathered
             else (),
             gathered=bool(gathered),
-            unsubscribe_url=_unsubscribe_url(hub, known) if mail else None,
+            unsubscribe_url=unsubscribe,
             preferences_url=_preferences_url(hub, known) if mail else None,
         )
     )
@@ -164,13 +173,14 @@ def _item(notification: Notification, reader: Reader) -> dict[str, Any]:
 
 
 def _unsubscribe_url(hub: Hub, known: Known) -> str | None:
-    """Where somebody leaves a category; nobody leaves what is required."""
-    url, row = hub.settings.public_url, known.row
-    if url is None or (known.rules.policy.required and not row["test"]):
+    """Of a mail: where its person leaves its category. Nobody leaves what is required; a test shows the link all the
+    same.
+    """
+    row, policy = known.row, known.rules.policy
+    if row["channel"] != EMAIL or (policy.required and not policy.marketing and not row["test"]):
         return None
-    secret = hub.settings.secret.get_secret_value()
     whose = row["project_id"], row["person_id"], row["delivery_id"], row["category"]
-    return mail_links.unsubscribe_url(url, mail_links.unsubscribe_token(secret, *whose))
+    return mail_links.unsubscribe_link(hub.settings, *whose)
 
 
 def _preferences_url(hub: Hub, known: Known) -> str | None:

@@ -32,7 +32,7 @@ from hub.model.routing import Addressee, Order, Rules, climb, in_app_skip, layer
 from hub.publish.capping import cap_state, caps_of
 from hub.publish.dispatch import FRESH, lines_for, order_of, skipped_for_all
 from hub.publish.gather import digest_key
-from hub.store import digests, explain
+from hub.store import digests, explain, suppressions
 from hub.store.caps import counted
 from hub.store.database import Connection
 from hub.store.deliveries import clock
@@ -127,13 +127,16 @@ async def _read(
     dedupe_key = notification.request.get("dedupe_key")
     keys = {(row["person_id"], dedupe_key) for row in rows.values()} if dedupe_key else set()
     duplicates = await find_duplicates(conn, keys) if keys else set()
-    people = []
-    for user, presence in zip(users, presences, strict=True):
-        row = rows.get(user)
+    stored = []
+    for user in users:
         told = notification.users.get(user, {})
-        stored = dict(_NOBODY if row is None else row)
         changed = {name: told[name] for name in ("timezone", "email", "phone") if told.get(name)}
-        known = addressee_of({**stored, **changed})
+        stored.append({"project_id": notification.project_id, **rows.get(user, _NOBODY), **changed})
+    suppressed = await suppressions.of_people(conn, stored)
+    people = []
+    for user, presence, found, causes in zip(users, presences, stored, suppressed, strict=True):
+        row = rows.get(user)
+        known = addressee_of(found, causes)
         person_id = None if row is None else int(row["person_id"])
         delegate = known.preferences.delegate
         people.append(
@@ -296,7 +299,7 @@ def _entry(person: _Person, step: Step, decision: Decision, now: datetime) -> Ex
         case Skip(Reason.DELEGATED):
             word, detail = "skip", f"to {person.delegate}"
         case Skip():
-            word = "skip"
+            word, detail = "skip", decision.detail
         case Wait(until) | Gather(until):
             at = until
     layer = None if decision.layer is None else decision.layer.value

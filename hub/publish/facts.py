@@ -1,7 +1,7 @@
 """What bears on stored deliveries right now: rows, rules, presence, gathered for decisions.
 
-Everything is read from the store anew, one statement for a batch and one for its rules, and presence from Redis in one
-round trip. Redis may be away: then presence is unknown, and what asks for it waits.
+Everything is read from the store anew, a fixed number of statements for a batch, and presence from Redis in one round
+trip. Redis may be away: then presence is unknown, and what asks for it waits.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hub.model.decide import UNASKED, CapState, ItemState, Presence, Send, Situa
 from hub.model.ladder import Line
 from hub.model.policy import Step
 from hub.model.routing import Addressee, Climbed, Order, Rules, climb, situation
+from hub.store import suppressions
 from hub.store.database import GONE, Connection
 from hub.store.deliveries import delete_orphans, line_of, read_facts
 from hub.store.people import addressee_of
@@ -97,7 +98,7 @@ async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Kn
         Known(
             row,
             hub.rulebook.rules(configured[key], sandbox=bool(row["sandbox"]), test=row["test"]),
-            addressee_of(row),
+            addressee_of(row, suppressed),
             Order(
                 row["dispatched_at"],
                 row["lane"] == 0,
@@ -108,7 +109,7 @@ async def read_known(hub: Hub, conn: Connection, ids: Sequence[UUID]) -> list[Kn
             presences.get((row["project_id"], row["user_id"]), UNASKED),
             row["now"],
         )
-        for row, key in zip(rows, keys, strict=True)
+        for row, key, suppressed in zip(rows, keys, await suppressions.of_people(conn, rows), strict=True)
     ]
 
 

@@ -11,9 +11,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
+from hub.model.mime import MAX_UNSUBSCRIBE
 from hub.security.links import MAX_LENGTH, sign_link
+
+if TYPE_CHECKING:
+    from hub.config import Settings
 
 
 def unsubscribe_token(secret: str, project_id: int, person_id: int, delivery_id: UUID, category: str) -> str:
@@ -27,11 +32,25 @@ def preferences_token(secret: str, project_id: int, person_id: int) -> str:
 
 
 def unsubscribe_url(public_url: str, token: str) -> str:
-    return f"{public_url.rstrip('/')}/l/u/{token}"
+    return f"{links_base(public_url)}u/{token}"
+
+
+def unsubscribe_link(
+    settings: Settings, project_id: int, person_id: int, delivery_id: UUID, category: str
+) -> str | None:
+    """Where this person leaves this category, in the texts and in the header of a mail alike.
+
+    None: without HUB_PUBLIC_URL, and where the category's name makes it too long for its header.
+    """
+    if settings.public_url is None:
+        return None
+    token = unsubscribe_token(settings.secret.get_secret_value(), project_id, person_id, delivery_id, category)
+    url = unsubscribe_url(settings.public_url, token)
+    return url if len(url) <= MAX_UNSUBSCRIBE else None
 
 
 def preferences_url(public_url: str, token: str) -> str:
-    return f"{public_url.rstrip('/')}/l/p/{token}"
+    return f"{links_base(public_url)}p/{token}"
 
 
 def links_base(public_url: str) -> str:

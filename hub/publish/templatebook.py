@@ -18,7 +18,9 @@ from hub.store.database import Connection, Database
 from hub.store.templates import VersionKey
 
 PUBLISHED_SECONDS = 1.0  # how long a version may still be taken after a newer one was published
-KEPT = 1_000  # templates with what they use; parsed, some 50 KiB each
+KEPT = 1_000  # templates with what they use
+KEPT_CHARACTERS = 1_500_000  # of all their texts together: 50 MiB, as each takes some 35 bytes when parsed
+KEPT_PUBLISHED = 100  # known as published; past that, those go that have to be asked for anew anyway
 
 
 class Pinned(NamedTuple):
@@ -40,6 +42,7 @@ class Templatebook:
         self._clock = clock
         self._published: dict[tuple[int, str], tuple[float, Pinned]] = {}
         self._kept: OrderedDict[tuple[int, str, tuple[tuple[str, int], ...]], Template] = OrderedDict()
+        self._characters = 0  # of what is kept
 
     async def published(self, db: Database, project_id: int, name: str) -> Pinned | None:
         """The template as it is published, at most PUBLISHED_SECONDS ago; None when there is none of that name."""
@@ -53,8 +56,8 @@ class Templatebook:
         pins = {found: row["version"] for found, row in rows.items()}
         template = self.keep(project_id, name, pins, {found: row["document"] for found, row in rows.items()})
         pinned = Pinned(template, pins)
-        if len(self._published) >= KEPT:
-            self._published.clear()
+        if len(self._published) >= KEPT_PUBLISHED:
+            self._published = {key: kept for key, kept in self._published.items() if kept[0] > now}
         self._published[project_id, name] = (now + PUBLISHED_SECONDS, pinned)
         return pinned
 
@@ -86,8 +89,9 @@ class Templatebook:
         if known is not None:
             return known
         template = self._kept[_key(project_id, name, pins)] = Template(name, documents)
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        self._characters += template.size
+        while len(self._kept) > KEPT or (self._characters > KEPT_CHARACTERS and len(self._kept) > 1):
+            self._characters -= self._kept.popitem(last=False)[1].size
         return template
 
     def _find(self, project_id: int, name: str, pins: Mapping[str, int]) -> Template | None:

@@ -23,6 +23,9 @@ _GLOBAL_UNICAST = ip_network("2000::/3")
 """All of IPv6 that IANA gives out. What lies outside is not public, though Python says so of some: site-local ones, and
 IPv4 behind `::`, `::ffff:0:` (RFC 2765) or the NAT64 prefix of a site (RFC 8215)."""
 
+WAY_OUT = "HUB_ALLOW_PRIVATE_PUSH=true allows it, for tests and closed networks"
+"""Of endpoints of web push and webhooks, which `check_url` and whoever posts to them ask about."""
+
 DNS_SECONDS = 30  # for which an answer is used again, so that names nobody answers for do not delay the others'
 
 
@@ -65,12 +68,13 @@ def check_url(url: str, *, allow_private: bool) -> None:
         raise ValueError("must be a URL") from None
     schemes = ("https", "http") if allow_private else ("https",)
     if parts.scheme not in schemes or not host or "[" in parts.netloc:
-        raise ValueError(f"must be a URL of {' or '.join(schemes)} that names a host")
+        way_out = f"; {WAY_OUT}" if parts.scheme == "http" and not allow_private else ""
+        raise ValueError(f"must be a URL of {' or '.join(schemes)} that names a host{way_out}")
     if "@" in parts.netloc or parts.fragment:
         raise ValueError("must have neither credentials nor a fragment")
     address = _literal(host)
     if address is not None and not allow_private and not is_public(address):
-        raise ValueError(f"must not name a private address: {host[:80]!r} is one")
+        raise ValueError(f"must not name a private address: {host[:80]!r} is one; {WAY_OUT}")
 
 
 def _literal(host: str) -> str | None:

@@ -57,3 +57,8 @@ async def list_first(db: Database | Connection, project_id: int, *, limit: int) 
 async def list_categories(db: Database, project_id: int, *, after: str | None, limit: int) -> list[asyncpg.Record]:
     """Categories by name, from the one after `after` on."""
     return await db.fetch(_SQL["list_categories"], project_id, after, limit, GENERAL, GENERAL_POLICY)
+
+
+async def tracked(db: Database, limit: int) -> list[tuple[str, str]]:
+    """Categories whose opens or clicks are to be counted, with their project's name before them; of all projects."""
+    return [(row["project"], row["category"]) for row in await db.fetch(_SQL["tracked"], limit)]

@@ -1,6 +1,7 @@
 """Dead letters: deliveries that were given up; sent again, or given up for good.
 
-Both lock what they take, so that of two calls at once each has its own, and whatever died again since is left.
+Both lock what they take, so that of two calls at once each has its own, and leave what died since the first of a row of
+calls began: however fast letters die again, the row ends.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from hub.model.delivery import Event, State, move
-from hub.store.database import Connection
+from hub.store.database import Connection, Database
 from hub.store.sql import load
 
 _SQL = load("dead_letters")
@@ -38,9 +39,20 @@ class Choice(NamedTuple):
     categories: Sequence[str] | None = None
 
 
-async def settle_dead(conn: Connection, verb: Verb, choice: Choice, after: UUID | None, limit: int) -> list[UUID]:
+async def begin(db: Database) -> datetime:
+    """The moment before which what is dead now has died."""
+    row = await db.fetchrow(_SQL["began"])
+    assert row is not None
+    began: datetime = row[0]
+    return began
+
+
+async def settle_dead(
+    conn: Connection, verb: Verb, choice: Choice, died_before: datetime, after: UUID | None, limit: int
+) -> list[UUID]:
     """Replays or purges the next dead letters of a choice, in the order of their ids; which they were."""
-    ids = [row["delivery_id"] for row in await conn.fetch(_SQL["lock"], *choice, after, limit, verb == "replay")]
+    rows = await conn.fetch(_SQL["lock"], *choice, died_before, after, limit, verb == "replay")
+    ids = [row["delivery_id"] for row in rows]
     if ids:
         await conn.execute(_SQL[verb], ids, _AFTER[verb].value)
     return ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -21,32 +22,36 @@ KEPT = 4_096  # addressees; a few KiB each
 FIELDS = ("name", "email", "phone", "locale", "timezone", "avatar_url")
 
 
-def addressee_of(row: Any) -> Addressee:
-    """What decisions need to know of a person's row: `preferences` (JSON), `timezone`, `email`, `phone`, `push`, and,
-    where it was read, `suppressed`: the channels whose address is.
+def addressee_of(row: Any, suppressed: Mapping[str, str] = MappingProxyType({})) -> Addressee:
+    """What decisions need to know of a person's row: `preferences` (JSON), `timezone`, `email`, `phone`, `push`.
+
+    Args:
+        suppressed: The channels whose address is, and for what, where that counts.
 
     People who are alike share one object: few documents are really different, and reading one takes 10 µs.
     """
-    suppressed = row.get("suppressed")
     return _addressee(
         row["preferences"],
         row["timezone"],
         bool(row["email"]),
         bool(row["phone"]),
         row["push"],
-        tuple(suppressed) if suppressed else (),
+        tuple(suppressed.items()),
     )
 
 
 @lru_cache(maxsize=KEPT)
 def _addressee(
-    preferences: str | None, timezone: str | None, email: bool, phone: bool, push: bool, suppressed: tuple[str, ...]
+    preferences: str | None,
+    timezone: str | None,
+    email: bool,
+    phone: bool,
+    push: bool,
+    suppressed: tuple[tuple[str, str], ...],
 ) -> Addressee:
     stored = parse_preferences(msgspec.json.decode(preferences)) if preferences else NOTHING
     reached = {"email": email, "sms": phone, "web_push": push}
-    return Addressee(
-        stored, timezone, frozenset(channel for channel, has in reached.items() if has), frozenset(suppressed)
-    )
+    return Addressee(stored, timezone, frozenset(channel for channel, has in reached.items() if has), dict(suppressed))
 
 
 async def put_people(conn: Connection, project_id: int, people: Sequence[Mapping[str, Any]]) -> None:

@@ -2,6 +2,12 @@
 
 One that its push service knows no more is not pushed to and not shown; it is kept for a while, because the browser may
 only then tell what it was replaced with.
+
+Whose a browser is: who signed in there last. Of several who sign in at once, each is answered with what they stored,
+and the last one has it. A renewal signs nobody in: it takes no browser from anybody, and is answered with None.
+
+Everybody who writes here takes locks in one order: the endpoint that is told of, then people by name (the trigger on
+this table writes to them), then rows. So nobody waits in a circle, and no two make one endpoint's row.
 """
 
 from __future__ import annotations
@@ -56,7 +62,9 @@ async def put(
 
     None: the person is gone. Its `subscription_id` is the one it had, unless it was somebody else's.
     """
-    if await conn.fetchval(_SQL["lock_person"], project_id, person_id) is None:
+    await conn.execute(_SQL["lock_endpoint"], project_id, browser.endpoint)
+    held = await conn.fetch(_SQL["lock_both"], project_id, person_id, browser.endpoint)
+    if all(row["person_id"] != person_id for row in held):
         return None
     row = await conn.fetchrow(
         _SQL["put"], uuid7(), project_id, person_id, browser.endpoint, browser.p256dh, browser.auth, user_agent,
@@ -66,8 +74,14 @@ async def put(
     return row
 
 
-async def lock(conn: Connection, project_id: int, person_id: int, subscription_id: UUID) -> asyncpg.Record | None:
-    """One of the person's, also one that is gone; nobody else changes theirs until the transaction ends."""
+async def lock(
+    conn: Connection, project_id: int, person_id: int, subscription_id: UUID, endpoint: str
+) -> asyncpg.Record | None:
+    """One of the person's, also one that is gone, to be replaced by that endpoint.
+
+    Nobody else changes this person's, nor whose that endpoint is, until the transaction ends.
+    """
+    await conn.execute(_SQL["lock_endpoint"], project_id, endpoint)
     if await conn.fetchval(_SQL["lock_person"], project_id, person_id) is None:
         return None
     return await conn.fetchrow(_SQL["find"], project_id, person_id, subscription_id)
@@ -76,7 +90,9 @@ async def lock(conn: Connection, project_id: int, person_id: int, subscription_i
 async def replace(
     conn: Connection, project_id: int, person_id: int, old: asyncpg.Record, browser: Subscription
 ) -> asyncpg.Record | None:
-    """Puts `browser` in the place of a locked one, or None: it is another person's by now, and the old one went."""
+    """Puts `browser` in the place of one that was locked for it, or None: it is another person's by now, and the old
+    one went.
+    """
     owner = await conn.fetchval(_SQL["owner"], project_id, browser.endpoint)
     if owner is None:
         await conn.execute(_SQL["move"], project_id, person_id, old["subscription_id"], browser.endpoint)
@@ -94,6 +110,7 @@ async def remove(
     endpoint: str | None = None,
 ) -> bool:
     """Removes one of the person's browsers; whether there was one."""
+    await conn.execute(_SQL["lock_person"], project_id, person_id)
     status = await conn.execute(_SQL["remove"], project_id, person_id, subscription_id, endpoint)
     return status != "DELETE 0"
 
@@ -101,9 +118,20 @@ async def remove(
 async def mark_gone(db: Database, gone: Sequence[tuple[UUID, str]]) -> None:
     """These (subscription, endpoint) are known to their push services no more."""
     ids, endpoints = [one for one, _ in gone], [endpoint for _, endpoint in gone]
-    await db.transaction(lambda conn: conn.execute(_SQL["mark_gone"], ids, endpoints))
+
+    async def work(conn: Connection) -> None:
+        await conn.execute(_SQL["lock_owners"], ids)
+        await conn.execute(_SQL["mark_gone"], ids, endpoints)
+
+    await db.transaction(work)
 
 
 async def purge(db: Database, limit: int) -> int:
     """Deletes those that are gone for more than KEEP_DAYS; how many."""
-    return int((await db.execute(_SQL["purge"], KEEP_DAYS, limit)).split()[-1])
+
+    async def work(conn: Connection) -> int:
+        ids = [row["subscription_id"] for row in await conn.fetch(_SQL["long_gone"], KEEP_DAYS, limit)]
+        await conn.execute(_SQL["lock_owners"], ids)
+        return int((await conn.execute(_SQL["purge"], ids, KEEP_DAYS)).split()[-1])
+
+    return await db.transaction(work)

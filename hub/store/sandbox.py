@@ -45,6 +45,13 @@ async def list_messages(
     return await db.fetch(_SQL["list_messages"], project_id, channel, category, user, before, limit, categories)
 
 
+async def get_message(
+    db: Database, project_id: int, delivery_id: UUID, *, categories: Sequence[str] | None = None
+) -> asyncpg.Record | None:
+    """One message of this project, with everything that was rendered for it."""
+    return await db.fetchrow(_SQL["get_message"], project_id, delivery_id, categories)
+
+
 async def purge(db: Database, limit: int) -> int:
     """Deletes what is older than KEEP_DAYS; how many."""
     return int((await db.execute(_SQL["purge"], KEEP_DAYS, limit)).split()[-1])

@@ -10,9 +10,11 @@ import asyncpg
 from hub.model.brand import Brand, parse_brand
 from hub.model.reader import Reader
 from hub.store.database import Connection, Database
+from hub.store.deliveries import KEEP_DAYS
 from hub.store.sql import load
 
 _SQL = load("templates")
+KEEP_DRAFT_DAYS = KEEP_DAYS + 1  # one that was sent as a test: as long as its delivery may be replayed
 
 
 class VersionKey(NamedTuple):
@@ -76,6 +78,11 @@ async def keep_draft(conn: Connection, row: Mapping[str, Any] | asyncpg.Record, 
     version = -int(row["revision"])
     await conn.fetchval(_SQL["add_version"], row["project_id"], row["template"], row["draft"], sorted(uses), version)
     return version
+
+
+async def purge_drafts(db: Database, limit: int) -> int:
+    """Deletes drafts that were sent as a test more than KEEP_DRAFT_DAYS ago; how many."""
+    return int((await db.execute(_SQL["purge_drafts"], KEEP_DRAFT_DAYS, limit)).split()[-1])
 
 
 async def delete_template(conn: Connection, project_id: int, template: str) -> bool:

@@ -1,12 +1,17 @@
 """HTTP at the socket: uvicorn's protocol, with bounds on what comes before a request can be answered at all.
 
 uvicorn reads a head of any size for as long as it takes, and says "Invalid HTTP request" in plain text. Here a head has
-a size and a time, and what cannot be read is refused by the same document as everything else.
+a size and a time, and what cannot be read is refused by the same document as everything else. It also waits without end
+for a client that does not read its answers; here that has a time, too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import sys
+import termios
+from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -18,6 +23,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from hub.web.problems import problem_document
 
 HEAD_SECONDS = 10.0  # from the first byte of a head, or from connecting, to its end; the HAProxy of deploy/ the same
+UNREAD_SECONDS = 60.0  # for a client to read UNREAD_BYTES of what waits for it; nginx's send_timeout is as long
+UNREAD_BYTES = 16 * 1024  # some 270 bytes a second
 HEAD_BYTES = 64 * 1024  # what passes a proxy is smaller: HAProxy 16 KiB, nginx 4 × 8 KiB
 HEAD_FIELDS = 128  # as many as the parser of WebSocket handshakes takes
 
@@ -40,7 +47,7 @@ _UNREADABLE = Refusal(400, code="malformed_request", detail="This is not HTTP th
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """For uvicorn's `http=`. Has a timer of its own only while a head is not complete."""
+    """For uvicorn's `http=`. Has a timer of its own only while a head is not complete, or answers are not read."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -49,6 +56,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._chunk = 0  # bytes of the data that is being read
         self._head_bytes = 0  # of the head under way, in earlier data
         self._refusal = _UNREADABLE
+        self._running: RequestResponseCycle | None = None  # `cycle` is the newest, which may wait for this one
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -56,6 +65,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._drop_deadline()
+        self._drop_unread()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True  # uvicorn tells the newest only, and this one would write to nobody
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -77,6 +90,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Hands the connection over; only one on which nothing else is going on."""
         self._drop_deadline()
         if self._is_answered():
+            self._drop_unread()
             super().handle_websocket_upgrade()
             return
         detail = "The connection has an earlier request, which is not answered yet."
@@ -99,6 +113,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        self._drop_unread()
+        super().resume_writing()
+
     # The parser's part
 
     def on_message_begin(self) -> None:
@@ -119,6 +141,36 @@ class HttpProtocol(HttpToolsProtocol):
         self._reading = Reading.BETWEEN
 
     # How
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _expect_reading(self) -> None:
+        """Nothing is written meanwhile: what waits only shrinks, by what the client reads."""
+        self._unread = self.loop.call_later(UNREAD_SECONDS, self._look_whether_read, self._measure_unread())
+
+    def _look_whether_read(self, waited: int) -> None:
+        if self._measure_unread() > waited - UNREAD_BYTES:
+            self._unread = None
+            self.transport.abort()
+        else:
+            self._expect_reading()
+
+    def _measure_unread(self) -> int:
+        """Bytes that wait here and, where it can be asked, in the kernel, which may hold megabytes, and takes more only
+        when a good part of them has left.
+        """
+        waits: int = self.transport.get_write_buffer_size()
+        with suppress(OSError, AttributeError):  # no such question on this system, or no socket any more
+            answer = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            waits += int.from_bytes(answer, sys.byteorder)
+        return waits
+
+    def _drop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _is_answered(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever uvicorn's types say

@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil
 from typing import NamedTuple
 
@@ -17,6 +19,20 @@ from hub.exceptions import RateLimited
 from hub.web.asgi import Headers
 
 MAX_BUCKETS = 100_000  # about 20 MB when full
+
+
+@lru_cache(maxsize=4096)
+def household(address: str) -> str:
+    """Who is limited together: an IPv4 address, or the /64 of an IPv6 one, in which whoever has one has them all."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]  # what a proxy said that names no address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return f"{IPv6Address(int(found) >> 64 << 64)}/64"
 
 
 class Allowance(NamedTuple):

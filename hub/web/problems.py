@@ -12,6 +12,7 @@ from hub.web.response import PROBLEM, Response
 
 MAX_ERRORS = 50  # wrong fields told at once; a caller mends those first, and an answer stays small
 MAX_DETAIL = 2_000  # characters
+MAX_MESSAGE = 1_000  # characters of what is said of one field: the longest names all reasons
 _SHOWN_CHARACTERS = 60  # of a wrong value, in the sentence about it
 
 
@@ -56,7 +57,7 @@ def problem_document(
         "request_id": request_id,
     }
     document["errors"] = [
-        {"path": scrub(path[:300]), "code": error_code, "message": scrub(message[:500])}
+        {"path": scrub(path[:300]), "code": error_code, "message": scrub(message[:MAX_MESSAGE])}
         for path, error_code, message in errors
     ]
     return document

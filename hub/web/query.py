@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
+from uuid import UUID
 
 from pydantic_core import PydanticCustomError
 
@@ -103,10 +105,19 @@ def one_of(*values: str) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text not in values:
-            raise ValueError(f"must be one of {', '.join(values)}")
+            near = difflib.get_close_matches(text, values)  # first, what was perhaps meant
+            raise ValueError(f"must be one of {', '.join(dict.fromkeys([*near, *values]))}")
         return text
 
     return read
+
+
+def read_id(text: str) -> UUID:
+    """Reads an id of ours."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ValueError("must be an id of the hub, as 01a21926-9c1e-7a1e-8000-000000000000") from None
 
 
 def _read_cursor(text: str) -> str:

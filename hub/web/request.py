@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hub.exceptions import Invalid, Malformed, TooLarge, TooSlow, Unsupported
 from hub.web.eager import await_within
+from hub.web.limits import household
 from hub.web.query import parse_query
 from hub.web.strict_json import parse_json
 
@@ -80,9 +81,9 @@ class Request:
 
     @property
     def address(self) -> str:
-        """The client's address; of the proxy, unless the server was told to trust it."""
+        """Whom limits count the client as, by its address; by the proxy's, unless the server was told to trust that."""
         client = self.scope.get("client")
-        return client[0] if client else "unknown"
+        return household(client[0]) if client else "unknown"
 
     def header(self, name: bytes) -> str | None:
         """The first header of that name (lower case)."""

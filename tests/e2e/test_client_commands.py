@@ -101,7 +101,9 @@ async def test_what_would_have_been_sent_is_shown(running: HubDev) -> None:
     assert (message["notification_id"], message["channel"]) == (sent["id"], "web_push")
     table = await running.run("sandbox", "--user", "absent", "--channel", "web_push")
     assert "Your order" in table.out
-    assert "It ships." in table.out
+    whole = await running.run("sandbox", message["id"])
+    assert "title:\nYour order" in whole.out
+    assert "body:\nIt ships." in whole.out
 
 
 async def test_listen_ends_after_the_count_and_without_a_reader(running: HubDev) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 from websockets import Subprotocol
 from websockets.asyncio.client import connect
@@ -27,7 +28,7 @@ from hub.local.process import children_of
 from hub.local.servers import Servers
 from tests.support.hub_dev import HubDev, hub_command, hub_dev, run_hub
 from tests.support.ports import free_port
-from tests.support.system import ROOT, alive, as_other_user, clean_environment, until
+from tests.support.system import ROOT, SCRATCH, alive, as_other_user, clean_environment, until
 
 BACKEND = {"Authorization": "Bearer hk_dev"}
 
@@ -35,7 +36,7 @@ BACKEND = {"Authorization": "Bearer hk_dev"}
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory that others may pass through, unlike pytest's."""
-    path = Path(tempfile.mkdtemp(prefix="hub-test-"))
+    path = Path(tempfile.mkdtemp(prefix="hub-test-", dir=SCRATCH))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
@@ -327,6 +328,56 @@ async def test_a_stop_sends_clients_away_and_a_second_one_does_not_wait(tmp_path
             assert client.close_code is not None
             assert 4000 <= client.close_code < 4500 or client.close_code in (1001, 1006, 1011, 1012, 1013)
         assert await hub.process.wait() == 0
+
+
+async def test_doctor_examines_the_hub_dev_of_its_directory(tmp_path: Path) -> None:
+    async def doctor(*options: str, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
+        ended = await run_hub("doctor", *options, "--json", directory=tmp_path, **variables)
+        assert ended.out, ended.err
+        checks = {check["check"]: check for check in ended.json["checks"]}
+        assert checks["counts"]["state"] != "unreachable"
+        return ended.status, checks
+
+    async with hub_dev(tmp_path) as hub:
+        assert await publish(hub, "Hello") == 202
+        status, checks = await doctor()
+        assert status == 0, checks
+        said = f"The `hub dev` of {tmp_path / '.hub'}, at {hub.url} (process {hub.pid})."
+        assert checks["installation"] == {"check": "installation", "state": "ok", "detail": said, "mend": None}
+        assert checks["public_url"]["detail"] == f"{hub.url} is ready."
+        kept = tmp_path / ".hub" / "running.json"
+        assert kept.stat().st_mode & 0o077 == 0
+        connection = await asyncpg.connect(json.loads(kept.read_text())["database_url"])
+        await connection.execute("UPDATE inbox_heads SET unread = unread + 1")
+        await connection.close()
+        status, checks = await doctor()
+        assert (status, checks["counts"]["state"]) == (1, "fail")
+        status, checks = await doctor("--fix", HUB_SECRET="x" * 32)
+        assert (status, checks["counts"]["state"]) == (0, "ok")
+        assert "1 set right" in checks["counts"]["detail"]
+        assert checks["installation"]["state"] == "warn"
+        assert "HUB_DATABASE_URL and HUB_REDIS_URL" in checks["installation"]["mend"]
+
+    assert not kept.exists()
+    status, checks = await doctor()
+    assert status == 0, checks
+    assert "does not run" in checks["installation"]["detail"]
+    assert checks["counts"]["detail"] == "1 inboxes recounted, all right."
+
+
+async def test_doctor_says_which_servers_it_wants(tmp_path: Path, servers: Servers, database_url: str) -> None:
+    lost = await run_hub("doctor", directory=tmp_path)
+    assert lost.status == 1
+    assert lost.err.startswith("hub: HUB_DATABASE_URL is not set. Example: ")
+    assert "where `hub dev` was started" in lost.err
+    urls = {"HUB_DATABASE_URL": database_url, "HUB_REDIS_URL": servers.redis_url}
+    async with hub_dev(tmp_path, "--external", port=0, **urls) as hub:
+        found = await run_hub("doctor", directory=tmp_path)
+        assert f"The `hub dev --external` of {tmp_path / '.hub'}, at {hub.url}" in found.out
+        named = await run_hub("doctor", directory=tmp_path, HUB_SECRET=servers.secret, **urls)
+        assert "The configured servers: the database " in named.out
+        assert f"Not the `hub dev` of {tmp_path / '.hub'}" in named.out
+        assert servers.secret not in found.out + named.out
 
 
 def _heed_interrupts() -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +19,14 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, CDPSession, Page, Worker, async_playwright
+from playwright.async_api import Browser, CDPSession, Page, Worker, async_playwright, expect
 
 from hub.security.vapid import make_key
 from tests.e2e.test_widget import CHROMIUM, FLAGS
 from tests.support.fleet import deployment
 from tests.support.ports import free_port
 from tests.support.push_sink import PushSink, SinkBrowser, push_sink
+from tests.support.system import ROOT, clean_environment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,6 +44,16 @@ SUBSCRIBE = """async ([hub, given, token]) => {
     onPushClick((click) => window.clicks.push(click));
     return enablePush({ url: hub, getToken: () => token, registration: { pushManager } });
 }"""
+# What the example's page finds in a browser that has a push service.
+SERVICE = """(() => {
+    let there = null;
+    PushManager.prototype.getSubscription = async () => there;
+    PushManager.prototype.subscribe = async () => there = {
+        endpoint: (GIVEN).endpoint,
+        toJSON: () => (GIVEN),
+        unsubscribe: async () => { there = null; },
+    };
+})()"""
 # An event that script made may not be waited for, nor open windows.
 CLICK = """async ([index, action]) => {
     const notification = (await registration.getNotifications())[index];
@@ -85,13 +97,14 @@ class Ground(NamedTuple):
     origin: str
     sink: PushSink
     browser: Browser
+    example_port: int  # of examples/backend.py
 
 
 class Place:
     """A hub, a shop whose page is subscribed at a sink, and the worker of that page."""
 
     def __init__(self, ground: Ground, page: Page) -> None:
-        self.hub_url, self.key, self.origin, self.sink, _ = ground
+        self.hub_url, self.key, self.origin, self.sink, *_ = ground
         self.page = page
         self.user = ""
         self.worker: Worker
@@ -110,8 +123,19 @@ class Place:
 
     async def subscribe(self, user: str) -> SinkBrowser:
         """The page as this user's, subscribed."""
-        self.user, browser = user, self.sink.browser()
+        browser = self.sink.browser()
         token = (await self.call("POST", f"/v1/users/{user}/tokens", {}))["token"]
+
+        async def subscribe() -> None:
+            stored = await self.page.evaluate(SUBSCRIBE, [self.hub_url, browser.json, token])
+            assert stored["endpoint"] == browser.endpoint
+
+        await self.follow(user, subscribe)
+        return browser
+
+    async def follow(self, user: str, subscribe: Callable[[], Awaitable[None]]) -> None:
+        """The worker that the page registers when this user subscribes."""
+        self.user = user
         self._devtools = await self.page.context.new_cdp_session(self.page)
         found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -122,15 +146,13 @@ class Place:
 
         self._devtools.on("ServiceWorker.workerRegistrationUpdated", note)
         await self._devtools.send("ServiceWorker.enable")
-        stored = await self.page.evaluate(SUBSCRIBE, [self.hub_url, browser.json, token])
-        assert stored["endpoint"] == browser.endpoint
+        await subscribe()
         async with asyncio.timeout(30):
             self._registration = await found
             while not self.page.context.service_workers:
                 await asyncio.sleep(0.05)
         self.worker = self.page.context.service_workers[0]
         await self.worker.evaluate(LISTEN)
-        return browser
 
     async def publish(self, **body: Any) -> str:
         return str((await self.call("POST", "/v1/notifications", {"recipients": [self.user], **body}))["id"])
@@ -190,21 +212,21 @@ async def shop(hub_url: str, port: int) -> AsyncIterator[None]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
-    port = free_port()
+    port, example_port = free_port(), free_port()
     origin = f"http://127.0.0.1:{port}"
     directory: Path = tmp_path_factory.mktemp("hub")
     settings = {
         "HUB_VAPID_PRIVATE_KEY": make_key().private_text,
         "HUB_VAPID_SUBJECT": "mailto:ops@example.com",
         "HUB_ALLOW_PRIVATE_PUSH": "true",
-        "HUB_ALLOWED_ORIGINS": origin,
+        "HUB_ALLOWED_ORIGINS": f"{origin},http://127.0.0.1:{example_port}",
         "HUB_PRESENCE_SETTLE_SECONDS": "0",
     }
     async with deployment(directory, apis=0, gateways=0, workers=0, **settings) as running:
         hub = await running.add("serve")
         async with shop(hub.url, port), push_sink() as sink, async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            yield Ground(hub.url, running.key, origin, sink, browser)
+            yield Ground(hub.url, running.key, origin, sink, browser, example_port)
             await browser.close()
 
 
@@ -221,7 +243,7 @@ async def place(ground: Ground) -> AsyncIterator[Place]:
 
 
 async def test_from_publish_to_shown_clicked_and_closed_elsewhere(place: Place) -> None:
-    await place.subscribe("ada")
+    await place.subscribe("alan")
     first = await place.publish(title="Shipped", body="It is on its way", action_url="/orders/1")
     said = await place.deliver()
     assert said["url"] == "/orders/1"
@@ -240,7 +262,7 @@ async def test_from_publish_to_shown_clicked_and_closed_elsewhere(place: Place) 
     await place.deliver()
     await place.shows("Delivered")
     await place.is_told(second, "sent", "delivered")
-    await place.call("POST", "/v1/users/ada/inbox/mark", {"action": "read", "all": True})
+    await place.call("POST", "/v1/users/alan/inbox/mark", {"action": "read", "all": True})
     assert (await place.deliver())["kind"] == "withdrawal"
     await place.shows()
 
@@ -275,3 +297,74 @@ async def test_a_changed_subscription_is_renewed_while_no_page_is_open(place: Pl
     (push,) = await place.sink.wait_for(1)
     assert push.name == again.name
     await other.close()
+
+
+@contextlib.asynccontextmanager
+async def example(ground: Ground) -> AsyncIterator[str]:
+    """`examples/backend.py` for this hub, and the address of its page."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(ROOT / "examples" / "backend.py"), str(ground.example_port)),
+        env=clean_environment(HUB_URL=ground.hub_url, HUB_API_KEY=ground.key),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            yield (await process.stdout.readline()).decode().strip()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_the_examples_page_switches_push_on_and_off(ground: Ground) -> None:
+    async with example(ground) as origin:
+        context = await ground.browser.new_context()
+        await context.grant_permissions(["notifications"], origin=origin)
+        given = ground.sink.browser()
+        await context.add_init_script(SERVICE.replace("GIVEN", json.dumps(given.json)))
+        page = await context.new_page()
+        await page.goto(f"{origin}/push.html")
+        ground.sink.pushes.clear()
+        place = Place(ground._replace(origin=origin), page)
+        said = page.get_by_role("status")
+
+        async def switch_on() -> None:
+            await page.get_by_role("button", name="Notify me on this device").click()
+            await expect(said).to_have_text("You will be notified on this device.")
+
+        await place.follow("ada", switch_on)
+        await place.publish(title="From the example", action_url="/push.html?order=1")
+        await place.deliver()
+        await place.shows("From the example")
+        assert await place.click() == [f"focus {origin}/push.html"], "the page that is open took the click"
+        await page.wait_for_url("**/push.html?order=1")
+        await expect(said).to_have_text("You will be notified on this device.")  # asks nobody on the next load
+
+        path = "/v1/users/ada/push-subscriptions"
+        assert [one["endpoint"] for one in (await place.call("GET", path))["items"]] == [given.endpoint]
+        await page.get_by_role("button", name="Stop notifying me here").click()
+        await expect(said).to_have_text("This device is notified no longer.")
+        assert (await place.call("GET", path))["items"] == []
+        await page.reload()
+        await expect(page.get_by_role("button", name="Notify me on this device")).to_be_enabled()
+        assert (await place.call("GET", path))["items"] == [], "what was switched off stays off"
+        await context.close()
+
+
+async def test_the_examples_page_says_what_to_do_when_the_browser_refuses(ground: Ground) -> None:
+    async with example(ground) as origin:
+        context = await ground.browser.new_context()
+        page = await context.new_page()
+        await page.goto(f"{origin}/push.html")
+        await page.get_by_role("button", name="Notify me on this device").click()
+        await expect(page.get_by_role("status")).to_contain_text("Allow notifications for this page in its settings")
+        await context.close()
+        context = await ground.browser.new_context()
+        await context.grant_permissions(["notifications"], origin=origin)
+        page = await context.new_page()
+        await page.goto(f"{origin}/push.html")
+        await page.get_by_role("button", name="Notify me on this device").click()
+        # Chromium without a network: the real error of a real browser.
+        await expect(page.get_by_role("status")).to_contain_text("Your browser's push service does not answer")
+        await context.close()

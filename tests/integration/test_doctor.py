@@ -22,6 +22,7 @@ from hub.publish.accept import accept
 from hub.publish.publisher import PublishUnit
 from hub.runtime import Hub
 from hub.security.vapid import read_key
+from hub.store.categories import GENERAL_POLICY, put_category
 from hub.store.idempotency import Answer
 from hub.store.inbox import open_inbox, read_changes, read_heads
 from hub.store.keys import create_key
@@ -274,6 +275,29 @@ async def test_fresh_dead_letters_and_failing_webhooks_are_told(hub: Hub, projec
     finding = (await diagnose(settings))["webhooks"]
     assert finding.state is State.WARN
     assert finding.detail.endswith("was switched off.")
+
+
+async def test_categories_whose_mail_needs_what_is_not_set(hub: Hub, project_id: int, settings: Settings) -> None:
+    async def put(category: str, **policy: Any) -> None:
+        await put_category(hub.db, project_id, category, {**GENERAL_POLICY, **policy})
+
+    await put("orders")
+    await put("in-app", kind="marketing", ladder=[{"channel": "in_app"}])
+    assert {(await diagnose(settings))[check].state for check in ("brands", "categories")} == {State.OK}
+    await put("news", kind="marketing")
+    await put("bills", tracking={"opens": False, "clicks": True})
+    await put("dull", tracking={"opens": False, "clicks": False})
+    findings = await diagnose(settings)
+    assert {findings[check].state for check in ("brands", "categories")} == {State.WARN}
+    assert "news (default)" in findings["brands"].detail
+    assert findings["categories"].detail == (
+        "HUB_PUBLIC_URL is not set. E-mail of news (default) is marketing, and not sent (`no_public_url`). "
+        "Opens and clicks of bills (default) are not counted, although `tracking` is on."
+    )
+    await hub.db.execute("""UPDATE projects SET brand = '{"address": "1 Main Street"}'""")
+    public = settings.model_copy(update={"public_url": f"http://127.0.0.1:{free_port()}"})
+    findings = await diagnose(public)
+    assert {findings[check].state for check in ("brands", "categories")} == {State.OK}
 
 
 async def test_mail_servers_are_tried_without_sending(settings: Settings, tmp_path: Path) -> None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import msgspec
-import uvicorn
 from yarl import URL
 
 from hub.api.app import ApiApp, create_api
 from hub.runtime import Hub
 from hub.store.keys import create_key
-from hub.web.asgi import ASGIApp
-from hub.web.http import HttpProtocol
+from tests.support.asgi_server import listening
 
 
 class Answer:
@@ -77,35 +73,13 @@ class Caller:
 
 
 @asynccontextmanager
-async def serve(app: ASGIApp) -> AsyncIterator[str]:
-    """The URL of a real server for `app` on a free port."""
-    config = uvicorn.Config(
-        app, http=HttpProtocol, ws="none", lifespan="off", log_config=None, access_log=False, interface="asgi3"
-    )
-    server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0))
-    # asyncio sets this only where the socket names its protocol; without it every answer waits 40 ms for an ACK.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server.config.load()
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listener])
-    ticking = asyncio.create_task(server.main_loop())
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await ticking
-        await server.shutdown(sockets=[listener])
-
-
-@asynccontextmanager
 async def serve_api(hub: Hub, project_id: int, **options: Any) -> AsyncIterator[tuple[ApiApp, Caller]]:
     """The API of an open runtime, and a caller whose key may do everything."""
     app = create_api(hub, **options)
     _, key = await create_key(hub.db, project_id, scopes=["admin"])
-    async with serve(app) as url, aiohttp.ClientSession() as session:
+    async with listening(app, ws="none") as (port, _), aiohttp.ClientSession() as session:
         try:
-            yield app, Caller(session, url, key)
+            yield app, Caller(session, f"http://127.0.0.1:{port}", key)
         finally:
             app.drain()
             await app.close()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,22 +29,16 @@ from hub.security.tokens import sign
 from hub.store import jobs
 from hub.store.idempotency import Answer
 from hub.web.asgi import ASGIApp
-from hub.web.http import HttpProtocol
+from tests.support.asgi_server import listening
 from tests.support.client_model import ClientModel
 
 SECONDS = 15.0  # for anything that is awaited; a gateway answers within milliseconds
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class RunningGateway:
     """One gateway role that listens. Several may share a hub, and one event loop."""
 
-    def __init__(self, app: GatewayApp, server: _Server, port: int) -> None:
+    def __init__(self, app: GatewayApp, port: int, server: uvicorn.Server) -> None:
         self.app = app
         self.server = server
         self.port = port
@@ -63,31 +56,18 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """Serves until the block ends; without draining."""
     app = create_gateway(hub)
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as hub.cli.process does
-    config = uvicorn.Config(
-        app if around is None else around(app),
-        http=HttpProtocol,
-        ws=app.ws_protocol,
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        forwarded_allow_ips=hub.settings.trusted_proxies,
-        timeout_graceful_shutdown=2,
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve([listener]))
-    try:
-        await app.startup()
-        await until(lambda: server.started)
-        yield RunningGateway(app, server, listener.getsockname()[1])
-    finally:
-        server.should_exit = True
-        await app.close()
-        await app.close()
-        await serving
-        listener.close()
+    served: ASGIApp = app if around is None else around(app)
+    trusted = hub.settings.trusted_proxies
+    async with listening(served, ws=app.ws_protocol, forwarded_allow_ips=trusted, timeout_graceful_shutdown=2) as (
+        port,
+        server,
+    ):
+        try:
+            await app.startup()
+            yield RunningGateway(app, port, server)
+        finally:
+            await app.close()
+            await app.close()
 
 
 @contextlib.asynccontextmanager

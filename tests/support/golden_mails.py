@@ -50,7 +50,7 @@ _LIST = f"""<table role="presentation" width="100%" cellpadding="0" cellspacing=
 {{{{ line.price | times: line.count | currency: 'EUR' }}}}</td></tr>
 {{% endfor %}}</table>"""
 _BUTTON = """<table role="presentation" cellpadding="0" cellspacing="0" border="0" style="margin:24px 0 0"><tr>\
-<td align="center" bgcolor="{{ brand.color }}" style="border-radius:8px;background-color:{{ brand.color }}">\
+<td align="center" bgcolor="{{ brand.color }}" style="border-radius:8px;background-color:{{ brand.color | css }}">\
 <a href="{{ action_url }}" style="display:inline-block;padding:12px 24px;font-size:16px;font-weight:600;color:#fdfdfd;\
 text-decoration:none">{{ label }}</a></td></tr></table>"""
 

@@ -7,6 +7,7 @@ import os
 import pwd
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import cache
@@ -15,6 +16,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+_ROOMY_BYTES = 6 * 1024**3  # free in memory before tests use it: three processes of tests take 1.5 GiB at most
+
+
+def _scratch() -> Path:
+    """Memory, where the system offers enough of it: a database on a disk costs ten times the time to make and to drop.
+
+    Nothing that tests kill needs the disk: what a process wrote outlives it there as well, and no test cuts the power.
+    """
+    memory = Path("/dev/shm")
+    try:
+        state = os.statvfs(memory)
+    except OSError:
+        return Path(tempfile.gettempdir())
+    usable = os.access(memory, os.W_OK) and not state.f_flag & (os.ST_NOEXEC | os.ST_RDONLY)
+    return memory if usable and state.f_bavail * state.f_frsize >= _ROOMY_BYTES else Path(tempfile.gettempdir())
+
+
+SCRATCH = _scratch()
+"""Where tests keep the data of servers and other files that end with them."""
 
 
 def clean_environment(**variables: str) -> dict[str, str]:

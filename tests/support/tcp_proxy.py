@@ -54,6 +54,11 @@ class TcpProxy:
             writer.transport.abort()
         self._pairs.clear()
 
+    def lead_to(self, port: int) -> None:
+        """Lets everything through again, to another server of the same host."""
+        self._target = (self._target[0], port)
+        self.heal()
+
     def heal(self) -> None:
         """Lets everything through again, over new connections."""
         self.swallowing = self.refusing = False

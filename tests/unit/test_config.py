@@ -66,6 +66,26 @@ def test_a_bad_value_is_named_with_the_reason_and_an_example(
     assert "s3cret" not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HUB_ALLOW_PRIVATE_PUSH", "yess", "is 'yess': must be true or false (or 1 or 0, yes or no, on or off)."),
+        ("HUB_ALLOW_PRIVATE_JWKS", "2", "is '2': must be true or false (or 1 or 0, yes or no, on or off)."),
+        ("HUB_LOG_FORMAT", "xml", "is 'xml': must be 'console' or 'json'."),
+        ("HUB_POOL_SIZE", "1", "is '1': must be greater than or equal to 2."),
+        ("HUB_POOL_SIZE", "9" * 5000, f"is '{'9' * 40}': must be an integer."),
+        ("HUB_HEARTBEAT_SECONDS", "often", "is 'often': must be a number."),
+    ],
+)
+def test_a_bad_choice_is_shown_with_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as refused:
+        load_settings()
+    assert str(refused.value).startswith(f"{name} {said}")
+
+
 @pytest.mark.parametrize("name", GOOD)
 @pytest.mark.parametrize("empty", [False, True])
 def test_a_missing_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, empty: bool) -> None:

@@ -5,6 +5,7 @@
  */
 
 import { Backend } from "./backend.js";
+import { Look } from "./look.js";
 import { PublishForm } from "./publish.js";
 import { Screen } from "./screen.js";
 import { Wire } from "./wire.js";
@@ -71,3 +72,4 @@ crowd.forEach((person, at) => {
   byId("stage").append(screen.element);
   screen.start();
 });
+new Look(/** @type {HTMLFormElement} */ (byId("look")), byId("look-code"), byId("stage"));

@@ -3,7 +3,6 @@
  * none twice. No dependency, no DOM needed, nothing touched at import; it runs in a page, a worker or Node.
  *
  *     const client = new HubClient({ getToken: async () => (await fetch("/my-token")).text() });
- *     client.on("item", ({ item, missed }) => …);
  *     client.on("message", (frame) => …); // welcome, changes, item, update, removed, reset
  *     client.start();
  *
@@ -11,13 +10,12 @@
  * the links of `hub-link.js`, `hub-revisions.js` the rules of revisions, `hub-outbox.js` marks and receipts,
  * `hub-policy.js` waits and close codes.
  *
- * Guarantees: `message` tells each frame when it is its turn; `item` names a new item at most once per client; a mark is
- * sent until it is answered, over any number of connections.
+ * Guarantees: `message` tells each frame when it is its turn; a mark is sent until it is answered, over any number of
+ * connections.
  */
 
 import { Connection } from "./hub-connection.js";
 import { newKey } from "./hub-outbox.js";
-import { IDS_PER_MARK } from "./hub-policy.js";
 import { HubError, request } from "./hub-rest.js";
 
 export { HubError };
@@ -52,7 +50,7 @@ export { HubError };
 /**
  * @typedef {object} HubEvents
  * @property {Frame} message a frame of the inbox, just when it counts: ignored ones and gaps are not told
- * @property {Arrival} item a new item
+ * @property {Arrival} item of a store: a new item
  * @property {Pick<Connection, "status" | "stopped" | "retryAt">} state the status changed; a store tells its snapshot
  * @property {Snapshot} change of a store: anything that is shown, at most once per turn of the event loop
  * @property {Traffic} frame everything that travels, for display
@@ -61,8 +59,8 @@ export { HubError };
 
 export class HubClient extends Connection {
   /**
-   * Mark items. `all` covers everything up to the newest item held.
-   * @param {Mark} mark any number of ids
+   * Mark items. `all` covers everything up to the newest item that came.
+   * @param {Mark} mark at most 100 ids
    * @returns {Promise<Marked>} when the hub has carried it out
    * @throws {HubError} (rejects) `not_ready` before the first snapshot, `reset` when the inbox was replaced before the
    *   answer, or the hub's code
@@ -70,18 +68,7 @@ export class HubClient extends Connection {
   async mark(mark) {
     const { rev, seq } = this.state;
     if (rev === null) throw new HubError("not_ready");
-    const { ids = [], all, upto = seq } = mark;
-    const parts = all && upto > 0 ? [this.outbox.mark({ ...mark, upto })] : [];
-    for (let at = 0; at < ids.length; at += IDS_PER_MARK) {
-      parts.push(this.outbox.mark({ ...mark, ids: ids.slice(at, at + IDS_PER_MARK) }));
-    }
-    /** @type {Marked} */
-    const sum = { changed: 0, unknown: [] };
-    for (const { changed, unknown } of await Promise.all(parts)) {
-      sum.changed += changed;
-      sum.unknown.push(...unknown);
-    }
-    return sum;
+    return this.outbox.mark(mark.all ? { upto: seq, ...mark } : mark);
   }
 
   /** The person has seen everything that came so far. */

@@ -5,8 +5,8 @@
  *        ↑               ↑    │                             │
  *     4500–4999     waiting ←─┴──────────── lost ───────────┘
  *
- * It feeds the state with frames and the outbox with a link; it shows nothing. A link to another tab, which holds the
- * connection for this one, tells how that one fares (`wait`); what it sends is otherwise the hub's own protocol.
+ * It feeds the state with frames and the outbox with a link; it shows nothing. What the store does otherwise, it does by
+ * overriding the methods that say so.
  */
 
 import { watchActivity } from "./hub-activity.js";
@@ -15,12 +15,13 @@ import { ABNORMAL, TOKEN_EXPIRED, openSocket, parseFrame } from "./hub-link.js";
 import { Outbox, newKey } from "./hub-outbox.js";
 import * as policy from "./hub-policy.js";
 import { HubError, request } from "./hub-rest.js";
-import { Revisions, itemsOf } from "./hub-revisions.js";
+import { Revisions } from "./hub-revisions.js";
 import { Timers } from "./hub-timers.js";
 import { TokenKeeper } from "./hub-token.js";
 
 /** @import { HubClientOptions, HubEvents, Traffic } from "./hub-client.js" */
 /** @import { Link, LinkEvents } from "./hub-link.js" */
+/** @import { Verdict } from "./hub-revisions.js" */
 /** @import { Frame, InboxState } from "./hub-state.js" */
 
 /** @typedef {"stopped" | "connecting" | "live" | "waiting"} Status */
@@ -58,8 +59,6 @@ export class Connection extends Emitter {
   #welcomedAt = 0;
   #silenceSeconds = policy.WELCOME_SECONDS;
   #syncing = false;
-  /** @type {Set<string>} items announced since the inbox was last complete: a page may come again */
-  #announced = new Set();
 
   /**
    * @param {HubClientOptions} options
@@ -86,9 +85,8 @@ export class Connection extends Emitter {
   start() {
     if (this.status !== "stopped") return;
     this.stopped = null;
-    this.#failures = 0;
     this.#activity = watchActivity(
-      () => this.outbox.receipts(),
+      () => this.outbox.tell(),
       () => this.#returned(),
     );
     this.#connect();
@@ -103,7 +101,7 @@ export class Connection extends Emitter {
     this.#hangUp();
     this.#activity?.stop();
     this.stopped = why;
-    this.#enter("stopped");
+    this.enter("stopped");
   }
 
   /**
@@ -121,6 +119,15 @@ export class Connection extends Emitter {
     this.state.discard();
     this.outbox.reset();
     this.changed();
+  }
+
+  /**
+   * It is this frame's turn.
+   * @param {Frame} frame
+   * @param {Verdict} _verdict
+   */
+  took(frame, _verdict) {
+    this.emit("message", frame);
   }
 
   /** What is held or pending may be another. */
@@ -141,13 +148,13 @@ export class Connection extends Emitter {
   }
 
   /** @type {typeof fetch} */
-  fetch = (...given) => (this.#options.fetch ?? globalThis.fetch)(...given);
+  fetch = (...given) => (this.#options.fetch ?? fetch)(...given);
 
   async #connect() {
     this.#hangUp();
     const attempt = this.#attempt;
     this.#welcomedAt = 0;
-    this.#enter("connecting");
+    this.enter("connecting");
     try {
       this.#heard();
       const token = await this.token.take();
@@ -163,14 +170,14 @@ export class Connection extends Emitter {
           type: "hello",
           token: this.token.held,
           cursor: this.state.cursor ?? undefined,
-          state: this.outbox.helloState(),
+          state: this.outbox.greet(),
         }),
         onFrame: (frame, size) => {
           this.#heard();
+          if (!frame) return;
           this.traffic("in", this.transport, frame, size);
           this.#receive(frame);
         },
-        onAlive: () => this.#heard(),
         onSent: (frame, size) => this.traffic("out", this.transport, frame, size),
         onClose: (code, reason) => this.#lost(code, reason),
       });
@@ -191,13 +198,10 @@ export class Connection extends Emitter {
   /** WebSocket; once that went unheard twice, SSE and WebSocket in turn until one gets through. */
   async #dial() {
     const auto = this.#wanted === "auto";
-    const due = this.#unheard >= policy.SOCKET_FAILURES_BEFORE_SSE && this.#unheard % 2 === 0;
+    const due = this.#unheard && this.#unheard % policy.SOCKET_FAILURES_BEFORE_SSE === 0;
+    const url = this.base.href.replace("http", "ws") + "v1/inbox/ws";
     /** @param {LinkEvents} events */
-    const dialSocket = (events) => {
-      const url = new URL("v1/inbox/ws", this.base);
-      url.protocol = url.protocol.replace("http", "ws");
-      return openSocket(url, events, this.#options.WebSocket ?? WebSocket);
-    };
+    const dialSocket = (events) => openSocket(url, events, this.#options.WebSocket ?? WebSocket);
     if (auto ? !due : this.#wanted !== "sse") return dialSocket;
     const { openStream } = await import("./hub-sse.js");
     return (/** @type {LinkEvents} */ events) =>
@@ -212,9 +216,8 @@ export class Connection extends Emitter {
   #lost(code = ABNORMAL, reason = "") {
     // A close code of the hub's own shows that its words get through.
     if (this.#link && !this.#welcomedAt && code < 4000) this.#unheard += 1;
-    const final = policy.isFinal(code);
-    if (final || code === TOKEN_EXPIRED) this.token.held = null;
-    if (final) {
+    if (code >= TOKEN_EXPIRED) this.token.held = null;
+    if (policy.isFinal(code)) {
       // For who builds the page: to the person, the page can only say that it stopped.
       console.error(`Hub: ${code} ${reason}`);
       this.stop({ code, reason });
@@ -225,7 +228,7 @@ export class Connection extends Emitter {
     const seconds =
       policy.retryAfterSeconds(reason) ?? policy.backoffSeconds(this.#failures++, this.#options.random ?? Math.random);
     this.timers.set("retry", seconds, () => this.#connect());
-    this.#enter("waiting", Date.now() + seconds * 1000);
+    this.enter("waiting", Date.now() + seconds * 1000);
   }
 
   #hangUp() {
@@ -261,9 +264,6 @@ export class Connection extends Emitter {
     const { type } = frame;
     if (type === "ping") {
       link.send({ type: "pong" });
-    } else if (type === "wait") {
-      this.outbox.open(link);
-      this.#enter(frame.status, frame.retryAt);
     } else if (type === "ok" || type === "error") {
       if (this.outbox.answered(frame) || type === "ok") return;
       const { code, detail, status } = frame;
@@ -282,15 +282,14 @@ export class Connection extends Emitter {
     this.#silenceSeconds = heartbeat_seconds + policy.SILENCE_GRACE_SECONDS;
     if (this.transport === "websocket") this.#unheard = 0;
     this.outbox.close();
-    this.#enter("connecting");
-    this.#renewIn(this.token.renewAfter());
+    this.enter("connecting");
+    this.#renewIn(this.token.renewal());
   }
 
   /** @param {Frame} frame */
   #apply(frame) {
     const { state } = this;
     const { type } = frame;
-    const before = state.rev;
     let verdict;
     try {
       verdict = state.apply(frame);
@@ -310,23 +309,15 @@ export class Connection extends Emitter {
       return;
     }
     if (verdict === "reset") this.outbox.reset();
-    this.emit("message", frame);
+    this.took(frame, verdict);
     this.changed();
-    for (const item of verdict === "applied" ? itemsOf(frame) : []) {
-      const { id, seq } = item;
-      if (seq <= (before ?? 0) || frame.removed?.includes(id) || this.#announced.has(id)) continue;
-      this.#announced.add(id);
-      this.emit("item", { item, missed: type !== "item" });
-    }
     if ((type === "welcome" || type === "changes") && !frame.more) {
       this.#syncing = false;
-      // A page may bring items from beyond the revision that it holds completely.
-      if (state.seq <= frame.rev) this.#announced.clear();
-      this.#enter("live");
+      this.enter("live");
       this.#heard();
       if (this.#link) this.outbox.open(this.#link);
     }
-    this.outbox.receipts();
+    this.outbox.tell();
   }
 
   /**
@@ -345,15 +336,16 @@ export class Connection extends Emitter {
       if (attempt !== this.#attempt) return;
       if (!token) return this.#signedOut();
       if (token !== before) this.#link?.send({ type: "token", ref: this.outbox.nextRef(), token });
-      this.#renewIn(token === before ? policy.PROBE_SECONDS : this.token.renewAfter());
+      this.#renewIn(token === before ? policy.PROBE_SECONDS : this.token.renewal());
     });
   }
 
   /**
+   * Be in this status; to be called by links that know it (hub-tabs.js), and here.
    * @param {Status} status
    * @param {number | null} [retryAt] when it is `waiting`
    */
-  #enter(status, retryAt = null) {
+  enter(status, retryAt = null) {
     if (status === this.status && retryAt === this.retryAt) return;
     this.status = status;
     this.retryAt = retryAt;

@@ -4,6 +4,8 @@
  * WebSocket here, server-sent events with REST (hub-sse.js), and another tab that holds the connection (hub-tabs.js).
  */
 
+import { parse } from "./hub-policy.js";
+
 /** @import { Frame } from "./hub-state.js" */
 
 /** @typedef {"websocket" | "sse" | "tab"} Transport */
@@ -11,8 +13,8 @@
 /**
  * @typedef {object} LinkEvents
  * @property {() => Frame} hello the frame to begin with; asked whenever the stream is begun or begun anew
- * @property {(frame: Frame, size: number) => void} onFrame `size` in characters, as `onSent`'s
- * @property {() => void} onAlive something arrived that is no frame
+ * @property {(frame: Frame | null, size: number) => void} onFrame null: something arrived that is no frame; `size` in
+ *   characters, as `onSent`'s
  * @property {(frame: Frame, size: number) => void} onSent
  * @property {(code: number, reason: string) => void} onClose once, unless closed from here; HTTP refusals come as close
  *   codes
@@ -32,12 +34,12 @@ export const TOKEN_EXPIRED = 4100;
 export const ORIGIN_REFUSED = 4501;
 
 /**
- * @param {URL} url
+ * @param {string} url
  * @param {LinkEvents} events
  * @param {typeof WebSocket} Socket
  * @returns {Link}
  */
-export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, Socket) {
+export function openSocket(url, { hello, onFrame, onSent, onClose }, Socket) {
   const socket = new Socket(url, "hub.v1");
   /** @type {Link["send"]} */
   const send = (frame) => {
@@ -47,11 +49,7 @@ export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, So
     onSent(frame, text.length);
   };
   socket.onopen = () => send(hello());
-  socket.onmessage = ({ data }) => {
-    const frame = parseFrame(data);
-    if (frame) onFrame(frame, data.length);
-    else onAlive();
-  };
+  socket.onmessage = ({ data }) => onFrame(parseFrame(data), data.length);
   socket.onclose = ({ code, reason }) => onClose(code, reason);
   // An error is always followed by close; the listener keeps other runtimes from throwing it.
   socket.onerror = () => {};
@@ -63,14 +61,10 @@ export function openSocket(url, { hello, onFrame, onAlive, onSent, onClose }, So
 }
 
 /**
- * @param {unknown} text
+ * @param {string} text
  * @returns {Frame | null} null for anything but an object with a type
  */
 export function parseFrame(text) {
-  try {
-    const frame = JSON.parse(/** @type {string} */ (text));
-    return typeof frame?.type === "string" ? frame : null;
-  } catch {
-    return null;
-  }
+  const frame = parse(text);
+  return typeof frame?.type === "string" ? frame : null;
 }

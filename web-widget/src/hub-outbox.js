@@ -36,7 +36,7 @@ export class Outbox {
   #ref = 0;
   /** @type {Link | null} the link that takes marks */
   #link = null;
-  /** When the last marks were sent, in milliseconds; the first of them allows the next. */
+  /** When the last marks were sent, in seconds since the epoch; the first of them allows the next. */
   #marksSentAt = Array(policy.MARKS_PER_WINDOW).fill(-Infinity);
   #acked = 0;
   #seenWanted = 0;
@@ -55,7 +55,7 @@ export class Outbox {
   }
 
   /** The state to say in `hello`. */
-  helloState() {
+  greet() {
     return (this.#activitySent = this.#of.activity());
   }
 
@@ -69,7 +69,7 @@ export class Outbox {
       this.#acked = this.#seenSent = 0;
     }
     this.#sendMarks();
-    this.receipts();
+    this.tell();
   }
 
   /** The link is gone; what it left unanswered waits for the next. */
@@ -102,7 +102,7 @@ export class Outbox {
    */
   seen(seq) {
     this.#seenWanted = Math.max(this.#seenWanted, seq);
-    this.receipts();
+    this.tell();
   }
 
   /**
@@ -129,18 +129,11 @@ export class Outbox {
   /** The inbox was replaced: marks and what was seen belonged to the old one. */
   reset() {
     this.#seenWanted = 0;
-    for (const ref of this.calls.keys()) {
-      this.answered({
-        type: "error",
-        ref,
-        code: "reset",
-        detail: "the inbox was replaced before the mark was answered",
-      });
-    }
+    for (const ref of this.calls.keys()) this.answered({ type: "reset", ref, code: "reset" });
   }
 
   /** Send what is due of ack, seen and state: at once when the last receipts are a second old, else when they are. */
-  receipts() {
+  tell() {
     const { timers, state } = this.#of;
     const link = this.#link;
     if (!link || timers.has("receipts")) return;
@@ -154,15 +147,15 @@ export class Outbox {
     this.#seenSent = this.#seenWanted;
     this.#activitySent = activity;
     for (const frame of due) link.send(frame);
-    if (due.length) timers.set("receipts", policy.RECEIPT_SECONDS, () => this.receipts());
+    if (due.length) timers.set("receipts", policy.RECEIPT_SECONDS, () => this.tell());
   }
 
   #sendMarks() {
     const { timers } = this.#of;
     for (const [ref, call] of this.calls) {
       if (!this.#link || call.link === this.#link) continue;
-      const now = Date.now();
-      const wait = this.#marksSentAt[0] / 1000 + policy.FRAME_WINDOW_SECONDS - now / 1000;
+      const now = Date.now() / 1000;
+      const wait = this.#marksSentAt[0] + policy.FRAME_WINDOW_SECONDS - now;
       if (wait > 0) return timers.set("marks", wait, () => this.#sendMarks());
       this.#marksSentAt = [...this.#marksSentAt.slice(1), now];
       call.link = this.#link;

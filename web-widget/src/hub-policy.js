@@ -43,12 +43,8 @@ export function isFinal(code) {
  * @returns {number | null} null for the backoff
  */
 export function retryAfterSeconds(reason) {
-  try {
-    const seconds = JSON.parse(reason).retry_after_seconds;
-    return seconds >= 0 ? +seconds : null;
-  } catch {
-    return null;
-  }
+  const seconds = parse(reason)?.retry_after_seconds;
+  return seconds >= 0 ? +seconds : null;
 }
 
 /**
@@ -89,5 +85,17 @@ export function readClaims(token) {
     return Object(JSON.parse(decodeURIComponent(escape(bytes))));
   } catch {
     return {};
+  }
+}
+
+/**
+ * @param {string} text
+ * @returns {any} null when it is no JSON
+ */
+export function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }

@@ -84,8 +84,10 @@ const CSS = `
 .prefs .head {
   display: flex;
   align-items: center;
-  justify-content: space-between;
-  gap: 12px;
+  gap: 8px;
+}
+.head h3 {
+  flex: 1;
 }
 .prefs :is(.action, select, input) {
   min-height: 32px;
@@ -166,7 +168,7 @@ const CSS = `
   width: 100%;
   padding: 12px;
   border: 1px solid var(--_line);
-  border-radius: 10px;
+  border-radius: 8px;
 }
 .hours .days {
   display: flex;
@@ -263,6 +265,9 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
     draw();
     last = last
       .then(() => store.call("PATCH", PATH, patch))
+      .then(() => {
+        known = after; // should it not be told now what holds
+      })
       .catch((error) => {
         alert.textContent = error.status === 403 ? words.mayNotSave : words.notSaved;
       })

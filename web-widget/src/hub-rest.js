@@ -1,5 +1,7 @@
 /** The client's calls over HTTP: pages always, marks and receipts where there is no WebSocket. */
 
+import { parse } from "./hub-policy.js";
+
 /** @import { Frame } from "./hub-state.js" */
 
 /** What the hub, or the client itself, refused; `code` is stable, the message is for a log. */
@@ -52,18 +54,12 @@ export async function request(of, method, path, body, key, again) {
     method,
     headers,
     body: text,
-    cache: "no-store",
     keepalive: !!text,
   });
   const { ok, status } = response;
   const answer = await response.text();
-  /** @type {any} */
-  let parsed = null;
-  try {
-    parsed = JSON.parse(answer);
-  } catch {
-    // Nothing, or a proxy's page.
-  }
+  // Null when it is nothing, or a proxy's page.
+  const parsed = parse(answer);
   of.traffic("in", "rest", { ...parsed, type: `${status}` }, answer.length);
   if (ok) return parsed;
   if (status === 401 && !again) return request(of, method, path, body, key, true);

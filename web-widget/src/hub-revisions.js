@@ -41,7 +41,8 @@ export class Revisions {
    * @returns {Verdict}
    */
   apply(frame) {
-    const { type, rev } = frame;
+    const { type, rev, lineage = frame.cursor } = frame;
+    const own = this.rev;
     /** @type {Verdict} */
     let verdict = "applied";
     if (type === "reset") {
@@ -49,22 +50,16 @@ export class Revisions {
       return type;
     }
     if (type === "welcome") {
-      if (!frame.items) return "ignored";
-      const lineage = frame.lineage ?? frame.cursor;
+      if (!frame.items || (lineage === this.lineage && rev < Number(own))) return "ignored";
       if (lineage !== this.lineage) {
         this.discard();
         verdict = "reset";
-      } else if (rev < (this.rev ?? 0)) return "ignored";
+      }
       this.lineage = lineage;
-      this.rev = rev;
-    } else if (this.rev === null || type === "ok" || typeof rev !== "number") {
-      return "ignored";
-    } else if (type === "changes") {
-      if (frame.since > this.rev) return "gap";
-    } else if (rev <= this.rev) {
-      return "ignored";
-    } else if (rev > this.rev + 1 || !LIVE_FRAMES.includes(type)) {
-      return "gap";
+    } else {
+      const pages = type === "changes";
+      if (own === null || !(rev > (pages ? -1 : own))) return "ignored";
+      if (pages ? frame.since > own : rev > own + 1 || !LIVE_FRAMES.includes(type)) return "gap";
     }
     for (const { seq } of itemsOf(frame)) this.seq = Math.max(this.seq, seq);
     if (rev >= (this.rev ?? 0)) {

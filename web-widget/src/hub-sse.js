@@ -31,12 +31,12 @@ const REOPEN_MS = 5000;
  * @param {Connection} of
  * @param {((events: LinkEvents) => Link) | null} dialSocket null: only SSE is wanted
  * @param {typeof request} call
- * @param {(text: unknown) => Frame | null} parseFrame
+ * @param {(text: string) => Frame | null} parseFrame
  * @param {() => string} newKey
  * @returns {Link}
  */
 export function openStream(events, of, dialSocket, call, parseFrame, newKey) {
-  const { hello, onFrame, onAlive, onSent, onClose } = events;
+  const { hello, onFrame, onSent, onClose } = events;
   let open = true;
   let connection = "";
   let beganAgainAt = -Infinity;
@@ -95,7 +95,7 @@ export function openStream(events, of, dialSocket, call, parseFrame, newKey) {
       const { done, value } = await reader.read();
       if (signal.aborted) return;
       if (done) break;
-      onAlive();
+      onFrame(null, 0);
       feed(decoder.decode(value, { stream: true }));
     }
     end(ABNORMAL);
@@ -112,7 +112,7 @@ export function openStream(events, of, dialSocket, call, parseFrame, newKey) {
     socket = dialSocket({
       ...events,
       onFrame: (frame, size) => {
-        if (frame.type === "welcome" && link.transport === "sse") {
+        if (frame?.type === "welcome" && link.transport === "sse") {
           clearTimeout(timer);
           abort.abort();
           link.transport = "websocket";
@@ -162,7 +162,7 @@ export function openStream(events, of, dialSocket, call, parseFrame, newKey) {
     else if (type === "mark") void mark(frame, key);
     else if (type === "sync" || type === "token") beginAgain();
     // Whether the stream lives is seen by its comments alone.
-    else if (type === "ping") onAlive();
+    else if (type === "ping") onFrame(null, 0);
     else if (type !== "pong") {
       if (!receipts) queueMicrotask(sendReceipts);
       receipts = { ...receipts, [type]: frame.rev ?? frame.state };

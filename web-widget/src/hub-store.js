@@ -17,14 +17,17 @@
 import { Cache } from "./hub-cache.js";
 import { HubClient } from "./hub-client.js";
 import { Feed } from "./hub-feeds.js";
-import { readClaims } from "./hub-policy.js";
+import { IDS_PER_MARK, readClaims } from "./hub-policy.js";
+import { itemsOf } from "./hub-revisions.js";
 import { InboxState, newList } from "./hub-state.js";
 import { Tabs } from "./hub-tabs.js";
 
 /** @import { HubClientOptions } from "./hub-client.js" */
 /** @import { Status } from "./hub-connection.js" */
 /** @import { LinkEvents, Transport } from "./hub-link.js" */
-/** @import { Counts, Filter, Item } from "./hub-state.js" */
+/** @import { Marked } from "./hub-outbox.js" */
+/** @import { Verdict } from "./hub-revisions.js" */
+/** @import { Counts, Filter, Frame, Item, Mark } from "./hub-state.js" */
 
 /**
  * @typedef {object} HubStoreExtras
@@ -71,6 +74,10 @@ export class HubStore extends HubClient {
   /** @type {Snapshot | null} */
   #snapshot = null;
   #changeQueued = false;
+  /** No item up to this revision is new, nor one of these. */
+  #announcedTo = 0;
+  /** @type {Set<string>} */
+  #announced = new Set();
   /** @type {Cache | null} */
   #cache = null;
   /** @type {Tabs | null} */
@@ -188,6 +195,48 @@ export class HubStore extends HubClient {
     return this.#tabs?.active() ? "active" : super.activity();
   }
 
+  /**
+   * Mark items; shown at once, taken back when the hub refuses, kept while there is no connection. `all` covers
+   * everything up to the newest item held.
+   * @param {Mark} mark any number of ids
+   * @returns {Promise<Marked>} when the hub has carried it out
+   * @throws {import("./hub-rest.js").HubError} (rejects) `not_ready` before there is an inbox to show, `reset` when it was replaced before the
+   *   answer, or the hub's code
+   * @override
+   */
+  async mark(mark) {
+    const { ids } = mark;
+    const parts = [];
+    for (let at = 0; at < (ids?.length ?? 1); at += IDS_PER_MARK) {
+      parts.push(super.mark(ids ? { ...mark, ids: ids.slice(at, at + IDS_PER_MARK) } : mark));
+    }
+    const done = await Promise.all(parts);
+    return {
+      changed: done.reduce((sum, { changed }) => sum + changed, 0),
+      unknown: done.flatMap(({ unknown }) => unknown),
+    };
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {Verdict} verdict
+   * @override
+   */
+  took(frame, verdict) {
+    super.took(frame, verdict);
+    const { state } = this;
+    for (const item of verdict === "applied" ? itemsOf(frame) : []) {
+      const { id, seq } = item;
+      if (seq <= this.#announcedTo || this.#announced.has(id) || !state.items.has(id)) continue;
+      this.#announced.add(id);
+      this.emit("item", { item, missed: frame.type !== "item" });
+    }
+    // A page may bring items from beyond the revision that it holds completely.
+    if (verdict === "applied" && state.seq > frame.rev) return;
+    this.#announced.clear();
+    this.#announcedTo = state.rev ?? 0;
+  }
+
   /** @override */
   changed() {
     this.#snapshot = null;
@@ -250,6 +299,7 @@ export class HubStore extends HubClient {
       // What was not written by us, or by another version, shows it here.
       if (!(state.seq <= Number(state.rev))) throw state;
       state.view();
+      this.#announcedTo = Number(state.rev);
     } catch {
       state.discard();
     }

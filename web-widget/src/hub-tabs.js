@@ -43,7 +43,9 @@ export class Tabs {
   #queued = new AbortController();
   #release = () => {};
   #timers = new Timers();
-  /** @type {LinkEvents | null} of the follower's link */
+  /** @type {Link | null} of a follower */
+  #link = null;
+  /** @type {LinkEvents | null} of that link, while it is open */
   #events = null;
   /** @type {string | null} the leader that the link is to */
   #leader = null;
@@ -127,15 +129,13 @@ export class Tabs {
     this.#leader = null;
     this.#say(events.hello());
     this.#listen();
-    return {
+    return (this.#link = {
       transport: "tab",
-      send: (frame, key) => {
-        if (this.#events === events) this.#say({ ...frame, key });
-      },
+      send: (frame, key) => this.#say({ ...frame, key }),
       close: () => {
-        if (this.#events === events) this.#events = null;
+        this.#events = null;
       },
-    };
+    });
   }
 
   /**
@@ -185,7 +185,7 @@ export class Tabs {
 
   #beat() {
     this.#tell({ type: "ping" });
-    this.#store.outbox.receipts();
+    this.#store.outbox.tell();
     this.#timers.set("beat", BEAT_SECONDS, () => this.#beat());
   }
 
@@ -232,8 +232,15 @@ export class Tabs {
       if (!this.#leader && !to) this.#say(events.hello());
       this.#leader = lead;
       if (frame.type === "marks") this.#show(frame.marks);
+      else if (frame.type === "wait") this.#wait(frame);
       else events.onFrame(frame, 0);
     }
+  }
+
+  /** @param {Frame} frame the connection is away, but the leader takes marks */
+  #wait({ status, retryAt }) {
+    if (this.#link) this.#store.outbox.open(this.#link);
+    this.#store.enter(status, retryAt);
   }
 
   /** @param {{key: string, mark: Mark, at: string}[]} marks not confirmed yet, of all tabs: these and no others */
@@ -254,7 +261,7 @@ export class Tabs {
       const state = body.state ?? this.#others.get(from)?.state;
       this.#others.set(from, { state, at: Date.now() });
     }
-    outbox.receipts();
+    outbox.tell();
     if (type === "hello" || type === "sync") {
       const { rev, cursor, counts } = this.#store.state;
       const more = this.#store.status !== "live";

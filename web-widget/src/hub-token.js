@@ -30,12 +30,12 @@ export class TokenKeeper {
 
   async #ask() {
     this.held = (await this.#getToken()) ?? null;
-    this.#goodUntil = Date.now() + (this.renewAfter() ?? 0) * 1000;
+    this.#goodUntil = Date.now() + (this.renewal() ?? 0) * 1000;
     return this.held;
   }
 
   /** @returns {number | null} seconds until the next one should be asked for; null when nothing tells */
-  renewAfter() {
+  renewal() {
     return renewAfterSeconds(this.held ?? "", Date.now());
   }
 }

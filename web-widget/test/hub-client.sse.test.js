@@ -189,8 +189,9 @@ test("a comment is life, and silence of the heartbeat and ten seconds more is no
   let alive = 0;
   const events = {
     hello: () => ({ type: "hello", token: "secret", state: "active" }),
-    onAlive: () => (alive += 1),
-    onFrame: () => {},
+    onFrame: (/** @type {Frame | null} */ frame) => {
+      if (!frame) alive += 1;
+    },
     onSent: () => {},
     onClose: () => {},
   };

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { HubClient } from "../src/hub-client.js";
 import { HubStore } from "../src/hub-store.js";
 import { Clock } from "./clock.js";
 import { ModelHub } from "./model-hub.js";
@@ -469,4 +470,37 @@ test("the traffic that is shown never holds a token", async () => {
   await status("live");
   assert.ok(shown.length >= 2);
   assert.ok(!shown.join().includes("very-secret"));
+});
+
+test("the client alone passes on each frame once and in its order, acknowledges, marks, and resumes", async () => {
+  const alone = new HubClient({ url: server.url, getToken: () => "secret", WebSocket: Socket, random: () => 0 });
+  client = /** @type {any} */ (alone);
+  /** @type {string[]} */
+  const told = [];
+  alone.on("message", ({ type, rev }) => told.push(`${type} ${rev}`));
+  await assert.rejects(alone.mark({ action: "read", all: true }), { code: "not_ready" });
+  alone.start();
+  hub.publish();
+  const first = await server.connections.next();
+  await first.frame("hello");
+  first.send({ ...WELCOME, ...hub.welcomeItems() });
+  assert.deepEqual(await first.frame("ack"), { type: "ack", rev: 1 });
+  const marked = alone.mark({ action: "read", all: true });
+  const { ref } = await first.frame("mark");
+  attach(first);
+  first.send({ type: "ok", ref, ...hub.mark({ action: "read", all: true, upto: 1 }) });
+  assert.equal((await marked).changed, 1);
+  alone.seen();
+  hub.sessions.clear();
+  hub.publish();
+  hub.publish();
+  first.send({ type: "item", rev: 4, cursor: hub.cursor(4), item: hub.list()[0] });
+  assert.deepEqual(await first.frame("sync"), { type: "sync", cursor: hub.cursor(2) });
+  first.send(changesSince(2));
+  first.send(changesSince(2));
+  await until(() => alone.state.rev === 4, "rev 4");
+  first.close(4000, '{"retry_after_seconds": 0}');
+  const second = await server.connections.next();
+  assert.equal((await second.frame("hello")).cursor, hub.cursor(4));
+  assert.deepEqual(told.slice(0, 3), ["welcome 1", "update 2", "changes 4"]);
 });

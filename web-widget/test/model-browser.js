@@ -157,6 +157,8 @@ export class Tab {
 class TabSocket {
   readyState = 0;
 
+  /** @type {string[]} what it said of the person's activity */
+  states = [];
   /** @type {Session | null} */
   #session = null;
 
@@ -182,6 +184,7 @@ class TabSocket {
   send(text) {
     const { browser } = this.tab;
     const frame = JSON.parse(text);
+    if (frame.state) this.states.push(frame.state);
     this.tab.later(() => {
       if (frame.type === "mark" && browser.refusing > 0) {
         browser.refusing -= 1;

@@ -5,8 +5,8 @@
  *        ↑               ↑    │                             │
  *     4500–4999     waiting ←─┴──────────── lost ───────────┘
  *
- * It feeds the state with frames and the outbox with a link; it shows nothing. A link to another tab, which holds the
- * connection for this one, tells how that one fares (`wait`); what it sends is otherwise the hub's own protocol.
+ * It feeds the state with frames and the outbox with a link; it shows nothing. What the store does otherwise, it does by
+ * overriding the methods that say so.
  */
 import { Emitter } from "./hub-emitter.js";
 import { Outbox } from "./hub-outbox.js";
@@ -15,11 +15,13 @@ import { Timers } from "./hub-timers.js";
 import { TokenKeeper } from "./hub-token.js";
 import type { HubClientOptions, HubEvents, Traffic } from "./hub-client.js";
 import type { Link, LinkEvents } from "./hub-link.js";
+import type { Verdict } from "./hub-revisions.js";
 import type { Frame, InboxState } from "./hub-state.js";
 export type Status = "stopped" | "connecting" | "live" | "waiting";
 export type WantedTransport = "auto" | "websocket" | "sse";
 /** @import { HubClientOptions, HubEvents, Traffic } from "./hub-client.js" */
 /** @import { Link, LinkEvents } from "./hub-link.js" */
+/** @import { Verdict } from "./hub-revisions.js" */
 /** @import { Frame, InboxState } from "./hub-state.js" */
 /** @typedef {"stopped" | "connecting" | "live" | "waiting"} Status */
 /** @typedef {"auto" | "websocket" | "sse"} WantedTransport */
@@ -63,6 +65,12 @@ export declare class Connection extends Emitter<HubEvents> {
     use(transport?: WantedTransport): void;
     /** Discard everything, as a `reset` does. */
     forget(): void;
+    /**
+     * It is this frame's turn.
+     * @param {Frame} frame
+     * @param {Verdict} _verdict
+     */
+    took(frame: Frame, _verdict: Verdict): void;
     /** What is held or pending may be another. */
     changed(): void;
     /** The status is another. */
@@ -75,6 +83,12 @@ export declare class Connection extends Emitter<HubEvents> {
     dial(_token: string): Promise<((events: LinkEvents) => Link) | null>;
     /** @type {typeof fetch} */
     fetch: typeof fetch;
+    /**
+     * Be in this status; to be called by links that know it (hub-tabs.js), and here.
+     * @param {Status} status
+     * @param {number | null} [retryAt] when it is `waiting`
+     */
+    enter(status: Status, retryAt?: number | null): void;
     /**
      * Tell who displays the traffic.
      * @param {"in" | "out"} direction

@@ -11,13 +11,10 @@ export type LinkEvents = {
      */
     hello: () => Frame;
     /**
-     * `size` in characters, as `onSent`'s
+     * null: something arrived that is no frame; `size` in
+     * characters, as `onSent`'s
      */
-    onFrame: (frame: Frame, size: number) => void;
-    /**
-     * something arrived that is no frame
-     */
-    onAlive: () => void;
+    onFrame: (frame: Frame | null, size: number) => void;
     onSent: (frame: Frame, size: number) => void;
     /**
      * once, unless closed from here; HTTP refusals come as close
@@ -42,8 +39,8 @@ export type Link = {
 /**
  * @typedef {object} LinkEvents
  * @property {() => Frame} hello the frame to begin with; asked whenever the stream is begun or begun anew
- * @property {(frame: Frame, size: number) => void} onFrame `size` in characters, as `onSent`'s
- * @property {() => void} onAlive something arrived that is no frame
+ * @property {(frame: Frame | null, size: number) => void} onFrame null: something arrived that is no frame; `size` in
+ *   characters, as `onSent`'s
  * @property {(frame: Frame, size: number) => void} onSent
  * @property {(code: number, reason: string) => void} onClose once, unless closed from here; HTTP refusals come as close
  *   codes
@@ -60,14 +57,14 @@ export declare const ABNORMAL = 1006;
 export declare const TOKEN_EXPIRED = 4100;
 export declare const ORIGIN_REFUSED = 4501;
 /**
- * @param {URL} url
+ * @param {string} url
  * @param {LinkEvents} events
  * @param {typeof WebSocket} Socket
  * @returns {Link}
  */
-export declare function openSocket(url: URL, { hello, onFrame, onAlive, onSent, onClose }: LinkEvents, Socket: typeof WebSocket): Link;
+export declare function openSocket(url: string, { hello, onFrame, onSent, onClose }: LinkEvents, Socket: typeof WebSocket): Link;
 /**
- * @param {unknown} text
+ * @param {string} text
  * @returns {Frame | null} null for anything but an object with a type
  */
-export declare function parseFrame(text: unknown): Frame | null;
+export declare function parseFrame(text: string): Frame | null;

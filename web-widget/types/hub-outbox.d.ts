@@ -64,7 +64,7 @@ export declare class Outbox {
     /** A number for a frame that is answered, never used before by this client. */
     nextRef(): number;
     /** The state to say in `hello`. */
-    helloState(): Activity;
+    greet(): Activity;
     /**
      * The link takes marks: send what waits, repeat what may not have arrived.
      * @param {Link} link
@@ -94,7 +94,7 @@ export declare class Outbox {
     /** The inbox was replaced: marks and what was seen belonged to the old one. */
     reset(): void;
     /** Send what is due of ack, seen and state: at once when the last receipts are a second old, else when they are. */
-    receipts(): void;
+    tell(): void;
 }
 /** @returns {string} unlike any other; `randomUUID` would need a secure context */
 export declare function newKey(): string;

@@ -59,3 +59,8 @@ export declare function renewAfterSeconds(token: string, now: number): number | 
  * @returns {Record<string, any>} empty when it is none
  */
 export declare function readClaims(token: string): Record<string, any>;
+/**
+ * @param {string} text
+ * @returns {any} null when it is no JSON
+ */
+export declare function parse(text: string): any;

@@ -18,11 +18,9 @@ export type PushOptions = {
      */
     getToken?: () => string | null | Promise<string | null>;
     /**
-     * in place of `getToken`: a HubStore or HubClient, whose token it uses
+     * in place of `getToken`: a store, whose token it uses
      */
-    store?: {
-        call: (method: string, path: string, body?: object) => Promise<any>;
-    };
+    store?: Pick<import("./hub-store.js").HubStore, "call">;
     /**
      * the page's own service worker
      */
@@ -50,7 +48,7 @@ export type PushClick = {
  * @typedef {object} PushOptions
  * @property {string} [url] where the hub is; the page's origin if absent
  * @property {() => string | null | Promise<string | null>} [getToken] a client token with the scope `inbox:write`
- * @property {{call: (method: string, path: string, body?: object) => Promise<any>}} [store] in place of `getToken`: a HubStore or HubClient, whose token it uses
+ * @property {Pick<import("./hub-store.js").HubStore, "call">} [store] in place of `getToken`: a store, whose token it uses
  * @property {string} [worker] the page's own service worker
  * @property {ServiceWorkerRegistration} [registration] one that the page has registered by itself
  */
@@ -66,7 +64,10 @@ export declare function canPush(): boolean;
  * Asks the person if need be, subscribes, and tells the hub.
  * @param {PushOptions} options
  * @returns {Promise<{id: string, endpoint: string}>} the subscription, as the hub has it
- * @throws {HubError} `not_supported`, `denied`, `no_push_key`, or what the hub refused
+ * @throws {HubError} and nothing else. `not_supported`, `denied`, `worker_failed`, `push_service_unreachable`,
+ *   `aborted`, `bad_push_key`, `failed` (anything else of the browser), `storage_failed` (pushes arrive, but nothing renews them), `no_token`, `unreachable` (the
+ *   hub), `invalid_url`, `not_a_hub`, or what the hub refused: `no_push_key` among it. What the browser said is its
+ *   `cause`.
  */
 export declare function enablePush(options: PushOptions): Promise<{
     id: string;
@@ -75,7 +76,7 @@ export declare function enablePush(options: PushOptions): Promise<{
 /**
  * Ends it: when the person wants so, or signs out. The hub is told first, while there is a token.
  * @param {PushOptions} options
- * @throws {HubError} the hub refused; the browser is unsubscribed all the same
+ * @throws {HubError} the hub refused, or did not answer; the browser is unsubscribed all the same
  */
 export declare function disablePush(options: PushOptions): Promise<void>;
 /**

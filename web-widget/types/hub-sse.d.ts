@@ -17,11 +17,11 @@ import type { Frame } from "./hub-state.js";
  * @param {Connection} of
  * @param {((events: LinkEvents) => Link) | null} dialSocket null: only SSE is wanted
  * @param {typeof request} call
- * @param {(text: unknown) => Frame | null} parseFrame
+ * @param {(text: string) => Frame | null} parseFrame
  * @param {() => string} newKey
  * @returns {Link}
  */
-export declare function openStream(events: LinkEvents, of: Connection, dialSocket: ((events: LinkEvents) => Link) | null, call: typeof request, parseFrame: (text: unknown) => Frame | null, newKey: () => string): Link;
+export declare function openStream(events: LinkEvents, of: Connection, dialSocket: ((events: LinkEvents) => Link) | null, call: typeof request, parseFrame: (text: string) => Frame | null, newKey: () => string): Link;
 /**
  * What a refused stream means, in close codes. Only the hub's own refusals count: a proxy's 403 is a fault that may
  * pass.

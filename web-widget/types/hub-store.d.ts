@@ -19,7 +19,9 @@ import { InboxState } from "./hub-state.js";
 import type { HubClientOptions } from "./hub-client.js";
 import type { Status } from "./hub-connection.js";
 import type { LinkEvents, Transport } from "./hub-link.js";
-import type { Counts, Filter, Item } from "./hub-state.js";
+import type { Marked } from "./hub-outbox.js";
+import type { Verdict } from "./hub-revisions.js";
+import type { Counts, Filter, Frame, Item, Mark } from "./hub-state.js";
 export type HubStoreExtras = {
     /**
      * keep the top of the inbox, and marks not answered, in localStorage for the next visit;
@@ -128,6 +130,22 @@ export declare class HubStore extends HubClient {
     loadOlder(): Promise<boolean>;
     /** @override */
     activity(): import("./hub-activity.js").Activity;
+    /**
+     * Mark items; shown at once, taken back when the hub refuses, kept while there is no connection. `all` covers
+     * everything up to the newest item held.
+     * @param {Mark} mark any number of ids
+     * @returns {Promise<Marked>} when the hub has carried it out
+     * @throws {import("./hub-rest.js").HubError} (rejects) `not_ready` before there is an inbox to show, `reset` when it was replaced before the
+     *   answer, or the hub's code
+     * @override
+     */
+    mark(mark: Mark): Promise<Marked>;
+    /**
+     * @param {Frame} frame
+     * @param {Verdict} verdict
+     * @override
+     */
+    took(frame: Frame, verdict: Verdict): void;
     /** @override */
     changed(): void;
     /** @override */

@@ -13,5 +13,5 @@ export declare class TokenKeeper {
      */
     take(fresh?: boolean): Promise<string | null>;
     /** @returns {number | null} seconds until the next one should be asked for; null when nothing tells */
-    renewAfter(): number | null;
+    renewal(): number | null;
 }

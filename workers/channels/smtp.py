@@ -11,11 +11,10 @@ import structlog
 
 from hub.model.mail_address import Mailbox
 from hub.model.message import Message
-from hub.model.mime import MAX_UNSUBSCRIBE, Mail, write_mail
+from hub.model.mime import Mail, write_mail
 from hub.model.outcome import Failed, Outcome, Rejected, Sent
 from hub.model.reason import Reason
 from hub.model.smtp_replies import Phase, Reading, read_reply
-from hub.publish.mail_links import unsubscribe_token, unsubscribe_url
 from hub.smtp import SmtpFailure, SmtpServer
 from workers.channels.smtp_pool import Pool
 from workers.channels.smtp_session import Lost, Session
@@ -43,15 +42,11 @@ class Smtp:
         server: SmtpServer,
         sender: Mailbox,
         *,
-        secret: str,
-        public_url: str | None,
         on_bounce: Callable[[Message, str], Awaitable[None]],
         more: Callable[[Message], Sequence[tuple[str, str]]] = lambda _message: (),
     ) -> None:
         self._sender = sender
         self._return_path = server.bounces or sender.address
-        self._secret = secret
-        self._public_url = public_url
         self._on_bounce = on_bounce
         self._more = more
         self._pool = Pool(server)
@@ -61,10 +56,9 @@ class Smtp:
             return Rejected("a mail cannot be taken back")
         if message.to.email is None:
             return Rejected("there is no address", Reason.NO_ADDRESS)
-        if message.marketing and self._public_url is None:
-            return Rejected("marketing needs a link to unsubscribe, and HUB_PUBLIC_URL is not set")
         try:
-            mail = self._write(message)
+            now = datetime.now(UTC)
+            mail = write_mail(message, self._sender, now, more=self._more(message))
         except ValueError as error:
             return Rejected(str(error))
         reading = await self._deliver(mail)
@@ -73,20 +67,6 @@ class Smtp:
         if reading.bounce:
             await self._suppress(message, reading)
         return reading.outcome
-
-    def _write(self, message: Message) -> Mail:
-        unsubscribe = None
-        if self._public_url is not None and (message.marketing or not message.required):
-            token = unsubscribe_token(
-                self._secret, message.project_id, message.person_id, message.delivery_id, message.category
-            )
-            unsubscribe = unsubscribe_url(self._public_url, token)
-            if len(unsubscribe) > MAX_UNSUBSCRIBE:
-                if message.marketing:
-                    raise ValueError("the name of its category is too long for a link to unsubscribe")
-                unsubscribe = None
-        now = datetime.now(UTC)
-        return write_mail(message, self._sender, now, unsubscribe=unsubscribe, more=self._more(message))
 
     async def _deliver(self, mail: Mail) -> Sent | Reading:
         """One transaction; a second one where a kept connection turns out to be gone before anything was said."""

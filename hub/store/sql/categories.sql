@@ -9,6 +9,11 @@ SELECT * FROM categories WHERE project_id = $1 AND category = $2
 -- name: delete_category
 DELETE FROM categories WHERE project_id = $1 AND category = $2
 
+-- name: tracked
+SELECT j.name AS project, c.category FROM categories c JOIN projects j USING (project_id)
+WHERE c.policy #> '{tracking,opens}' = 'true' OR c.policy #> '{tracking,clicks}' = 'true'
+ORDER BY j.name, c.category LIMIT $1
+
 -- name: list_categories
 -- With the category that every project starts with, unless it was changed and so is stored.
 SELECT category, policy, created_at, updated_at FROM (

@@ -53,8 +53,6 @@ SELECT d.delivery_id, d.person_id, d.notification_id, d.project_id, d.category, 
        d.condition, d.after_seconds, d.following, d.lane, d.position, d.state, d.reason, d.dispatched_at, d.due_at, d.ready_at, d.lease_until,
        d.attempts, d.attempts_before, d.digest_id, d.gathered, d.reached,
        p.user_id, p.name, p.timezone, p.preferences::text AS preferences, p.email, p.phone, p.push, p.locale,
-       ARRAY(SELECT s.channel FROM suppressions s WHERE s.project_id = d.project_id
-             AND (s.channel, s.address) IN (('email', lower(p.email)), ('sms', p.phone))) AS suppressed,
        n.notification_id IS NOT NULL AS known, n.priority, n.request ->> 'tenant' AS tenant, n.request ->> 'test' AS test, n.expires_at, n.sandbox,
        n.cancelled_at IS NOT NULL OR p.user_id = ANY(n.excluded_users) AS cancelled,
        i.item_id IS NOT NULL AS stored, i.seen_at, i.read_at, i.removed_at,

@@ -78,8 +78,18 @@ CROSS JOIN LATERAL (
 WHERE h.person_id = ANY($1::bigint[])
 
 -- name: marketing_without_address
--- Projects whose marketing by e-mail ends as dead letters.
-SELECT j.name FROM projects j
-WHERE COALESCE(j.brand ->> 'address', '') = ''
-  AND EXISTS (SELECT FROM categories c WHERE c.project_id = j.project_id AND c.policy ->> 'kind' = 'marketing')
-ORDER BY j.name LIMIT 5
+-- Categories whose e-mail ends as dead letters because it is marketing, and its project has no postal address.
+SELECT j.name AS project, c.category
+FROM categories c JOIN projects j USING (project_id)
+WHERE c.policy ->> 'kind' = 'marketing' AND c.policy -> 'ladder' @> '[{"channel": "email"}]'
+  AND COALESCE(j.brand ->> 'address', '') = ''
+ORDER BY j.name, c.category LIMIT $1
+
+-- name: in_want_of_links
+-- Categories whose e-mail needs links that lead through the hub: marketing to unsubscribe, tracking to count.
+SELECT j.name AS project, c.category, c.policy ->> 'kind' = 'marketing' AS marketing
+FROM categories c JOIN projects j USING (project_id)
+WHERE (c.policy ->> 'kind' = 'marketing' OR c.policy -> 'tracking' ->> 'opens' = 'true'
+       OR c.policy -> 'tracking' ->> 'clicks' = 'true')
+  AND c.policy -> 'ladder' @> '[{"channel": "email"}]'
+ORDER BY marketing DESC, j.name, c.category LIMIT $1

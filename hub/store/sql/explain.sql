@@ -1,7 +1,5 @@
 -- name: read_people
-SELECT user_id, person_id, preferences::text AS preferences, timezone, email, phone, push,
-       ARRAY(SELECT s.channel FROM suppressions s WHERE s.project_id = p.project_id
-             AND (s.channel, s.address) IN (('email', lower(p.email)), ('sms', p.phone))) AS suppressed
+SELECT user_id, person_id, preferences::text AS preferences, timezone, email, phone, push
 FROM people p WHERE project_id = $1 AND user_id = ANY($2::text[])
 
 -- name: first_of_topic

@@ -8,9 +8,26 @@ SELECT subscription_id, endpoint, user_agent, created_at, confirmed_at, expires_
 WHERE project_id = $1 AND person_id = $2 AND gone_at IS NULL
 ORDER BY subscription_id
 
+-- name: lock_endpoint
+-- Whose a browser is changes only under this lock: a row cannot be locked that is not there yet.
+SELECT pg_advisory_xact_lock(hashtextextended('push ' || $2, $1))
+
 -- name: lock_person
 -- Who tells of a browser of this person does so one after the other.
 SELECT person_id FROM people WHERE project_id = $1 AND person_id = $2 FOR NO KEY UPDATE
+
+-- name: lock_both
+-- The person, and whose the browser is so far. In the order of names, in which everybody takes people.
+SELECT person_id FROM people
+WHERE project_id = $1 AND person_id IN (
+    SELECT $2::bigint UNION ALL SELECT person_id FROM push_subscriptions WHERE project_id = $1 AND endpoint = $3)
+ORDER BY user_id FOR NO KEY UPDATE
+
+-- name: lock_owners
+-- Whose these are, of any project.
+SELECT FROM people
+WHERE person_id IN (SELECT person_id FROM push_subscriptions WHERE subscription_id = ANY($1::uuid[]))
+ORDER BY project_id, user_id FOR NO KEY UPDATE
 
 -- name: put
 -- A browser that was somebody else's is a new subscription: what that person was given to renew it with is void.
@@ -51,7 +68,10 @@ UPDATE push_subscriptions s SET gone_at = clock_timestamp()
 FROM unnest($1::uuid[], $2::text[]) AS w (subscription_id, endpoint)
 WHERE s.subscription_id = w.subscription_id AND s.endpoint = w.endpoint AND s.gone_at IS NULL
 
+-- name: long_gone
+SELECT subscription_id FROM push_subscriptions
+WHERE gone_at < now() - make_interval(days => $1) ORDER BY gone_at LIMIT $2
+
 -- name: purge
-DELETE FROM push_subscriptions WHERE subscription_id = ANY (ARRAY(
-    SELECT subscription_id FROM push_subscriptions
-    WHERE gone_at < now() - make_interval(days => $1) ORDER BY gone_at LIMIT $2))
+-- Each only if it is gone still: a browser may have told of it while its person was waited for.
+DELETE FROM push_subscriptions WHERE subscription_id = ANY($1::uuid[]) AND gone_at < now() - make_interval(days => $2)

@@ -37,7 +37,7 @@ WITH made AS (
     INSERT INTO template_versions (project_id, template, version, document, uses)
     SELECT $1, $2, CASE WHEN $5::int = 0 THEN COALESCE(max(version), 0) + 1 ELSE $5 END, $3, $4
     FROM template_versions WHERE project_id = $1 AND template = $2 AND version > 0
-    ON CONFLICT (project_id, template, version) DO NOTHING
+    ON CONFLICT (project_id, template, version) DO UPDATE SET created_at = excluded.created_at  -- a draft sent again
     RETURNING version
 )
 SELECT version FROM made
@@ -91,3 +91,8 @@ FROM people p JOIN projects j USING (project_id) WHERE p.person_id = ANY($1::big
 -- name: reader
 SELECT p.user_id, p.name, p.email, p.locale, COALESCE(p.timezone, j.timezone) AS timezone, p.avatar_url, p.properties
 FROM projects j LEFT JOIN people p ON p.project_id = j.project_id AND p.user_id = $2 WHERE j.project_id = $1
+
+-- name: purge_drafts
+DELETE FROM template_versions WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM template_versions
+    WHERE version < 0 AND created_at < now() - make_interval(days => $1) LIMIT $2))

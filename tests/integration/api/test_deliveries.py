@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.model.reason import Reason
 from hub.runtime import Hub
 from hub.store.deliveries import list_deliveries
 from hub.store.keys import create_key
@@ -147,11 +148,21 @@ async def test_what_cannot_be_published_cannot_be_explained(call: Caller, body: 
     assert (answer.status, answer.code) == (422, code)
 
 
-@pytest.mark.parametrize("query", ["state=open", "channel=fax", "user=", "cursor=x", "colour=red"])
+@pytest.mark.parametrize("query", ["state=open", "channel=fax", "reason=rejcted", "user=", "cursor=x", "colour=red"])
 async def test_a_wrong_query_is_refused_by_name(call: Caller, query: str) -> None:
     answer = await call("GET", f"/v1/deliveries?{query}")
     assert answer.status == 422
     assert query.partition("=")[0] in answer.json["detail"]
+
+
+async def test_a_misspelt_reason_is_named_with_all_there_are(call: Caller) -> None:
+    for answer in (
+        await call("GET", "/v1/deliveries?reason=rejcted"),
+        await call("POST", "/v1/deliveries/replay", {"reason": "rejcted"}),
+    ):
+        (error,) = answer.json["errors"]
+        assert error["message"].endswith("not 'rejcted'")
+        assert all(reason.value in error["message"] for reason in Reason)
 
 
 async def test_a_big_audience_is_explained_in_part(call: Caller) -> None:
@@ -176,6 +187,11 @@ async def test_the_sandbox_shows_what_would_have_been_sent(hub: Hub, project_id:
     assert (mine["notification_id"], mine["channel"], mine["category"]) == (first, "email", "general")
     assert (mine["kind"], mine["attempts"], mine["gathered"]) == ("step", 1, None)
     assert (mine["content"]["title"], mine["content"]["body"]) == ("t", "b")
+    assert (mine["rendered"]["subject"], "html" in mine["rendered"]) == ("t", False)
+    whole = (await call("GET", f"/v1/sandbox/{mine['id']}")).json
+    assert whole["rendered"]["text"] == mine["rendered"]["text"]
+    assert "<html" in whole["rendered"]["html"]
+    assert (await call("GET", f"/v1/sandbox/{first}")).status == 404
     for query, users in (
         (f"user={PATH}", [USER]),
         ("channel=web_push", []),
@@ -186,9 +202,11 @@ async def test_the_sandbox_shows_what_would_have_been_sent(hub: Hub, project_id:
 
     _, news = await create_key(hub.db, project_id, scopes=["notifications:read"], categories=["news"])
     assert [e["user"] for e in (await call.with_key(news)("GET", "/v1/sandbox")).json["items"]] == ["bob"]
+    assert (await call.with_key(news)("GET", f"/v1/sandbox/{mine['id']}")).status == 404
     other = await create_project(hub.db, "elsewhere")
     _, stranger = await create_key(hub.db, other.project_id, scopes=["admin"])
     assert (await call.with_key(stranger)("GET", "/v1/sandbox")).json["items"] == []
+    assert (await call.with_key(stranger)("GET", f"/v1/sandbox/{mine['id']}")).status == 404
 
 
 async def test_a_list_reads_no_other_projects_deliveries(call: Caller, hub: Hub) -> None:

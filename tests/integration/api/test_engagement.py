@@ -11,6 +11,7 @@ from hub.model.person import Person
 from hub.publish.inbox import mark
 from hub.runtime import Hub
 from hub.store import people
+from hub.store.categories import tracked
 from hub.store.inbox import open_inbox
 from hub.store.keys import create_key
 from tests.support.api_server import Caller
@@ -116,8 +117,15 @@ async def test_too_many_counts_are_refused_with_the_way_out(
     assert (answer.status, answer.code) == (422, "too_many")
 
 
-async def test_what_a_category_counts_of_its_mails_is_part_of_it(call: Caller) -> None:
+async def test_what_a_category_counts_of_its_mails_is_part_of_it(call: Caller, hub: Hub) -> None:
+    refused = await call("PUT", "/v1/categories/news", {"tracking": {"clicks": False, "opens": True}})
+    assert [(error["path"], error["code"]) for error in refused.json["errors"]] == [("tracking", "no_public_url")]
+    assert "HUB_PUBLIC_URL" in refused.json["detail"]
+    assert (await call("PUT", "/v1/categories/news", {"tracking": {"opens": False}})).status == 200
+    assert await tracked(hub.db, 10) == []
+    hub.settings.public_url = "https://hub.example.com"
     answer = await call("PUT", "/v1/categories/news", {"tracking": {"opens": True}})
+    assert [category for _, category in await tracked(hub.db, 10)] == ["news"]
     assert answer.json["tracking"] == {"opens": True}
     wrong = await call("PUT", "/v1/categories/news", {"tracking": {"opens": "yes", "views": True}})
     assert {error["path"] for error in wrong.json["errors"]} == {"tracking.opens", "tracking.views"}

@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from hub.runtime import Hub
 from hub.security.vapid import make_key
@@ -17,6 +18,11 @@ from tests.support.api_server import Caller
 PATH = "/v1/users/ada/push-subscriptions"
 AUTH = base64.urlsafe_b64encode(bytes(16)).decode().rstrip("=")
 POINT = make_key().public_text
+
+
+@pytest.fixture(autouse=True)
+def _key(hub: Hub) -> None:
+    hub.settings.vapid_private_key = SecretStr(make_key().private_text)
 
 
 def browser(name: str = "1", **fields: Any) -> dict[str, Any]:
@@ -68,6 +74,14 @@ async def test_what_is_no_subscription_is_refused_by_its_field(call: Caller, bod
     refused = await call("POST", PATH, body)
     assert refused.status == 422, refused
     assert path in [error["path"] for error in refused.json["errors"]]
+    assert (await call("GET", PATH)).status == 404, "nobody was made for it"
+
+
+async def test_a_hub_that_pushes_nothing_takes_no_browser(call: Caller, hub: Hub) -> None:
+    hub.settings.vapid_private_key = None
+    refused = await call("POST", PATH, browser())
+    assert (refused.status, refused.code) == (409, "no_push_key")
+    assert "HUB_VAPID_PRIVATE_KEY" in refused.json["detail"]
     assert (await call("GET", PATH)).status == 404, "nobody was made for it"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from hub.runtime import Hub
+from hub.store import suppressions
 from hub.store.keys import create_key
 from hub.store.projects import create_project
 from tests.support.api_server import Caller
@@ -58,6 +60,52 @@ async def test_the_list_is_filtered_and_paged(call: Caller) -> None:
         ("address=nobody%40example.org", 0),
     ):
         assert len((await call("GET", f"{PATH}?{query}")).json["items"]) == count, query
+
+
+SPELT = ("ada@bücher.example", "ADA@Bücher.example", "ada@BÜCHER.example", "ada@xn--bcher-kva.example")
+
+
+@pytest.mark.parametrize("spelt", SPELT)
+async def test_an_international_domain_is_one_however_it_is_written(call: Caller, hub: Hub, spelt: str) -> None:
+    assert (await suppress(call, spelt))["address"] == "ada@xn--bcher-kva.example"
+    for other in SPELT:
+        await suppress(call, other)
+        (found,) = (await call("GET", f"{PATH}?address={quote(other)}")).json["items"]
+        assert found["address"] == "ada@xn--bcher-kva.example"
+    assert len((await call("GET", PATH)).json["items"]) == 1
+    assert await explained(call, hub) == dict.fromkeys(SPELT, "suppressed")
+    assert (await call("DELETE", f"{PATH}/email/{quote(spelt)}")).status == 204
+    assert (await call("GET", PATH)).json["items"] == []
+
+
+async def test_what_was_suppressed_in_letters_of_its_own_is_found_and_goes(
+    call: Caller, hub: Hub, project_id: int
+) -> None:
+    async def as_before() -> None:
+        address = "ada@bücher.example"
+        await hub.db.execute("INSERT INTO suppressions VALUES ($1, 'email', $2, 'bounced')", project_id, address)
+
+    await as_before()
+    assert await explained(call, hub) == dict.fromkeys(SPELT, "suppressed")
+    assert await suppressions.add(hub.db, project_id, "email", SPELT[3], "complained") is False, "the first cause stays"
+    assert (await call("DELETE", f"{PATH}/email/{quote(SPELT[3])}")).status == 204
+    await as_before()
+    assert (await suppress(call, SPELT[3]))["reason"] == "manual"
+    assert [entry["address"] for entry in (await call("GET", PATH)).json["items"]] == [SPELT[3]]
+
+
+async def explained(call: Caller, hub: Hub) -> dict[str, str]:
+    """What is explained of mail to a person of each spelling."""
+    await hub.db.execute("UPDATE projects SET sandbox = true")
+    hub.rulebook.forget()
+    await call("PUT", "/v1/categories/mail", {"ladder": [{"channel": "email"}]})
+    found = {}
+    for spelt in SPELT:
+        await call("PUT", "/v1/users/ada", {"email": spelt})
+        body = {"recipients": ["ada"], "category": "mail", "title": "t"}
+        (entry,) = (await call("POST", "/v1/notifications/explain", body)).json["items"]
+        found[spelt] = entry["reason"]
+    return found
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 
 from hub.publish.broadcast import pull_broadcasts
 from hub.runtime import Hub
+from hub.store.keys import create_key
+from hub.store.templates import KEEP_DRAFT_DAYS, purge_drafts
 from tests.support.api_server import Caller, serve_api
 from tests.support.deliveries import make_sandbox, put_category, rows, states, steps
 from tests.support.publishing import inbox, work
@@ -82,6 +84,9 @@ async def test_what_is_published_is_checked_whole(hub: Hub, project_id: int) -> 
             "channels.in_app.title", "channels.email.html", "locales.de.in_app.body", "channels.email.layout",
         ]  # fmt: skip
         assert refused.json["errors"][1]["message"] == "line 2: <script> has no place in a mail"
+        assert refused.json["errors"][3]["message"] == (
+            "there is no published layout 'l': PUT /v1/templates/l, then POST /v1/templates/l/publish"
+        )
         await store(call, "l", {"kind": "layout", "source": "{{ content }}"})
         await store(call, "t", message("x", email={"html": "x", "layout": "l"}))
         assert (await call("DELETE", "/v1/templates/l")).code == "template_in_use"
@@ -178,6 +183,24 @@ async def test_what_cannot_be_rendered_is_not_accepted(
             assert (both.status, both.json["errors"][0]["path"]) == (422, name)
 
 
+async def test_the_texts_of_the_channels_of_the_ladder_are_tried_as_well(hub: Hub, project_id: int) -> None:
+    await put_category(hub, project_id, "general", **EMAIL)
+    async with serve_api(hub, project_id) as (_, call):
+        texts = {"email": {"subject": "s", "html": "<p>\n{{ data.n }}</p>"}, "sms": {"text": "{{ data.m }}"}}
+        await store(call, "t", message("t", **texts))
+        body = {"recipients": ["u"], "template": "t"}
+        refused = await call("POST", "/v1/notifications", body)
+        assert (refused.status, refused.code) == (422, "template_failed")
+        assert [error["message"] for error in refused.json["errors"]] == [
+            "t: channels.email.html: line 2: data.n is undefined"
+        ]
+        own = {**body, "recipients": [{"id": "u", "data": {"n": 1}}, {"id": "v", "data": {"m": 1}}]}
+        refused = await call("POST", "/v1/notifications", own)
+        assert [error["path"] for error in refused.json["errors"]] == ["recipients.1.data"]
+        for good in ({**body, "data": {"n": 1}}, {**body, "channels": ["in_app"]}):
+            assert (await call("POST", "/v1/notifications", good)).status == 202
+
+
 async def test_an_item_that_fails_late_is_there_all_the_same(hub: Hub, project_id: int) -> None:
     async with serve_api(hub, project_id) as (_, call):
         await store(call, "t", {**message("{{ recipient.properties.plan }}"), "description": "Your plan"})
@@ -199,7 +222,9 @@ async def test_a_mail_that_fails_is_a_dead_letter_with_its_line_and_the_others_g
     await make_sandbox(hub, project_id)
     await put_category(hub, project_id, "general", **EMAIL)
     async with serve_api(hub, project_id) as (_, call):
-        await store(call, "t", message("t", email={"subject": "s", "html": "<p>\n{{ data.n }}</p>"}))
+        html = "<p>\n{% if recipient.name %}{{ recipient.properties.plan }}{% endif %}</p>"
+        await store(call, "t", message("t", email={"subject": "s", "html": html}))
+        await call("PUT", "/v1/users/u", {"name": "Ada"})
         broken = await call("POST", "/v1/notifications", {"recipients": ["u"], "template": "t"})
         for body in ({"template": "t", "data": {"n": 1}}, {"title": "plain"}):
             await call("POST", "/v1/notifications", {"recipients": ["v"], **body})
@@ -210,7 +235,7 @@ async def test_a_mail_that_fails_is_a_dead_letter_with_its_line_and_the_others_g
         ]  # fmt: skip
         timeline = (await call("GET", f"/v1/notifications/{broken.json['id']}/timeline")).json["items"]
         told = [event["detail"] for event in timeline if event["event"] == "dead"]
-        assert told == ["t: channels.email.html: line 2: data.n is undefined"]
+        assert told == ["t: channels.email.html: line 2: recipient.properties.plan is undefined"]
         assert [mail["subject"] for mail in await mails(hub)] == ["s", "plain"]
 
 
@@ -257,8 +282,33 @@ async def test_a_preview_sends_nothing(hub: Hub, project_id: int) -> None:
         assert (await call("POST", "/v1/templates/t/preview", {"version": 9})).status == 404
         assert await rows(hub) == []
 
+        _, key = await create_key(hub.db, project_id, scopes=["config:read"])
+        sample = {"data": {"n": 1}, "channel": "sms"}
+        assert (await call.with_key(key)("POST", "/v1/templates/t/preview", sample)).status == 200
+        refused = await call.with_key(key)("POST", "/v1/templates/t/preview", {**sample, "user": "eve"})
+        assert (refused.status, refused.code) == (403, "insufficient_scope")
+        assert "users:read" in refused.json["detail"]
+
+
+async def test_a_draft_that_was_sent_as_a_test_is_kept_as_long_as_it_may_be_replayed(hub: Hub, project_id: int) -> None:
+    async with serve_api(hub, project_id) as (_, call):
+        await make_sandbox(hub, project_id)
+        await store(call, "t", message("one"))
+        tested = await call("POST", "/v1/templates/t/test", {"user": "eve", "channel": "in_app"})
+        assert tested.status == 202
+        age = "UPDATE template_versions SET created_at = created_at - make_interval(days => $1)"
+        await hub.db.execute(age, KEEP_DRAFT_DAYS - 1)
+        assert await purge_drafts(hub.db, 100) == 0
+        await hub.db.execute(age, 2)
+        assert (await call("POST", "/v1/templates/t/test", {"user": "eve", "channel": "in_app"})).status == 202
+        assert await purge_drafts(hub.db, 100) == 0, "the same draft was sent again"
+        await hub.db.execute(age, KEEP_DRAFT_DAYS + 1)
+        assert await purge_drafts(hub.db, 100) == 1
+        assert (await call("GET", "/v1/templates/t?version=1")).status == 200, "what was published stays"
+
 
 async def test_a_test_is_sent_whatever_is_wanted(hub: Hub, project_id: int) -> None:
+    hub.settings.public_url = "https://hub.example.com"
     await make_sandbox(hub, project_id)
     await put_category(hub, project_id, "offers", kind="marketing", default="opted_out", ladder=[{"channel": "in_app"}])
     async with serve_api(hub, project_id) as (_, call):
@@ -286,6 +336,7 @@ async def test_a_test_is_sent_whatever_is_wanted(hub: Hub, project_id: int) -> N
 
 
 async def test_marketing_needs_a_postal_address(hub: Hub, project_id: int) -> None:
+    hub.settings.public_url = "https://hub.example.com"
     await make_sandbox(hub, project_id)
     await put_category(hub, project_id, "offers", kind="marketing", **EMAIL)
     async with serve_api(hub, project_id) as (_, call):

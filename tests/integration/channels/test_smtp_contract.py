@@ -122,8 +122,6 @@ class TestSmtp(ChannelContract):
         channel = Smtp(
             read_server(provider),
             parse_mailbox("Acme <news@example.com>"),
-            secret="s" * 40,
-            public_url="https://hub.example.com",
             on_bounce=on_bounce,
         )
         try:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from hub.publish.explain import Explained, explain_notification
+from hub.publish.rulebook import Rulebook
 from hub.runtime import Hub
+from hub.store import suppressions, timeline
 from hub.store.templates import put_brand
 from hub.store.topics import add_subscribers
 from tests.integration.deliveries.test_ladder import prefer
@@ -69,7 +71,8 @@ def random_preferences(chance: random.Random, category: str) -> dict[str, Any]:
 async def test_what_is_explained_happens(hub: Hub, project_id: int, worker: Steps, seed: int) -> None:
     chance = random.Random(seed)
     hub.settings.presence_grace_seconds = 0
-    await put_brand(hub.db, project_id, {"address": "1 Main St"})  # marketing needs one
+    hub.settings.public_url = "https://hub.example.com"  # marketing needs one, and an address
+    await put_brand(hub.db, project_id, {"address": "1 Main St"})
     async with AsyncExitStack() as frozen:
         for number in range(30):
             user, category = f"u{number}", f"c{number}"
@@ -207,3 +210,26 @@ async def test_a_topic_is_explained_without_its_actor(hub: Hub, project_id: int,
     await hub.db.transaction(lambda conn: add_subscribers(conn, project_id, "news", ["ada", "bob", "cleo"]))
     entries = await explained(hub, project_id, recipients=[{"topic": "news"}], title="t", actor="bob")
     assert {entry.user for entry in entries} == {"ada", "cleo"}
+
+
+async def test_what_is_missing_and_who_decides_is_told_by_explain_and_the_timeline(
+    hub: Hub, project_id: int, worker: Steps
+) -> None:
+    await hub.db.execute("UPDATE projects SET sandbox = false")  # where nobody needs an address
+    hub.rulebook = Rulebook(frozenset({"email", "sms", "web_push"}))
+    ladder = [{"channel": channel, "if": "always"} for channel in ("web_push", "sms", "email")]
+    await put_category(hub, project_id, "orders", ladder=ladder)
+    await put_category(hub, project_id, "offers", kind="marketing", ladder=ladder[2:])
+    await suppressions.add(hub.db, project_id, "email", "ada@example.org", "complained")
+    recipients = [{"id": "ada", "email": "Ada@example.org"}]
+    for category, said in (
+        ("orders", ["no browser of theirs", "no `phone`; the backend", "complained about a message; the backend"]),
+        ("offers", ["no consent in their preferences covers this category on this channel; the person"]),
+    ):
+        entries = await explained(hub, project_id, recipients=recipients, category=category, title="t")
+        notification = await publish(hub, project_id, recipients=recipients, category=category, title="t")
+        await worker.run()
+        events = await timeline.read_timeline(hub.db, project_id, notification, after=None, limit=50)
+        skipped = [event.detail or "" for event in events if event.event == "skipped"]
+        assert skipped == [entry.detail for entry in entries]
+        assert [words in detail for words, detail in zip(said, skipped, strict=True)] == [True] * len(said)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 
-from tests.support.gateway import SECONDS, RunningGateway
+from hub.web.http import HttpProtocol
+from tests.support.gateway import SECONDS, RunningGateway, until
 
 UPGRADE = (
     b"GET /v1/inbox/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -100,3 +105,43 @@ async def test_a_connection_is_used_again_after_any_time(
             assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
             await asyncio.sleep(0.2)
     writer.close()
+
+
+@asynccontextmanager
+async def _slow_reader(gateway: RunningGateway) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A client that asked for 40 MB, and for whose reading the server waits."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.connect(("127.0.0.1", gateway.port))
+    reader, writer = await asyncio.open_connection(sock=client, limit=1_024)
+    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+    try:
+        await until(
+            lambda: any(
+                one.flow.write_paused for one in cast(set[HttpProtocol], gateway.server.server_state.connections)
+            )
+        )
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def test_a_client_that_does_not_read_its_answers_is_cut(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.web.http.UNREAD_SECONDS", 0.2)
+    async with _slow_reader(gateway):
+        await until(lambda: not gateway.server.server_state.connections)
+        await until(lambda: gateway.app.app.requests_open == 0)
+
+
+async def test_a_client_that_reads_slowly_is_waited_for(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.web.http.UNREAD_SECONDS", 0.7)
+    async with _slow_reader(gateway) as (reader, _):
+        ends_at = asyncio.get_running_loop().time() + 2
+        while asyncio.get_running_loop().time() < ends_at:
+            await reader.readexactly(10_000)
+            await asyncio.sleep(0.05)
+        assert gateway.app.app.requests_open == 1

@@ -63,6 +63,9 @@ async def test_a_hub_without_a_key_says_so(hub: Hub, project_id: int) -> None:
     ):
         status, problem, _ = await calls.call("GET", "/v1/inbox/push-key")
         assert (status, problem["code"]) == (404, "no_push_key")
+        status, problem, _ = await calls.call("POST", SUBSCRIPTIONS, browser())
+        assert (status, problem["code"]) == (409, "no_push_key")
+        assert "HUB_VAPID_PRIVATE_KEY" in problem["detail"]
 
 
 # Reports

@@ -26,7 +26,7 @@ from hub.local import binaries as binaries_module
 from hub.local.directory import LocalDirectory
 from hub.local.process import children_of, is_ours
 from hub.security.vapid import read_key
-from tests.support.system import ROOT, alive, as_other_user, clean_environment, until
+from tests.support.system import ROOT, SCRATCH, alive, as_other_user, clean_environment, until
 
 # Holds the servers of argv[1] open until it is told to end, and prints what runs.
 HOLDER = """
@@ -52,7 +52,7 @@ except LocalError as error:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory that others may pass through, unlike pytest's: a user of a test has to reach it."""
-    path = Path(tempfile.mkdtemp(prefix="hub-test-"))
+    path = Path(tempfile.mkdtemp(prefix="hub-test-", dir=SCRATCH))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)

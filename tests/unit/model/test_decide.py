@@ -12,7 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hub.model.decide import (
+    ADDRESS_MISSING,
     PATIENCE,
+    SUPPRESSED_FOR,
     UNASKED,
     CapState,
     Decision,
@@ -27,10 +29,11 @@ from hub.model.decide import (
     Wait,
     decide,
 )
-from hub.model.policy import Condition, Step
+from hub.model.policy import OUTSIDE_CHANNELS, Condition, Step
 from hub.model.preferences import Layer, Verdict
 from hub.model.reason import Reason
 from hub.model.weekly import Window, quiet_until
+from hub.store.suppressions import CAUSES
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -145,7 +148,15 @@ def test_nothing_against_it_sends() -> None:
 
 def test_no_address_is_told_apart_from_no_provider() -> None:
     decision = decide(Situation(**AWAY_STEP, reach=Reach.NO_ADDRESS), NOW)
-    assert decision == Skip(Reason.NO_ADDRESS, Layer.PERSON)
+    assert decision == Skip(Reason.NO_ADDRESS, Layer.PERSON, ADDRESS_MISSING[AWAY_STEP["step"].channel])
+    assert ADDRESS_MISSING.keys() == set(OUTSIDE_CHANNELS), "each says what is missing"
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_what_is_suppressed_says_for_what(cause: str) -> None:
+    decision = decide(Situation(**AWAY_STEP, reach=Reach.SUPPRESSED, suppressed_for=cause), NOW)
+    assert isinstance(decision, Skip)
+    assert (decision.detail or "").startswith(SUPPRESSED_FOR[cause])
 
 
 def test_what_is_over_a_cap_is_folded_where_it_says_so() -> None:

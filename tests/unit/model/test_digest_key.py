@@ -49,7 +49,7 @@ def test_keys(template: str, key: str) -> None:
     [
         ("{{ data.post", "line 1: {{ has no }}"),
         ("a\n\n{% if %}b{% endif %}", "line 3: missing expression"),
-        ("{% if a %}", "line 1: expected tag endif, found end of expression"),
+        ("{% if a %}", "line 1: expected tag endif, found the end of the text"),
         ("{% nope %}", "line 1: unexpected tag 'nope'"),
         ("{% include 'x' %}", "line 1: unexpected tag 'include'"),
         ("{% render 'x' %}", "line 1: unexpected tag 'render'"),
@@ -59,7 +59,7 @@ def test_keys(template: str, key: str) -> None:
         ("{% for i in (1..1000000000) reversed %}{% endfor %}", "line 1: a key takes no ranges"),
         ("{% cycle 'a', (1..3) %}", "line 1: a key takes no ranges"),
         ("{{ a if b else c }}", "line 1: disallowed ternary expression"),
-        ("a\n{{ }}", "expected a primitive expression, found end of expression"),
+        ("a\n{{ }}", "expected a primitive expression, found the end of the text"),
     ],
 )
 def test_what_is_no_template_is_told_with_its_line(template: str, message: str) -> None:

@@ -9,7 +9,9 @@ import pytest
 from hub.model.digest_key import check_key
 from hub.model.liquid_source import Tag, tags
 from hub.model.mail_html import check_html
-from hub.model.template import Template, TemplateError, problems
+from hub.model.template import Template
+from hub.model.template_check import problems
+from hub.model.template_text import TemplateError
 
 LONG = 64 * 1024
 SOURCES = {

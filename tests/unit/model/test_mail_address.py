@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.model.mail_address import MAX_ADDRESS, parse_address, parse_mailbox, same_address
+from hub.model.mail_address import MAX_ADDRESS, parse_address, parse_mailbox, same_address, spellings
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,25 @@ def test_addresses_are_compared_as_the_suppression_list_does() -> None:
     assert same_address("ada@bücher.example", "ada@xn--bcher-kva.example")
     assert not same_address("ada@example.org", "bob@example.org")
     assert same_address("no address", "No Address ")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Ada@Example.org", ("ada@example.org",)),
+        ("Üser@Example.org", ("üser@example.org",)),
+        ("Ada@BÜCHER.example", ("ada@xn--bcher-kva.example", "ada@bücher.example")),
+        ("ada@XN--bcher-kva.example", ("ada@xn--bcher-kva.example", "ada@bücher.example")),
+        ("ada@bücher。example", ("ada@xn--bcher-kva.example", "ada@bücher.example", "ada@bücher。example")),
+        ("ada@xn--.example", ("ada@xn--.example",)),
+        ("ada@☃️.example", ("ada@☃️.example",)),
+        ("+4930123456", ("+4930123456",)),
+    ],
+)
+def test_one_address_has_the_same_spellings_however_it_is_written(text: str, written: tuple[str, ...]) -> None:
+    assert spellings(text) == written
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_a_spelling(text: str) -> None:
+    assert all(one for one in spellings(f"a@{text}"))

@@ -10,7 +10,6 @@ from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage, MIMEPart
 from email.policy import default
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,8 +61,8 @@ EVIL = [
 ]
 
 
-def parsed(message: Message, **more: Any) -> EmailMessage:
-    raw = write_mail(message, SENDER, NOW, **more).content
+def parsed(message: Message) -> EmailMessage:
+    raw = write_mail(message, SENDER, NOW).content
     assert_on_the_wire(raw)
     found = message_from_bytes(raw, policy=default)
     assert isinstance(found, EmailMessage)
@@ -95,8 +94,9 @@ def test_a_mail_says_what_it_should() -> None:
         rendered={"subject": "Grüße", "text": "Hällo", "html": "<p>Hällo</p>"},
         overrides={"reply_to": "help@example.com"},
         thread_key="order-1",
+        unsubscribe_url="https://hub.example.com/l/u/" + "x" * 200,
     )
-    found = parsed(message, unsubscribe="https://hub.example.com/l/u/" + "x" * 200)
+    found = parsed(message)
     assert found.keys() == [
         *ALWAYS[:7],
         "Reply-To",
@@ -122,7 +122,7 @@ def test_a_mail_says_what_it_should() -> None:
 
 def test_the_unsubscribe_link_is_on_one_line() -> None:
     url = "https://hub.example.com/l/u/" + "x" * 600
-    raw = write_mail(mail(), SENDER, NOW, unsubscribe=url).content
+    raw = write_mail(mail(unsubscribe_url=url), SENDER, NOW).content
     assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in raw
     assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hub.model.mail_html import safe_links
 from hub.model.reader import Reader
 from hub.model.rendering import Letter, render, render_item
-from hub.model.template import FIELDS, Template, TemplateError, problems, renders_itself, uses
+from hub.model.template import Template
+from hub.model.template_check import problems, renders_itself, uses
+from hub.model.template_text import FIELDS, TemplateError
 
 CONTEXT: dict[str, Any] = {
     "data": {"order": "<4711>", "total": 12.5, "at": "2026-11-21T23:30:00Z", "day": "2026-11-21", "list": [1, 2]},
@@ -189,6 +191,13 @@ def test_links_that_may_lead_are_left_and_paths_are_completed() -> None:
         ("{% if 1 %}\n<p {% echo data.x %}>{% endif %}", "line 2: a value stands among the attributes of <p>"),
         ("<a '", "line 1: the tag \"<a '\" does not end, or its quotes do not"),
         ("<!-- x", "line 1: the comment does not end"),
+        ("<p style='color:{{ data.c }}'>", "line 1: a value in a style ends with the filter css"),
+        ("<p style='{% echo data.c | css %}'>", "line 1: a value in a style ends with the filter css"),
+        ("<style>\np{color:{{ data.c | css | upcase }}}</style>", "line 2: a value in a style ends"),
+        ("<STYLE>p{}\n{{ data.c }}", "line 2: a value in a style ends with the filter css"),
+        ("<{{ data.t | css }}>", "line 1: a tag's name comes from a value"),
+        ("<p {{ data.t | css }}='x'>", "line 1: a value stands among the attributes of <p>"),
+        ("<p class={{ data.t | css }}>", "line 1: the value of class= needs quotes"),
         ("<!--[if mso]><script>x</script><![endif]-->", "line 1: <script> has no place in a mail"),
         ("{{ dat.x }}", "line 1: there is no variable 'dat'"),
         ("{% render 'q' %}", "there is no published partial 'q'"),
@@ -205,7 +214,7 @@ def test_html_that_cannot_be_published(html: str, message: str) -> None:
 def test_what_can_be_published() -> None:
     html = (
         "<!doctype html><style>p > a{color:red}</style><p {% if data.x %}class='a'{% endif %} "
-        'style="color:{{ brand.color }}">'
+        'style="color:{{ brand.color | css }}; width: {{ data.share | css}}">'
         '1 < 2 {% for i in items %}{{ i.title }}{{ forloop.index }}{% endfor %}<a href="{{ data.u }}?x=1">a</a>'
         "<a href=\"#top\">b</a>{% render 'p', x: 1 %}</p>"
     )
@@ -221,6 +230,30 @@ def test_what_can_be_published() -> None:
     assert [problem.path for problem in missing] == [
         "channels.email.html", "channels.email.layout", "locales.de.email.layout",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "value", ["#0f766e", "#abc", "40%", "12.5px", "bold", "1px solid rgb(1, 2, 3)", "hsl(120 50% 50% / 0.5)", 40, 1.5]
+)
+def test_a_value_of_a_style_is_one(value: object) -> None:
+    made = template("<p style='border: {{ data.x | css }}'>p</p>")
+    html = render(Letter("email", Reader("u"), {"title": "t", "data": {"x": value}, "action_url": None}, made))["html"]
+    assert f"border: {value}" in html
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "red;background:url(https://evil.example)", "url(x)", "expression(alert(1))", "}p{color:red", "red\nx:y", "'",
+        '"', "\\75rl(x)", "/* */", "</style><script>", "@import", "", "a" * 41, "var(--x)", "é",
+        "#12g", "rgb(var(--x))", None,
+    ],
+)  # fmt: skip
+def test_a_value_of_a_style_is_nothing_else(value: str | None) -> None:
+    made = template("<p style='border: {{ data.x | css }}'>p</p>")
+    with pytest.raises(TemplateError, match=r"channels\.email\.html: line 1: css needs a colour") as caught:
+        render(Letter("email", Reader("u"), {"title": "t", "data": {"x": value}, "action_url": None}, made))
+    assert not value or len(value) == 1 or value not in str(caught.value)
 
 
 def test_a_layout_has_a_place_for_the_content_and_links_are_links() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks.rendering import HOSTILE, cases, hostile_seconds
-from hub.model.template import Template, TemplateError
+from hub.model.template import Template
+from hub.model.template_text import TemplateError
 
 PATIENCE_SECONDS = 2.0  # of CPU; 0.07 in the worst case (benchmarks/rendering.py), and for ever without bounds
 

@@ -42,8 +42,16 @@ def test_public_ones_pass_and_private_ones_where_allowed() -> None:
     check_url("https://fcm.googleapis.com/fcm/send/abc:def-123_x?y=%20", allow_private=False)
     check_url("https://1.1.1.1:8443/push", allow_private=False)
     check_url("http://127.0.0.1:9000/push", allow_private=True)
-    with pytest.raises(ValueError, match="of https that"):
+    with pytest.raises(ValueError, match=r"of https that.*HUB_ALLOW_PRIVATE_PUSH=true"):
         check_url("http://push.example.com/", allow_private=False)
+
+
+def test_the_way_out_is_named_where_it_is_one() -> None:
+    with pytest.raises(ValueError, match=r"'10.0.0.1' is one; HUB_ALLOW_PRIVATE_PUSH=true allows it"):
+        check_url("https://10.0.0.1/", allow_private=False)
+    for url, allow in [("ftp://push.example.com", False), ("ftp://push.example.com", True), ("https:///x", False)]:
+        with pytest.raises(ValueError, match=r"that names a host$"):
+            check_url(url, allow_private=allow)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.exceptions import RateLimited
-from hub.web.limits import RateLimiter
+from hub.web.limits import RateLimiter, household
 
 
 class Clock:
@@ -78,3 +78,20 @@ def test_no_more_pass_than_burst_and_rate_allow(gaps: list[float], rate: int) ->
         except RateLimited:
             pass
     assert passed <= rate + sum(gaps) * rate + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("address", "together"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:3::7", "2001:db8:1:3::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("x" * 60_000, "x" * 64),
+    ],
+)
+def test_whoever_has_a_network_is_one(address: str, together: str) -> None:
+    assert household(address) == together
