@@ -318,9 +318,9 @@ async def test_a_page_of_another_origin_under_a_strict_policy(browser: Browser, 
         # Behind the page's back: the SSE of the same client, by fetch, with a preflight.
         await page.evaluate(
             "() => new Promise((resolve) => {"
-            "  const { client } = document.querySelector('hub-inbox');"
-            "  client.on('state', ({ status, transport }) => status === 'live' && transport === 'sse' && resolve());"
-            "  client.use('sse');"
+            "  const { store } = document.querySelector('hub-inbox');"
+            "  store.on('state', ({ status, transport }) => status === 'live' && transport === 'sse' && resolve());"
+            "  store.use('sse');"
             "})"
         )
         await publish(hub.url, title="Over SSE")
@@ -349,7 +349,7 @@ async def test_the_header_of_a_narrow_panel_keeps_to_one_line(browser: Browser, 
             "['h2', '.count', '.all'].map((one) =>"
             " document.querySelector('hub-inbox').shadowRoot.querySelector(one).offsetHeight)"
         )
-        assert max(heights) < 32, heights
+        assert max(heights) <= 32, heights
         assert await demo.page.evaluate(
             "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)"
             "(document.querySelector('hub-inbox').shadowRoot.querySelector('header'))"
@@ -371,14 +371,14 @@ async def test_the_inbox_by_keyboard_by_axe_and_with_hostile_content(browser: Br
     async with tab(browser, f"{place.url}/?people=lin", reduced_motion="reduce") as demo:
         page = demo.page
         await is_live(demo.screen("lin"))
-        await expect(demo.rows("lin")).to_have_count(50)
         first = demo.rows("lin").first
-        await expect(first.locator("a.title")).to_have_text(f"Critical: {hostile}")
+        await expect(first.locator("a.title")).to_have_text(hostile)
+        await expect(first.get_by_text("Critical", exact=True)).to_be_visible()
         await expect(first.locator(".body")).to_have_text("<script>document.title = 1</script>")
         await expect(first.locator("a.action")).to_have_text("Open <b>it</b>")
         await expect(first.locator("a.title")).to_have_attribute("rel", "noopener")
-        await page.get_by_role("button", name="Show older").click()
-        await expect(demo.rows("lin")).to_have_count(53)
+        await demo.rows("lin").last.scroll_into_view_if_needed()
+        await expect(demo.rows("lin")).to_have_count(53)  # the older page came by itself
 
         # As a bell in a page: a click elsewhere and Esc close it, the focus returns, the arrows go from row to row.
         await page.evaluate("document.querySelector('hub-inbox').removeAttribute('keep-open')")
