@@ -37,8 +37,9 @@ export class List {
   #unsubscribe = () => {};
   /** @type {Map<string, Row>} by item */
   #rows = new Map();
-  /** How many entries may have rows. */
+  /** How many entries may have rows, and how many there are. */
   #limit = PAGE;
+  #total = 0;
   /** @type {Set<string>} threads that are unfolded */
   #open = new Set();
   /** @type {Set<string>} items that arrived above what is being read, and wait for the reader to come up */
@@ -144,7 +145,7 @@ export class List {
   #further() {
     const feed = this.#feed?.snapshot;
     if (!feed || !this.shown) return;
-    if (this.#rows.size >= this.#limit) {
+    if (this.#total > this.#limit) {
       this.#limit += PAGE;
       this.#host.changed();
     } else if (feed.hasOlder && !feed.loading && !feed.error) this.#loadOlder();
@@ -164,6 +165,7 @@ export class List {
     const items = (!snapshot?.stopped && feed?.items) || [];
     const above = this.#held.size ? items.filter(({ id }) => this.#held.has(id)).length : 0;
     const entries = arrange(above ? items.filter(({ id }) => !this.#held.has(id)) : items, this.#open);
+    this.#total = entries.length;
     this.#newer.hidden = !above;
     this.#newer.textContent = words.newer(above);
     const more = feed?.hasOlder || entries.length > this.#limit;

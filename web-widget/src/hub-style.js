@@ -507,7 +507,6 @@ time,
   inset-block-end: 0;
   width: 1px;
   height: 800px;
-  max-height: 90%;
   pointer-events: none;
 }
 .state {
