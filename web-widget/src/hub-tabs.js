@@ -63,7 +63,7 @@ export class Tabs {
     this.#store = store;
     this.#locks = locks;
     this.#Channel = Channel;
-    store.on("message", (frame) => this.#tell({ ...frame, lineage: store.state.lineage }));
+    store.on("message", (frame) => this.#tell(frame));
     store.on("state", () => this.#tellWait());
   }
 
