@@ -299,8 +299,12 @@ test("full, forbidden and broken storage is as good as none", async () => {
 
 test("six tabs share one socket and show the same; each announces an item once", async () => {
   publish(2);
+  /** @type {string[]} */
+  const said = [];
+  browser.overhear = (message) => said.push(JSON.stringify(message));
   for (let tab = 0; tab < 6; tab++) await open();
   assert.equal(browser.sockets.size, 1);
+  assert.ok(said.length > 0 && !said.join().includes(tokenOf()), "no token goes from tab to tab");
   browser.hub.mark({ action: "read", ids: ["item-000001"] });
   publish(1);
   await browser.run();
