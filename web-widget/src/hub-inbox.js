@@ -376,6 +376,9 @@ class Shell extends HubElement {
  * @attr placement - `bottom-end` if absent: `top` or `bottom`, then `-start`, `-center` or `-end`
  * @attr duration - seconds; by the length of the text if absent
  * @attr sound - a soft tone, or the address of a sound
+ * @fires hub-activate - a title was followed; as of `<hub-inbox>`
+ * @fires hub-action - one of an item's buttons was; as of `<hub-inbox>`
+ * @fires hub-more - what is counted and not shown was asked for; unless it is cancelled, the inbox opens
  * @csspart toast - one of them
  * @cssprop --hub-toast-width - how wide they are
  */

@@ -42,7 +42,12 @@ export async function sizes() {
   return Promise.all(
     names.map(async (file) => {
       const content = await readFile(DIST + file);
-      return { file, raw: content.length, gzipped: gzipped(content), budget: OVER.get(file) ?? ENTRIES.get(file) ?? LAZY };
+      return {
+        file,
+        raw: content.length,
+        gzipped: gzipped(content),
+        budget: OVER.get(file) ?? ENTRIES.get(file) ?? LAZY,
+      };
     }),
   );
 }
