@@ -21,6 +21,7 @@ POLICY = (
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 PAGE = """<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8"><title>A shop</title>
+<link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/page.css"></head>
 <body>{body}<script type="module" src="/page.js"></script></body></html>"""
 STYLE = ":root { color-scheme: light dark; font-family: system-ui, sans-serif; } body { margin: 16px; }"

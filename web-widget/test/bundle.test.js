@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { bundles, minifiedStyles } from "../tools/bundle.js";
 
 /** Imports of a minified module: [how, from where]. */
-const IMPORTS = /\b(import\(|from|import)\s*["'`]([^"'`]+)["'`]/g;
+const IMPORTS = /\b(import\(|from|import)\s*["'`]((?:\.\.?\/)?[\w@/.${}-]+)["'`]/g;
 
 test("a bundle imports nothing but lazy files that are built, too, and what is the page's own", async () => {
   const built = await bundles();
