@@ -7,7 +7,6 @@
 
 import { h, icon, setAttribute } from "./hub-dom.js";
 import { Row } from "./hub-row.js";
-import { dayName } from "./hub-text.js";
 import { arrange } from "./hub-threads.js";
 
 /** @import { HubElement } from "./hub-element.js" */
@@ -47,7 +46,9 @@ export class List {
   /** @type {Set<string>} items that arrived and were not drawn yet */
   #fresh = new Set();
   #atTop = true;
-  #kind = "";
+  /** Some rows are left to the next frames. */
+  #drawing = false;
+  #kind = "unknown";
   /** The list is before somebody's eyes. */
   shown = false;
 
@@ -106,7 +107,7 @@ export class List {
     this.#older.textContent = words.older;
     this.#end.textContent = words.end;
     this.#list.ariaLabel = words.title;
-    this.#kind = "";
+    this.#kind = "unknown";
   }
 
   #leave() {
@@ -123,7 +124,7 @@ export class List {
   /** @param {Item} item */
   arrived(item) {
     this.#fresh.add(item.id);
-    if (this.shown && !this.#atTop) this.#held.add(item.id);
+    if (this.shown && (!this.#atTop || this.element.scrollTop > 8)) this.#held.add(item.id);
   }
 
   /** To the newest, which may have waited for it. */
@@ -144,7 +145,7 @@ export class List {
   /** The end of what has rows is near. */
   #further() {
     const feed = this.#feed?.snapshot;
-    if (!feed || !this.shown) return;
+    if (!feed || !this.shown || this.#drawing) return;
     if (this.#total > this.#limit) {
       this.#limit += PAGE;
       this.#host.changed();
@@ -170,6 +171,7 @@ export class List {
     this.#newer.textContent = words.newer(above);
     const more = feed?.hasOlder || entries.length > this.#limit;
     this.#drawRows(entries, feed?.hasOlder ? -1 : entries.length);
+    this.#list.hidden = !items.length;
     this.#older.hidden = !more || !items.length;
     this.#older.textContent = feed?.loading ? words.loadingOlder : words.older;
     this.#end.hidden = more || !items.length;
@@ -215,19 +217,20 @@ export class List {
         }
       }
       const { element } = row;
-      const day = item.pinned_at ? words.pinned : dayName(item.created_at, now, language);
+      row.tell(now, language);
+      const day = item.pinned_at ? words.pinned : row.day;
       setAttribute(element, "data-day", day === last || entry.sub ? null : day);
       if (!entry.sub) last = day;
       setAttribute(element, "aria-posinset", String(++at));
       setAttribute(element, "aria-setsize", String(size));
-      row.tell(now, language);
       // A node that is moved loses the focus, so only those out of place are.
       if (element === next) next = next.nextElementSibling;
       else this.#list.insertBefore(element, next);
     }
     this.#fresh.clear();
     if (place >= 0 && !focused?.isConnected) this.#focus(Math.min(place, at - 1));
-    if (removable < 0 || buildable < 0) this.#host.changed();
+    this.#drawing = removable < 0 || buildable < 0;
+    if (this.#drawing) this.#host.changed();
     else if (buildable < BUILT_PER_FRAME && this.#eyes) {
       // Whether the end is near is told when that changes: ask anew.
       this.#eyes.unobserve(this.#bottom);
@@ -326,7 +329,7 @@ export class List {
 
   /** The first row has the focus. */
   enter() {
-    this.#focus(0);
+    if (this.#rows.size) this.#focus(0);
   }
 
   /** @param {number} at of its articles; without one, what comes after the list */

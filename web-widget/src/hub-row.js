@@ -1,7 +1,7 @@
 /** One notification in the feed: built once per item, then only what changed is touched. */
 
 import { h, icon, iconButton, name, picture, safeLink, setAttribute } from "./hub-dom.js";
-import { ago } from "./hub-text.js";
+import { ago, dayName } from "./hub-text.js";
 
 /** @import { Action, Item } from "./hub-state.js" */
 /** @import { Entry } from "./hub-threads.js" */
@@ -37,6 +37,8 @@ export class Row {
   #toggle;
   #archive;
   #thread;
+  /** The day that it came, as its separator says it. */
+  day = "";
   /** The half minute at which the time was last told. */
   #told = 0;
 
@@ -148,6 +150,7 @@ export class Row {
     this.#told = told;
     const { created_at: created } = this.entry.item;
     this.#time.textContent = ago(created, now, language, this.#host.words.now);
+    this.day = dayName(created, now, language);
     this.#time.title ||= new Date(created).toLocaleString(language, { dateStyle: "full", timeStyle: "short" });
   }
 

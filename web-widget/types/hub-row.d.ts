@@ -32,6 +32,8 @@ export declare class Row {
     focusable: HTMLElement;
     /** @type {Entry} */
     entry: Entry;
+    /** The day that it came, as its separator says it. */
+    day: string;
     /**
      * @param {Entry} entry
      * @param {RowHost} host
