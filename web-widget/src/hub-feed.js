@@ -22,6 +22,8 @@ const PAGE = 50;
 /** Rows built, and rows taken away, in one frame: a few milliseconds each. */
 const BUILT_PER_FRAME = 12;
 const REMOVED_PER_FRAME = 150;
+/** So far from its upper end, in CSS pixels, a list counts as being read further down. */
+const TOP = 8;
 const ORIGIN_REFUSED = 4501;
 
 const CAUGHT_UP = "M4 13l3-8h10l3 8v5a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1zM4 13h5a3 3 0 0 0 6 0h5";
@@ -45,14 +47,13 @@ export class List {
   #held = new Set();
   /** @type {Set<string>} items that arrived and were not drawn yet */
   #fresh = new Set();
-  #atTop = true;
   /** Some rows are left to the next frames. */
   #drawing = false;
   #kind = "unknown";
   /** The list is before somebody's eyes. */
   shown = false;
 
-  #top = h("div");
+  #top = h("div", { class: "top" });
   #bottom = h("div", { class: "probe" });
   #newer = h("button", { class: "newer", part: "newer", type: "button", hidden: true, click: () => this.goUp() });
   #list = h("div", { class: "list", part: "list", role: "feed" });
@@ -84,7 +85,6 @@ export class List {
         if (target === this.#bottom) {
           if (isIntersecting) this.#further();
         } else {
-          this.#atTop = isIntersecting;
           if (isIntersecting) this.#arrivedAtTop();
         }
       }
@@ -124,7 +124,8 @@ export class List {
   /** @param {Item} item */
   arrived(item) {
     this.#fresh.add(item.id);
-    if (this.shown && (!this.#atTop || this.element.scrollTop > 8)) this.#held.add(item.id);
+    const { scrollTop } = this.element;
+    if (this.shown && (scrollTop > TOP || this.element.getBoundingClientRect().top < -TOP)) this.#held.add(item.id);
   }
 
   /** To the newest, which may have waited for it. */
@@ -185,7 +186,7 @@ export class List {
   #drawRows(entries, size) {
     const { root, language, words } = this.#host;
     const focused = root.activeElement?.closest("article");
-    const place = focused ? [...this.#list.children].indexOf(focused) : -1;
+    const place = focused ? this.#articles().indexOf(focused) : -1;
     const shown = entries.slice(0, this.#limit);
     const listed = new Set(shown.map(({ item }) => item.id));
     const now = Date.now();
@@ -197,11 +198,11 @@ export class List {
     for (const [id, row] of [...this.#rows].reverse()) {
       if (listed.has(id)) continue;
       if (!removable--) break;
-      row.element.remove();
+      take(row.element);
       this.#rows.delete(id);
     }
     /** @type {Element | null} */
-    let next = this.#list.firstElementChild;
+    let next = this.#list.querySelector("article");
     for (const entry of shown) {
       const { item } = entry;
       const held = this.#rows.get(item.id);
@@ -212,8 +213,8 @@ export class List {
         row.element.classList.toggle("fresh", this.#fresh.has(item.id));
         this.#rows.set(item.id, row);
         if (held) {
-          if (held.element === next) next = next.nextElementSibling;
-          held.element.remove();
+          if (held.element === next) next = after(next);
+          take(held.element);
         }
       }
       const { element } = row;
@@ -224,8 +225,9 @@ export class List {
       setAttribute(element, "aria-posinset", String(++at));
       setAttribute(element, "aria-setsize", String(size));
       // A node that is moved loses the focus, so only those out of place are.
-      if (element === next) next = next.nextElementSibling;
-      else this.#list.insertBefore(element, next);
+      if (element === next) next = after(next);
+      else if (next) next.before(element);
+      else this.#append(element);
     }
     this.#fresh.clear();
     if (place >= 0 && !focused?.isConnected) this.#focus(Math.min(place, at - 1));
@@ -236,6 +238,17 @@ export class List {
       this.#eyes.unobserve(this.#bottom);
       this.#eyes.observe(this.#bottom);
     }
+  }
+
+  /** Rows stand in blocks, of which a browser passes over those out of sight as one. @param {Element} element */
+  #append(element) {
+    let block = this.#list.lastElementChild;
+    if (!block || block.childElementCount >= PAGE) this.#list.append((block = h("div", { class: "block" })));
+    block.append(element);
+  }
+
+  #articles() {
+    return /** @type {Element[]} */ ([...this.#list.querySelectorAll("article")]);
   }
 
   /** @returns {import("./hub-row.js").RowHost} */
@@ -334,7 +347,7 @@ export class List {
 
   /** @param {number} at of its articles; without one, what comes after the list */
   #focus(at) {
-    const element = this.#list.children[at];
+    const element = this.#articles()[at];
     const row = [...this.#rows.values()].find((one) => one.element === element);
     if (row) row.focusable.focus();
     else /** @type {HTMLElement | null} */ (this.#end.hidden ? this.element.closest("[tabindex]") : this.#end)?.focus();
@@ -342,12 +355,12 @@ export class List {
 
   /** From article to article, and out of the feed: the keys of the APG's feed pattern. @param {KeyboardEvent} event */
   #key(event) {
-    const { children } = this.#list;
     const { root } = this.#host;
     const row = /** @type {HTMLElement} */ (event.target).closest("article");
     if (!row) return;
-    const at = [...children].indexOf(row);
-    const end = children.length - 1;
+    const rows = this.#articles();
+    const at = rows.indexOf(row);
+    const end = rows.length - 1;
     const out = event.ctrlKey || event.metaKey;
     /** @type {Record<string, number>} */
     const goals = { PageDown: at + 1, ArrowDown: at + 1, PageUp: at - 1, ArrowUp: at - 1, Home: 0, End: end };
@@ -362,6 +375,18 @@ export class List {
       before.findLast((one) => one.checkVisibility())?.focus();
     }
   }
+}
+
+/** @param {Element} row @returns {Element | null} the row after it, perhaps in the next block */
+function after(row) {
+  return row.nextElementSibling ?? row.parentElement?.nextElementSibling?.firstElementChild ?? null;
+}
+
+/** @param {Element} row and its block, if that was all */
+function take(row) {
+  const block = row.parentElement;
+  row.remove();
+  if (!block?.firstChild) block?.remove();
 }
 
 /** @param {Row} row */

@@ -134,8 +134,10 @@ export class Row {
         ))
     )
       return false;
+    const { more, sub } = this.entry;
     this.entry = entry;
-    this.#show();
+    // Thousands of rows are asked at each drawing, and mostly have nothing new to show.
+    if (item !== before || sub !== entry.sub || more.length || entry.more.length) this.#show();
     return true;
   }
 

@@ -277,11 +277,12 @@ h2 {
   content-visibility: auto;
   contain-intrinsic-size: auto 88px;
 }
-.row:first-child {
-  padding-block-start: 8px;
+.list {
+  padding-block: 8px;
 }
-.row:last-child {
-  padding-block-end: 8px;
+.block {
+  content-visibility: auto;
+  contain-intrinsic-size: auto 4400px;
 }
 .row[data-day]::before {
   content: attr(data-day);
@@ -501,6 +502,11 @@ time,
 }
 .foot {
   position: relative;
+}
+.top {
+  position: absolute;
+  width: 1px;
+  height: 8px;
 }
 .probe {
   position: absolute;
