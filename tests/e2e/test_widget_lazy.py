@@ -417,7 +417,14 @@ async def test_a_refused_preference_is_put_back_and_one_that_cannot_be_read_is_s
         await expect(page.get_by_text("Your settings could not be loaded.")).to_be_visible()
         await page.unroute("**/preferences/choices")
         await page.get_by_role("button", name="Try again").click()
-        await expect(page.get_by_role("switch").first).to_be_visible()
+        push = page.get_by_role("switch", name="Everything else: Push")
+        await expect(push).to_be_checked()
+        # Saved, but what holds then is not told: what was shown stays.
+        await page.route("**/preferences/choices", lambda route: route.abort())
+        async with page.expect_event("requestfailed", lambda request: request.url.endswith("/choices")):
+            await push.click()
+        await ground.preferences("eli", categories={"general": {"channels": {"web_push": False}}})
+        await expect(push).not_to_be_checked()
         opened.complaints.clear()  # the failed request itself
 
 
@@ -581,6 +588,7 @@ async def test_the_elements_show_them_all(browser: Browser, ground: Ground) -> N
         await expect(page.locator(".toast")).to_have_count(0)
         await panel.get_by_role("article", name="Parcel 9").hover()
         await panel.get_by_role("button", name="Weitere Optionen: Parcel 9").click()
+        await expect(page.get_by_role("menu")).to_be_visible()
         await picture(page, "elements-menu")
         await page.get_by_role("menuitem", name="Archivieren").click()
         await expect(panel.get_by_role("article", name="Parcel 9")).to_have_count(0)

@@ -9,7 +9,12 @@ import { Speaker } from "./hub-speaker.js";
 const BELL = "M6 9.5a6 6 0 0 1 12 0c0 5 2 6.5 2 6.5H4s2-1.5 2-6.5zM10 19.5a2.2 2.2 0 0 0 4 0";
 const PREFIX = /^\(\d+\+?\) /;
 
-/** The bell alone; a click is the event `hub-bell-click`. */
+/**
+ * The bell alone. Attributes, slot, parts and properties are those of `<hub-inbox>` that are about the bell.
+ *
+ * @element hub-bell
+ * @fires hub-bell-click - it was pressed
+ */
 export class HubBell extends HubElement {
   #badge = h("span", { class: "badge", part: "badge", "aria-hidden": "true", hidden: true });
   bell = h(

@@ -33,7 +33,77 @@ const GAP = 8;
 /** Less room than this below the bell, in CSS pixels, and the panel opens above it. */
 const LEAST_ROOM = 280;
 
-/** A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet. */
+/**
+ * A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet.
+ *
+ * @element hub-inbox
+ * @attr hub - where the hub is; the page's origin if absent
+ * @attr for - the id of the element whose store it shows; else that of the page's only one
+ * @attr theme - `light` or `dark`; otherwise the page's color-scheme
+ * @attr density - `compact`: less air
+ * @attr open - the panel is open
+ * @attr keep-open - a click elsewhere does not close the panel
+ * @attr badge - `unseen`: the badge counts what was not seen instead of what was not read
+ * @attr title-badge - the count stands before the page's title, too
+ * @attr app-badge - and on the icon of an installed app
+ * @attr tabs - `all,unread,archived` if absent; also `snoozed`, `category:billing = Bills`, `tag:mention`
+ * @attr push - asks about web push in the panel
+ * @attr worker - the page's service worker, for push; `/hub-sw.js` if absent
+ * @attr target - of every link, as in `<a target>`
+ * @attr lang - of words and times; else that of the nearest element that says one
+ * @fires hub-activate - a title was followed; `detail.item`; `preventDefault()` keeps the link from being followed
+ * @fires hub-action - one of an item's buttons was; `detail.item`, `detail.action`; cancelable as well
+ * @fires hub-arrived - a new item came; `detail.item`
+ * @fires hub-opened - the panel opened
+ * @fires hub-closed - the panel closed
+ * @slot bell - in place of the bell's picture
+ * @slot header - between heading and buttons
+ * @slot empty - in place of what stands where there is nothing
+ * @csspart bell - the button
+ * @csspart badge - the count on it
+ * @csspart panel - what opens
+ * @csspart header - its upper edge, with its title
+ * @csspart count - how many are unread
+ * @csspart all - marks all as read
+ * @csspart settings - leads to the preferences
+ * @csspart back - leads back from them
+ * @csspart close - closes the panel
+ * @csspart tabs - the tabs
+ * @csspart tab - one of them
+ * @csspart banner - says that the connection is lost
+ * @csspart push - asks about web push
+ * @csspart newer - leads to what is new
+ * @csspart list - the items
+ * @csspart item - one of them
+ * @csspart avatar - whose picture it has
+ * @csspart title - what it says first
+ * @csspart category - its category
+ * @csspart thread - unfolds its thread
+ * @csspart action - one of its own buttons
+ * @csspart tools - its buttons for marking
+ * @csspart toggle - read or unread
+ * @csspart archive - into the archive or back
+ * @csspart more - opens its menu
+ * @csspart options - that menu
+ * @csspart preferences - the preferences
+ * @cssprop --hub-accent - buttons, dots, the tab that is chosen
+ * @cssprop --hub-on-accent - what stands on the accent
+ * @cssprop --hub-danger - what is critical
+ * @cssprop --hub-surface - the ground
+ * @cssprop --hub-text - the text
+ * @cssprop --hub-muted - what matters less
+ * @cssprop --hub-line - lines
+ * @cssprop --hub-hover - the ground under the pointer
+ * @cssprop --hub-bell - the bell
+ * @cssprop --hub-badge - the ground of the badge
+ * @cssprop --hub-radius - of the panel's corners
+ * @cssprop --hub-avatar-radius - of pictures
+ * @cssprop --hub-shadow - of the panel
+ * @cssprop --hub-font - the font
+ * @cssprop --hub-font-size - its size; all others go by it
+ * @cssprop --hub-panel-width - the panel's width
+ * @cssprop --hub-panel-height - the most that it is high
+ */
 export class HubInbox extends HubBell {
   /** @override */
   static observedAttributes = ["open", ...HubBell.observedAttributes];
@@ -201,7 +271,12 @@ export class HubInbox extends HubBell {
   }
 }
 
-/** The list with its tabs in the page. */
+/**
+ * The list with its tabs in the page. Attributes, events, slots, parts and properties are those of `<hub-inbox>` that are
+ * about the list.
+ *
+ * @element hub-feed
+ */
 export class HubFeed extends HubElement {
   speaker = new Speaker(this);
   #panel = new Panel(this);
@@ -294,7 +369,19 @@ class Shell extends HubElement {
   }
 }
 
-/** Arrivals while nobody looks at the list. */
+/**
+ * Arrivals while nobody looks at the list, each for a moment in a corner of the page.
+ *
+ * @element hub-toasts
+ * @attr placement - `bottom-end` if absent: `top` or `bottom`, then `-start`, `-center` or `-end`
+ * @attr duration - seconds; by the length of the text if absent
+ * @attr sound - a soft tone, or the address of a sound
+ * @fires hub-activate - a title was followed; as of `<hub-inbox>`
+ * @fires hub-action - one of an item's buttons was; as of `<hub-inbox>`
+ * @fires hub-more - what is counted and not shown was asked for; unless it is cancelled, the inbox opens
+ * @csspart toast - one of them
+ * @cssprop --hub-toast-width - how wide they are
+ */
 export class HubToasts extends Shell {
   /** @override */
   async load() {
@@ -303,7 +390,11 @@ export class HubToasts extends Shell {
   }
 }
 
-/** What a person wants to get, in the page. */
+/**
+ * What a person wants to get, in the page: categories and channels, quiet hours, a pause.
+ *
+ * @element hub-preferences
+ */
 export class HubPreferences extends Shell {
   /** @override */
   async load() {

@@ -42,8 +42,6 @@ export const WORDS = {
 
 const CSS = `
 .prefs {
-  display: grid;
-  gap: 22px;
   padding: 16px;
   text-align: start;
 }
@@ -52,8 +50,10 @@ const CSS = `
   gap: 10px;
   min-width: 0;
 }
-.prefs h3,
-.prefs p {
+.prefs section + * {
+  margin-block-start: 22px;
+}
+.prefs section :is(h3, p) {
   margin: 0;
 }
 .prefs h3 {
@@ -68,6 +68,7 @@ const CSS = `
 .prefs .refused:not(:empty) {
   position: sticky;
   inset-block-end: 12px;
+  margin-block-end: 0;
   padding: 8px 12px;
   border: 1px solid;
   border-radius: 8px;
@@ -83,8 +84,10 @@ const CSS = `
 .prefs .head {
   display: flex;
   align-items: center;
-  justify-content: space-between;
-  gap: 12px;
+  gap: 8px;
+}
+.head h3 {
+  flex: 1;
 }
 .prefs :is(.action, select, input) {
   min-height: 32px;
@@ -165,7 +168,7 @@ const CSS = `
   width: 100%;
   padding: 12px;
   border: 1px solid var(--_line);
-  border-radius: 10px;
+  border-radius: 8px;
 }
 .hours .days {
   display: flex;
@@ -191,12 +194,9 @@ const CSS = `
   max-width: 230px;
 }
 .prefs .drop {
-  padding: 0 8px;
-}
-.drop svg {
-  width: 15px;
-  height: 15px;
-  vertical-align: middle;
+  display: grid;
+  place-items: center;
+  padding: 0 6px;
 }
 @media (prefers-reduced-motion: no-preference) {
   .switch::before,
@@ -265,6 +265,9 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
     draw();
     last = last
       .then(() => store.call("PATCH", PATH, patch))
+      .then(() => {
+        known = after; // should it not be told now what holds
+      })
       .catch((error) => {
         alert.textContent = error.status === 403 ? words.mayNotSave : words.notSaved;
       })
@@ -326,7 +329,7 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
       const label = [`${title}: ${nameOf(channel)}`, make ? null : words.alwaysOn].filter(Boolean).join(", ");
       return h("td", {}, choice() ? toggle(label, () => !!choice()?.enabled, turn) : null);
     });
-    const small = notes.map((note) => note && h("small", {}, note));
+    const small = notes.map((note) => note && h("small", {}, h("bdi", {}, note)));
     return h("tr", {}, h("th", { scope: "row" }, title, ...small), ...cells);
   };
 

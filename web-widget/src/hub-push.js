@@ -129,11 +129,12 @@ function hubOf({ url, getToken, store }) {
   }
   if (!base.pathname.endsWith("/")) base.pathname += "/";
   const away = `the hub at ${base.href} does not answer, or does not allow this page's origin`;
+  const asked = /** @type {NonNullable<typeof getToken>} */ (getToken); // one that is not there has failed
   const caller = {
     base,
     fetch: (/** @type {Parameters<typeof fetch>} */ ...args) =>
       attempt(() => globalThis.fetch(...args), "unreachable", away),
-    token: { take: async () => (await attempt(async () => getToken?.(), "no_token", "getToken failed")) ?? null },
+    token: { take: async () => (await attempt(async () => asked(), "no_token", "getToken failed")) ?? null },
     traffic: () => {},
   };
   /**

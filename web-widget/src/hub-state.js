@@ -156,6 +156,11 @@ export class InboxState extends Revisions {
     this.#laid = null;
   }
 
+  /** @returns {{key: string, mark: Mark, at: string}[]} the marks not confirmed yet, to be handed on */
+  marks() {
+    return [...this.pending].map(([key, { mark, at }]) => ({ key, mark, at }));
+  }
+
   /**
    * The hub carried the mark out at `rev`: the overlay stays until the own revision gets there.
    * @param {string} key

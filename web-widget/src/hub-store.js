@@ -307,12 +307,12 @@ export class HubStore extends HubClient {
   }
 
   #save() {
-    const { state, outbox } = this;
+    const { state } = this;
     if (!this.#name || this.#tabs?.leading === false) return;
-    this.#cache?.write(this.#name, () => {
-      const marks = [...outbox.calls.values()].map(({ key, mark, at }) => ({ key, mark, at }));
-      return state.rev !== null && { welcome: state.welcome(CACHED_ITEMS), marks };
-    });
+    this.#cache?.write(
+      this.#name,
+      () => state.rev !== null && { welcome: state.welcome(CACHED_ITEMS), marks: state.marks() },
+    );
   }
 
   /**

@@ -63,7 +63,7 @@ export class Tabs {
     this.#store = store;
     this.#locks = locks;
     this.#Channel = Channel;
-    store.on("message", (frame) => this.#tell({ ...frame, lineage: store.state.lineage }));
+    store.on("message", (frame) => this.#tell(frame));
     store.on("state", () => this.#tellWait());
   }
 
@@ -113,8 +113,7 @@ export class Tabs {
    * @param {boolean} [anyway] some tab does not know that there are none
    */
   tellMarks(anyway = false) {
-    const { pending } = this.#store.state;
-    const marks = [...pending].map(([key, { mark, at }]) => ({ key, mark, at }));
+    const marks = this.#store.state.marks();
     if (marks.length || this.#marksTold || anyway) this.#tell({ type: "marks", marks });
     this.#marksTold = marks.length;
   }
@@ -199,8 +198,8 @@ export class Tabs {
     });
   }
 
-  /** @param {Frame} frame from a follower to the leader */
-  #say(frame) {
+  /** @param {Frame} frame from a follower to the leader, which needs no token of it */
+  #say({ token, ...frame }) {
     if (!this.leading) this.#channel?.postMessage({ from: this.#id, frame });
   }
 

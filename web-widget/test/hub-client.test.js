@@ -146,6 +146,27 @@ test("a lost connection resumes from the cursor and repeats the ack", async () =
   assert.deepEqual(missed, [true]);
 });
 
+test("an item on a page that comes twice, because the connection broke in between, is announced once", async () => {
+  const first = await goLive();
+  /** @type {string[]} */
+  const announced = [];
+  client.on("item", ({ item }) => announced.push(item.id));
+  first.close(4000, '{"retry_after_seconds": 0}');
+  const second = await server.connections.next();
+  await second.frame("hello");
+  hub.publish();
+  second.send(WELCOME);
+  second.send({ ...changesSince(0), rev: 0, cursor: hub.cursor(0), more: true, counts: undefined });
+  await until(() => announced.length === 1, "the item");
+  second.close(4000, '{"retry_after_seconds": 0}');
+  const third = await server.connections.next();
+  await third.frame("hello");
+  third.send(WELCOME);
+  third.send(changesSince(0));
+  await until(() => client.snapshot.rev === 1, "rev 1");
+  assert.deepEqual(announced, ["item-000001"]);
+});
+
 test("a mark shows at once, and lasts over a disconnect with the same upto until it is answered", async () => {
   hub.publish();
   const first = await goLive();

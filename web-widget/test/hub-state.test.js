@@ -226,3 +226,31 @@ test("the view leaves out archived and snoozed items and puts pinned ones first"
     ["item-000001", "item-000002"],
   );
 });
+
+test("a snapshot of the same inbox that is older, or no newer, takes nothing away", () => {
+  const { lineage, items } = state.welcome();
+  hub.publish();
+  state.apply(sent());
+  state.mark("1", { action: "read", ids: ["item-000001"] }, "2026-02-01T00:00:00.000Z");
+  assert.equal(
+    state.apply({ type: "welcome", lineage, rev: 3, cursor: hub.cursor(3), counts: hub.counts(), items }),
+    "ignored",
+  );
+  assert.equal(state.rev, 4);
+  assert.equal(state.apply({ ...state.welcome(), rev: 5, cursor: hub.cursor(5) }), "applied");
+  assert.deepEqual([state.rev, state.pending.size, state.items.size], [5, 1, 4]);
+  assert.equal(state.apply({ ...state.welcome(), lineage: "another" }), "reset");
+  assert.equal(state.pending.size, 0);
+});
+
+test("what a snapshot leaves out is read again from the top", () => {
+  hub.mark({ action: "pin", ids: ["item-000001"] });
+  state.apply(sent());
+  const kept = new InboxState();
+  kept.apply(JSON.parse(JSON.stringify(state.welcome(2))));
+  assert.deepEqual(
+    kept.view().map(({ id }) => id),
+    ["item-000001", "item-000003"],
+  );
+  assert.deepEqual([kept.main.cursor, kept.rev, kept.cursor], ["", state.rev, state.cursor]);
+});

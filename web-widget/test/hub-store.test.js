@@ -142,12 +142,19 @@ test("ten thousand arrivals are not all kept, and paging brings them back withou
   assert.ok(most <= 500, `${most} items held`);
   assert.deepEqual(store.snapshot.items, browser.hub.list().slice(0, store.snapshot.items.length));
   assert.equal(store.snapshot.hasOlder, true);
+  /** @type {number[]} */
+  const shown = [];
+  store.subscribe(() => shown.push(store.snapshot.items.length));
   for (let pages = 0; pages < 8; pages++) {
     const before = store.snapshot.items.length;
     const page = store.loadOlder();
+    await browser.run(2);
+    publish(1);
     await browser.run();
     await page;
     assert.ok(store.snapshot.items.length > before, "every call brings something");
+    assert.ok(Math.min(...shown) >= before, "nothing that was shown goes while a page is read");
+    shown.length = 0;
     assert.deepEqual(store.snapshot.items, browser.hub.list().slice(0, store.snapshot.items.length));
   }
 });
@@ -292,8 +299,12 @@ test("full, forbidden and broken storage is as good as none", async () => {
 
 test("six tabs share one socket and show the same; each announces an item once", async () => {
   publish(2);
+  /** @type {string[]} */
+  const said = [];
+  browser.overhear = (message) => said.push(JSON.stringify(message));
   for (let tab = 0; tab < 6; tab++) await open();
   assert.equal(browser.sockets.size, 1);
+  assert.ok(said.length > 0 && !said.join().includes(tokenOf()), "no token goes from tab to tab");
   browser.hub.mark({ action: "read", ids: ["item-000001"] });
   publish(1);
   await browser.run();
@@ -323,6 +334,62 @@ test("a tab that follows marks through the leader, and every tab shows it before
   await pass(3);
   assert.equal((await marked).changed, 1);
   for (const tab of tabs) assert.equal(tab.store.snapshot.pending, 0);
+});
+
+test("a tab that comes while the leader is offline is not live for a moment, and its mark is sent once", async () => {
+  publish(1);
+  const leader = await open();
+  browser.setOnline(false);
+  await pass(1);
+  const follower = await open();
+  /** @type {string[]} */
+  const states = [];
+  follower.store.on("state", ({ status }) => states.push(status));
+  const marked = follower.store.mark({ action: "read", ids: ["item-000001"] });
+  follower.store.use();
+  await pass(2);
+  assert.equal(leader.store.outbox.calls.size, 1);
+  assert.equal(states.includes("live"), false);
+  browser.setOnline(true);
+  await pass(3);
+  assert.equal((await marked).changed, 1);
+});
+
+test("a tab that greets before the leader knows that it leads greets again", async () => {
+  const earlier = await open();
+  await pass(2);
+  earlier.store.stop();
+  const leader = browser.open();
+  tabs.push(leader);
+  leader.store.start();
+  await new Promise((resolve) => setImmediate(resolve));
+  leader.frozen = true;
+  const follower = await open({ persist: false });
+  leader.frozen = false;
+  // Its lock and the greeting come from two sources; neither need be first.
+  browser.queue.reverse();
+  await pass(6);
+  assert.deepEqual([leader.store.snapshot.leading, follower.store.snapshot.status], [true, "live"]);
+});
+
+test("marks of the last visit that were answered meanwhile are not shown", async () => {
+  publish(1);
+  const leader = await open();
+  browser.setOnline(false);
+  await pass(1);
+  const marked = leader.store.mark({ action: "archive", ids: ["item-000001"] });
+  await pass(2);
+  const { stored } = browser;
+  const [[name, text] = ["", ""]] = stored;
+  browser.setOnline(true);
+  await pass(3);
+  await marked;
+  browser.hub.mark({ action: "unarchive", ids: ["item-000001"] });
+  await pass(2);
+  // As it was before the last second's writing.
+  stored.set(name, text);
+  const follower = await open();
+  assert.deepEqual([follower.store.snapshot.pending, ids(follower)], [0, ["item-000001"]]);
 });
 
 for (const how of ["closed", "crashed", "frozen"]) {

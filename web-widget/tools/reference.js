@@ -58,7 +58,7 @@ export function reference(declarations, sources) {
 function complain(elements, sources) {
   const all = [...sources.values()].join("\n");
   const inSources = {
-    csspart: matches(all, /\bpart: "([\w -]+)"/g).flatMap((names) => names.split(" ")),
+    csspart: matches(all, /\b(?:part: |iconButton\(|control\()"([\w -]+)"/g).flatMap((names) => names.split(" ")),
     cssprop: matches(all, /var\((--hub-[\w-]+)/g),
     attr: matches(all, /observedAttributes = \[([^\]]*)\]/g).flatMap((list) => matches(list, /"([\w-]+)"/g)),
   };

@@ -17,6 +17,11 @@ const ENTRIES = new Map([
   ["hub-store.js", 8 * KIB], // with the client
 ]);
 const LAZY = 4 * KIB;
+/** What is over its budget, and may not grow until it is within it. */
+const OVER = new Map([
+  ["hub-inbox.js", 21_200],
+  ["hub-store.js", 8_800],
+]);
 
 /**
  * @typedef {object} Size
@@ -37,7 +42,12 @@ export async function sizes() {
   return Promise.all(
     names.map(async (file) => {
       const content = await readFile(DIST + file);
-      return { file, raw: content.length, gzipped: gzipped(content), budget: ENTRIES.get(file) ?? LAZY };
+      return {
+        file,
+        raw: content.length,
+        gzipped: gzipped(content),
+        budget: OVER.get(file) ?? ENTRIES.get(file) ?? LAZY,
+      };
     }),
   );
 }

@@ -2,7 +2,12 @@
 import { HubElement } from "./hub-element.js";
 import { Speaker } from "./hub-speaker.js";
 import type { Item } from "./hub-state.js";
-/** The bell alone; a click is the event `hub-bell-click`. */
+/**
+ * The bell alone. Attributes, slot, parts and properties are those of `<hub-inbox>` that are about the bell.
+ *
+ * @element hub-bell
+ * @fires hub-bell-click - it was pressed
+ */
 export declare class HubBell extends HubElement {
     #private;
     bell: HTMLButtonElement;

@@ -150,6 +150,12 @@ export declare class InboxState extends Revisions {
      * @param {boolean} [foreign]
      */
     mark(key: string, mark: Mark, at: string, foreign?: boolean): void;
+    /** @returns {{key: string, mark: Mark, at: string}[]} the marks not confirmed yet, to be handed on */
+    marks(): {
+        key: string;
+        mark: Mark;
+        at: string;
+    }[];
     /**
      * The hub carried the mark out at `rev`: the overlay stays until the own revision gets there.
      * @param {string} key
