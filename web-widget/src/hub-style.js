@@ -215,7 +215,7 @@ h2 {
 .older:hover {
   color: var(--_text);
 }
-.count {
+.count:not(:empty) {
   margin-inline-start: 6px;
   color: var(--_accent);
 }
@@ -381,6 +381,7 @@ time,
   margin-block-start: 2px;
 }
 .category {
+  unicode-bidi: plaintext;
   overflow: hidden;
   text-overflow: ellipsis;
 }
@@ -432,8 +433,8 @@ time,
 .tools {
   position: absolute;
   z-index: 1;
-  inset-block-start: 6px;
-  inset-inline-end: 6px;
+  inset-block-end: 8px;
+  inset-inline-end: 8px;
   display: flex;
   border-radius: 8px;
   background: var(--_surface);
@@ -444,7 +445,6 @@ time,
 }
 @media (hover: none) {
   .card .tools {
-    inset-block: auto 6px;
     opacity: 1 !important;
   }
 }
