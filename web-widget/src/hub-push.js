@@ -134,7 +134,13 @@ function hubOf({ url, getToken, store }) {
     base,
     fetch: (/** @type {Parameters<typeof fetch>} */ ...args) =>
       attempt(() => globalThis.fetch(...args), "unreachable", away),
-    token: { take: async () => (await attempt(async () => asked(), "no_token", "getToken failed")) ?? null },
+    token: {
+      async take() {
+        const token = await attempt(async () => asked(), "no_token", "getToken failed");
+        if (!token) throw new HubError("stopped", "getToken gave no token: nobody is signed in");
+        return token;
+      },
+    },
     traffic: () => {},
   };
   /**

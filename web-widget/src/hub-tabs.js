@@ -22,8 +22,8 @@ import { Timers } from "./hub-timers.js";
 /** Between two pings of the leader. A hidden tab's timers may come but once a minute, so silence alone proves nothing. */
 const BEAT_SECONDS = 5;
 const SILENCE_SECONDS = 10;
-/** More silence after a follower's own ping. */
-const ANSWER_SECONDS = 2;
+/** More silence after a follower's own ping; up to twice as much, so that not all of them steal at once. */
+const ANSWER_SECONDS = 1;
 /** A follower not heard for three beats counts as gone. */
 const GONE_MS = 3 * BEAT_SECONDS * 1000;
 
@@ -191,7 +191,7 @@ export class Tabs {
   #listen() {
     this.#timers.set("silence", SILENCE_SECONDS, () => {
       this.#say({ type: "ping" });
-      this.#timers.set("silence", ANSWER_SECONDS, () => {
+      this.#timers.set("silence", ANSWER_SECONDS * (1 + Math.random()), () => {
         if (globalThis.document?.visibilityState === "hidden") this.#listen();
         else this.#ask({ steal: true });
       });
