@@ -6,7 +6,7 @@
  */
 
 import { h, icon, setAttribute } from "./hub-dom.js";
-import { Row } from "./hub-row.js";
+import { Row, TICK_MS } from "./hub-row.js";
 import { arrange } from "./hub-threads.js";
 
 /** @import { HubElement } from "./hub-element.js" */
@@ -47,6 +47,10 @@ export class List {
   #held = new Set();
   /** @type {Set<string>} items that arrived and were not drawn yet */
   #fresh = new Set();
+  /** @type {import("./hub-threads.js").Entry[]} what stands there, */
+  #drawn = [];
+  /** as of this half minute and size. */
+  #tick = "";
   /** Some rows are left to the next frames. */
   #drawing = false;
   #kind = "unknown";
@@ -115,6 +119,7 @@ export class List {
     this.#unsubscribe = () => {};
     this.#feed = null;
     this.#rows.clear();
+    this.#drawn = [];
     this.#held.clear();
     this.#limit = PAGE;
     // As a whole: removing thousands of rows one by one takes longer.
@@ -188,27 +193,38 @@ export class List {
     const focused = root.activeElement?.closest("article");
     const place = focused ? this.#articles().indexOf(focused) : -1;
     const shown = entries.slice(0, this.#limit);
-    const listed = new Set(shown.map(({ item }) => item.id));
     const now = Date.now();
+    // What stands as it stood is passed over, or a page that comes below thousands of rows would touch them all.
+    const tick = `${Math.floor(now / TICK_MS)} ${size}`;
+    const drawn = tick === this.#tick ? this.#drawn : [];
+    let at = 0;
+    while (at < shown.length && same(drawn[at], shown[at])) at += 1;
+    this.#tick = tick;
+    this.#drawn = shown;
     let removable = REMOVED_PER_FRAME;
     let buildable = BUILT_PER_FRAME;
-    let last = "";
-    let at = 0;
-    // From the end, where the many are that a list gives up at its top.
-    for (const [id, row] of [...this.#rows].reverse()) {
-      if (listed.has(id)) continue;
-      if (!removable--) break;
-      take(row.element);
-      this.#rows.delete(id);
+    if (this.#rows.size > at) {
+      const listed = new Set(shown.map(({ item }) => item.id));
+      // From the end, where the many are that a list gives up at its top.
+      for (const [id, row] of [...this.#rows].reverse()) {
+        if (listed.has(id)) continue;
+        if (!removable--) break;
+        take(row.element);
+        this.#rows.delete(id);
+      }
     }
-    /** @type {Element | null} */
-    let next = this.#list.querySelector("article");
-    for (const entry of shown) {
+    const before = this.#rows.get(shown[at - 1]?.item.id ?? "");
+    let last = before?.entry.item.pinned_at ? words.pinned : before?.day;
+    let next = before ? after(before.element) : this.#list.querySelector("article");
+    for (const entry of shown.slice(at)) {
       const { item } = entry;
       const held = this.#rows.get(item.id);
       let row = held;
       if (!row?.update(entry)) {
-        if (!held && !buildable--) break;
+        if (!held && !buildable--) {
+          this.#drawn = shown.slice(0, at);
+          break;
+        }
         row = new Row(entry, this.#rowHost());
         row.element.classList.toggle("fresh", this.#fresh.has(item.id));
         this.#rows.set(item.id, row);
@@ -375,6 +391,15 @@ export class List {
       before.findLast((one) => one.checkVisibility())?.focus();
     }
   }
+}
+
+/**
+ * @param {import("./hub-threads.js").Entry | undefined} a
+ * @param {import("./hub-threads.js").Entry | undefined} b
+ * @returns {boolean} whether both look the same, which of a thread is not looked at
+ */
+function same(a, b) {
+  return a?.item === b?.item && ![a, b].some((one) => !one || one.sub || one.more.length);
 }
 
 /** @param {Element} row @returns {Element | null} the row after it, perhaps in the next block */

@@ -19,6 +19,9 @@ import { ago, dayName } from "./hub-text.js";
  * @property {(row: Row) => void} unfold the thread, or fold it
  */
 
+/** Times are told anew so often. */
+export const TICK_MS = 30_000;
+
 const CHECK = "M5 12.5l4.5 4.5L19 7.5";
 const ARCHIVE = "M4 8h16v11a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1zM3 4h18v4H3zM10 12h4";
 const RESTORE = "M4 13h5a3 3 0 0 0 6 0h5M12 3v7m-3-3 3 3 3-3M6 6l-2 7v6h16v-6l-2-7";
@@ -147,11 +150,12 @@ export class Row {
    * @param {string | undefined} language
    */
   tell(now, language) {
-    const told = Math.floor(now / 30_000);
+    const told = Math.floor(now / TICK_MS);
     if (told === this.#told) return;
     this.#told = told;
     const { created_at: created } = this.entry.item;
-    this.#time.textContent = ago(created, now, language, this.#host.words.now);
+    const text = ago(created, now, language, this.#host.words.now);
+    if (this.#time.textContent !== text) this.#time.textContent = text;
     this.day = dayName(created, now, language);
     this.#time.title ||= new Date(created).toLocaleString(language, { dateStyle: "full", timeStyle: "short" });
   }
