@@ -8,16 +8,26 @@ import { adopt, styleSheet } from "/src/hub-style.js";
 import { HubStore } from "/src/hub-store.js";
 import { ENGLISH, LOCALES } from "/src/hub-text.js";
 
-const { hub, user, language = "en", scopes = "", show = "" } = Object.fromEntries(new URLSearchParams(location.search));
+const {
+  hub,
+  user,
+  language = "en",
+  scopes = "",
+  show = "",
+} = Object.fromEntries(new URLSearchParams(location.search));
 document.documentElement.lang = language;
 document.documentElement.dir = ["ar", "he"].includes(language) ? "rtl" : "ltr";
 
 const store = new HubStore({
   url: hub,
-  getToken: async () => (await fetch(`/token?user=${user}&scopes=${scopes}`)).text(),
+  getToken: async () =>
+    (await fetch(`/token?user=${user}&scopes=${scopes}`)).text(),
 });
 store.on("error", () => {}); // refused marks are part of what is tried
-const messages = { ...ENGLISH, ...(LOCALES[language] ? (await LOCALES[language]()).default : {}) };
+const messages = {
+  ...ENGLISH,
+  ...(LOCALES[language] ? (await LOCALES[language]()).default : {}),
+};
 
 /** Makes a host with a shadow root in a section of the page. */
 function toolkitFor(name) {
@@ -46,7 +56,11 @@ window.events = [];
 for (const type of ["hub-activate", "hub-action", "hub-more"])
   addEventListener(type, (event) => {
     event.preventDefault();
-    window.events.push([type, event.detail.item?.title, event.detail.action?.id]);
+    window.events.push([
+      type,
+      event.detail.item?.title,
+      event.detail.action?.id,
+    ]);
   });
 
 const ready = new Promise((resolve) => {
@@ -69,7 +83,12 @@ if (show.includes("menu")) {
       class: "action",
       "aria-haspopup": "menu",
       "aria-expanded": "false",
-      click: () => openMenu(toolkit, { item: store.snapshot.items[0], anchor, onDone: () => (window.done += 1) }),
+      click: () =>
+        openMenu(toolkit, {
+          item: store.snapshot.items[0],
+          anchor,
+          onDone: () => (window.done += 1),
+        }),
     },
     "Options",
   );

@@ -6,8 +6,7 @@
  */
 
 import { h, icon, setAttribute } from "./hub-dom.js";
-import { Row } from "./hub-row.js";
-import { dayName } from "./hub-text.js";
+import { Row, TICK_MS } from "./hub-row.js";
 import { arrange } from "./hub-threads.js";
 
 /** @import { HubElement } from "./hub-element.js" */
@@ -23,6 +22,8 @@ const PAGE = 50;
 /** Rows built, and rows taken away, in one frame: a few milliseconds each. */
 const BUILT_PER_FRAME = 12;
 const REMOVED_PER_FRAME = 150;
+/** So far from its upper end, in CSS pixels, a list counts as being read further down. */
+const TOP = 8;
 const ORIGIN_REFUSED = 4501;
 
 const CAUGHT_UP = "M4 13l3-8h10l3 8v5a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1zM4 13h5a3 3 0 0 0 6 0h5";
@@ -46,12 +47,17 @@ export class List {
   #held = new Set();
   /** @type {Set<string>} items that arrived and were not drawn yet */
   #fresh = new Set();
-  #atTop = true;
-  #kind = "";
+  /** @type {import("./hub-threads.js").Entry[]} what stands there, */
+  #drawn = [];
+  /** as of this half minute and size. */
+  #tick = "";
+  /** Some rows are left to the next frames. */
+  #drawing = false;
+  #kind = "unknown";
   /** The list is before somebody's eyes. */
   shown = false;
 
-  #top = h("div");
+  #top = h("div", { class: "top" });
   #bottom = h("div", { class: "probe" });
   #newer = h("button", { class: "newer", part: "newer", type: "button", hidden: true, click: () => this.goUp() });
   #list = h("div", { class: "list", part: "list", role: "feed" });
@@ -83,7 +89,6 @@ export class List {
         if (target === this.#bottom) {
           if (isIntersecting) this.#further();
         } else {
-          this.#atTop = isIntersecting;
           if (isIntersecting) this.#arrivedAtTop();
         }
       }
@@ -106,7 +111,7 @@ export class List {
     this.#older.textContent = words.older;
     this.#end.textContent = words.end;
     this.#list.ariaLabel = words.title;
-    this.#kind = "";
+    this.#kind = "unknown";
   }
 
   #leave() {
@@ -114,6 +119,7 @@ export class List {
     this.#unsubscribe = () => {};
     this.#feed = null;
     this.#rows.clear();
+    this.#drawn = [];
     this.#held.clear();
     this.#limit = PAGE;
     // As a whole: removing thousands of rows one by one takes longer.
@@ -123,7 +129,8 @@ export class List {
   /** @param {Item} item */
   arrived(item) {
     this.#fresh.add(item.id);
-    if (this.shown && !this.#atTop) this.#held.add(item.id);
+    const { scrollTop } = this.element;
+    if (this.shown && (scrollTop > TOP || this.element.getBoundingClientRect().top < -TOP)) this.#held.add(item.id);
   }
 
   /** To the newest, which may have waited for it. */
@@ -144,7 +151,7 @@ export class List {
   /** The end of what has rows is near. */
   #further() {
     const feed = this.#feed?.snapshot;
-    if (!feed || !this.shown) return;
+    if (!feed || !this.shown || this.#drawing) return;
     if (this.#total > this.#limit) {
       this.#limit += PAGE;
       this.#host.changed();
@@ -170,6 +177,7 @@ export class List {
     this.#newer.textContent = words.newer(above);
     const more = feed?.hasOlder || entries.length > this.#limit;
     this.#drawRows(entries, feed?.hasOlder ? -1 : entries.length);
+    this.#list.hidden = !items.length;
     this.#older.hidden = !more || !items.length;
     this.#older.textContent = feed?.loading ? words.loadingOlder : words.older;
     this.#end.hidden = more || !items.length;
@@ -183,56 +191,80 @@ export class List {
   #drawRows(entries, size) {
     const { root, language, words } = this.#host;
     const focused = root.activeElement?.closest("article");
-    const place = focused ? [...this.#list.children].indexOf(focused) : -1;
+    const place = focused ? this.#articles().indexOf(focused) : -1;
     const shown = entries.slice(0, this.#limit);
-    const listed = new Set(shown.map(({ item }) => item.id));
     const now = Date.now();
+    // What stands as it stood is passed over, or a page that comes below thousands of rows would touch them all.
+    const tick = `${Math.floor(now / TICK_MS)} ${size}`;
+    const drawn = tick === this.#tick ? this.#drawn : [];
+    let at = 0;
+    while (at < shown.length && same(drawn[at], shown[at])) at += 1;
+    this.#tick = tick;
+    this.#drawn = shown;
     let removable = REMOVED_PER_FRAME;
     let buildable = BUILT_PER_FRAME;
-    let last = "";
-    let at = 0;
-    // From the end, where the many are that a list gives up at its top.
-    for (const [id, row] of [...this.#rows].reverse()) {
-      if (listed.has(id)) continue;
-      if (!removable--) break;
-      row.element.remove();
-      this.#rows.delete(id);
+    if (this.#rows.size > at) {
+      const listed = new Set(shown.map(({ item }) => item.id));
+      // From the end, where the many are that a list gives up at its top.
+      for (const [id, row] of [...this.#rows].reverse()) {
+        if (listed.has(id)) continue;
+        if (!removable--) break;
+        take(row.element);
+        this.#rows.delete(id);
+      }
     }
-    /** @type {Element | null} */
-    let next = this.#list.firstElementChild;
-    for (const entry of shown) {
+    const before = this.#rows.get(shown[at - 1]?.item.id ?? "");
+    let last = before?.entry.item.pinned_at ? words.pinned : before?.day;
+    let next = before ? after(before.element) : this.#list.querySelector("article");
+    for (const entry of shown.slice(at)) {
       const { item } = entry;
       const held = this.#rows.get(item.id);
       let row = held;
       if (!row?.update(entry)) {
-        if (!held && !buildable--) break;
+        if (!held && !buildable--) {
+          this.#drawn = shown.slice(0, at);
+          break;
+        }
         row = new Row(entry, this.#rowHost());
         row.element.classList.toggle("fresh", this.#fresh.has(item.id));
         this.#rows.set(item.id, row);
         if (held) {
-          if (held.element === next) next = next.nextElementSibling;
-          held.element.remove();
+          if (held.element === next) next = after(next);
+          take(held.element);
         }
       }
       const { element } = row;
-      const day = item.pinned_at ? words.pinned : dayName(item.created_at, now, language);
+      row.tell(now, language);
+      const day = item.pinned_at ? words.pinned : row.day;
       setAttribute(element, "data-day", day === last || entry.sub ? null : day);
       if (!entry.sub) last = day;
       setAttribute(element, "aria-posinset", String(++at));
       setAttribute(element, "aria-setsize", String(size));
-      row.tell(now, language);
       // A node that is moved loses the focus, so only those out of place are.
-      if (element === next) next = next.nextElementSibling;
-      else this.#list.insertBefore(element, next);
+      if (element === next) next = after(next);
+      else if (next) next.before(element);
+      else this.#append(element);
     }
     this.#fresh.clear();
     if (place >= 0 && !focused?.isConnected) this.#focus(Math.min(place, at - 1));
-    if (removable < 0 || buildable < 0) this.#host.changed();
+    this.#drawing = removable < 0 || buildable < 0;
+    if (this.#drawing) this.#host.changed();
     else if (buildable < BUILT_PER_FRAME && this.#eyes) {
       // Whether the end is near is told when that changes: ask anew.
       this.#eyes.unobserve(this.#bottom);
       this.#eyes.observe(this.#bottom);
     }
+  }
+
+  /** Rows stand in blocks, of which a browser passes over those out of sight as one. @param {Element} element */
+  #append(element) {
+    let block = this.#list.lastElementChild;
+    if (!block || block.childElementCount >= PAGE) this.#list.append((block = h("div", { class: "block" })));
+    block.append(element);
+  }
+
+  #articles() {
+    return /** @type {Element[]} */ ([...this.#list.querySelectorAll("article")]);
   }
 
   /** @returns {import("./hub-row.js").RowHost} */
@@ -326,12 +358,12 @@ export class List {
 
   /** The first row has the focus. */
   enter() {
-    this.#focus(0);
+    if (this.#rows.size) this.#focus(0);
   }
 
   /** @param {number} at of its articles; without one, what comes after the list */
   #focus(at) {
-    const element = this.#list.children[at];
+    const element = this.#articles()[at];
     const row = [...this.#rows.values()].find((one) => one.element === element);
     if (row) row.focusable.focus();
     else /** @type {HTMLElement | null} */ (this.#end.hidden ? this.element.closest("[tabindex]") : this.#end)?.focus();
@@ -339,12 +371,12 @@ export class List {
 
   /** From article to article, and out of the feed: the keys of the APG's feed pattern. @param {KeyboardEvent} event */
   #key(event) {
-    const { children } = this.#list;
     const { root } = this.#host;
     const row = /** @type {HTMLElement} */ (event.target).closest("article");
     if (!row) return;
-    const at = [...children].indexOf(row);
-    const end = children.length - 1;
+    const rows = this.#articles();
+    const at = rows.indexOf(row);
+    const end = rows.length - 1;
     const out = event.ctrlKey || event.metaKey;
     /** @type {Record<string, number>} */
     const goals = { PageDown: at + 1, ArrowDown: at + 1, PageUp: at - 1, ArrowUp: at - 1, Home: 0, End: end };
@@ -359,6 +391,27 @@ export class List {
       before.findLast((one) => one.checkVisibility())?.focus();
     }
   }
+}
+
+/**
+ * @param {import("./hub-threads.js").Entry | undefined} a
+ * @param {import("./hub-threads.js").Entry | undefined} b
+ * @returns {boolean} whether both look the same, which of a thread is not looked at
+ */
+function same(a, b) {
+  return a?.item === b?.item && ![a, b].some((one) => !one || one.sub || one.more.length);
+}
+
+/** @param {Element} row @returns {Element | null} the row after it, perhaps in the next block */
+function after(row) {
+  return row.nextElementSibling ?? row.parentElement?.nextElementSibling?.firstElementChild ?? null;
+}
+
+/** @param {Element} row and its block, if that was all */
+function take(row) {
+  const block = row.parentElement;
+  row.remove();
+  if (!block?.firstChild) block?.remove();
 }
 
 /** @param {Row} row */

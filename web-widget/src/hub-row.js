@@ -1,7 +1,7 @@
 /** One notification in the feed: built once per item, then only what changed is touched. */
 
 import { h, icon, iconButton, name, picture, safeLink, setAttribute } from "./hub-dom.js";
-import { ago } from "./hub-text.js";
+import { ago, dayName } from "./hub-text.js";
 
 /** @import { Action, Item } from "./hub-state.js" */
 /** @import { Entry } from "./hub-threads.js" */
@@ -18,6 +18,9 @@ import { ago } from "./hub-text.js";
  * @property {(row: Row, anchor: HTMLElement) => void} menu
  * @property {(row: Row) => void} unfold the thread, or fold it
  */
+
+/** Times are told anew so often. */
+export const TICK_MS = 30_000;
 
 const CHECK = "M5 12.5l4.5 4.5L19 7.5";
 const ARCHIVE = "M4 8h16v11a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1zM3 4h18v4H3zM10 12h4";
@@ -37,6 +40,8 @@ export class Row {
   #toggle;
   #archive;
   #thread;
+  /** The day that it came, as its separator says it. */
+  day = "";
   /** The half minute at which the time was last told. */
   #told = 0;
 
@@ -132,8 +137,10 @@ export class Row {
         ))
     )
       return false;
+    const { more, sub } = this.entry;
     this.entry = entry;
-    this.#show();
+    // Thousands of rows are asked at each drawing, and mostly have nothing new to show.
+    if (item !== before || sub !== entry.sub || more.length || entry.more.length) this.#show();
     return true;
   }
 
@@ -143,11 +150,13 @@ export class Row {
    * @param {string | undefined} language
    */
   tell(now, language) {
-    const told = Math.floor(now / 30_000);
+    const told = Math.floor(now / TICK_MS);
     if (told === this.#told) return;
     this.#told = told;
     const { created_at: created } = this.entry.item;
-    this.#time.textContent = ago(created, now, language, this.#host.words.now);
+    const text = ago(created, now, language, this.#host.words.now);
+    if (this.#time.textContent !== text) this.#time.textContent = text;
+    this.day = dayName(created, now, language);
     this.#time.title ||= new Date(created).toLocaleString(language, { dateStyle: "full", timeStyle: "short" });
   }
 

@@ -66,25 +66,32 @@ svg {
 }
 .only-read-aloud {
   position: absolute;
-  width: 1px;
-  height: 1px;
-  overflow: hidden;
   clip-path: inset(50%);
   white-space: nowrap;
 }
 
-.bell {
+.bell,
+.icon,
+.avatar {
   position: relative;
   display: grid;
   place-items: center;
+  flex: none;
+  width: 28px;
+  height: 28px;
+  border-radius: 8px;
+  color: var(--_muted);
+}
+.bell {
   width: 40px;
   height: 40px;
   border-radius: 50%;
   color: var(--hub-bell, inherit);
 }
 .bell:hover,
-.bell[aria-expanded="true"] {
-  background: color-mix(in srgb, currentColor 8%, transparent);
+.bell[aria-expanded="true"],
+.icon:hover {
+  background: color-mix(in srgb, currentColor 9%, transparent);
 }
 .bell svg {
   width: 22px;
@@ -103,11 +110,6 @@ svg {
   font-size: 11px;
   font-weight: 700;
   line-height: 18px;
-}
-.badge,
-.count,
-time {
-  font-variant-numeric: tabular-nums;
 }
 
 .panel {
@@ -171,20 +173,6 @@ h2 {
   font-size: 16px;
   font-weight: 650;
   line-height: 32px;
-  letter-spacing: -0.01em;
-}
-.icon {
-  display: grid;
-  place-items: center;
-  flex: none;
-  width: 28px;
-  height: 28px;
-  border-radius: 8px;
-  color: var(--_muted);
-}
-.icon:hover {
-  color: var(--_text);
-  background: color-mix(in srgb, currentColor 9%, transparent);
 }
 .icon[aria-disabled="true"] {
   opacity: 0.4;
@@ -205,7 +193,6 @@ h2 {
   flex: none;
   padding: 0 12px;
   overflow-x: auto;
-  scrollbar-width: none;
   border-block-end: 1px solid var(--_line);
 }
 .tab {
@@ -216,24 +203,21 @@ h2 {
   color: var(--_muted);
   border-block-end: 2px solid transparent;
 }
-.tab:hover {
-  color: var(--_text);
-}
 .tab:focus-visible {
-  outline-offset: -4px;
-  border-radius: 8px;
+  outline-offset: -2px;
 }
 .tab[aria-selected="true"] {
-  color: var(--_text);
   border-color: var(--_accent);
+}
+.tab[aria-selected="true"],
+.tab:hover,
+.icon:hover,
+.older:hover {
+  color: var(--_text);
 }
 .count:not(:empty) {
   margin-inline-start: 6px;
-  padding: 1px 6px;
-  border-radius: 9px;
-  font-size: 11px;
   color: var(--_accent);
-  background: color-mix(in srgb, var(--_accent) 12%, var(--_surface));
 }
 .banner {
   margin: 0;
@@ -277,11 +261,12 @@ h2 {
   content-visibility: auto;
   contain-intrinsic-size: auto 88px;
 }
-.row:first-child {
-  padding-block-start: 8px;
+.list {
+  padding-block: 8px;
 }
-.row:last-child {
-  padding-block-end: 8px;
+.block {
+  content-visibility: auto;
+  contain-intrinsic-size: auto 4400px;
 }
 .row[data-day]::before {
   content: attr(data-day);
@@ -317,10 +302,6 @@ h2 {
   background: var(--_accent);
 }
 .avatar {
-  position: relative;
-  flex: none;
-  display: grid;
-  place-items: center;
   width: var(--_face);
   height: var(--_face);
   overflow: hidden;
@@ -359,7 +340,6 @@ h2 {
   display: -webkit-box;
   -webkit-box-orient: vertical;
   -webkit-line-clamp: 3;
-  line-clamp: 3;
   overflow: hidden;
   overflow-wrap: anywhere;
 }
@@ -367,15 +347,13 @@ h2 {
   content: "";
   position: absolute;
   inset: 0;
-  border-radius: inherit;
+  border-radius: 10px;
 }
 .title:focus-visible {
   outline: none;
 }
 .title:focus-visible::after {
   outline: 2px solid var(--_accent);
-  outline-offset: -2px;
-  border-radius: 10px;
 }
 .unread .title {
   font-weight: 600;
@@ -391,11 +369,9 @@ time,
   font-size: 13px;
   color: var(--_muted);
   -webkit-line-clamp: 2;
-  line-clamp: 2;
 }
 :host([density="compact"]) .body {
   -webkit-line-clamp: 1;
-  line-clamp: 1;
 }
 .meta {
   display: flex;
@@ -404,44 +380,32 @@ time,
   min-height: 20px;
   margin-block-start: 2px;
 }
-.meta span {
-  display: flex;
-  align-items: center;
-  gap: 4px;
-}
-.meta .category {
-  display: block;
+.category {
+  unicode-bidi: plaintext;
   overflow: hidden;
   text-overflow: ellipsis;
 }
-.meta svg {
-  width: 14px;
-  height: 14px;
-}
 .urgent {
+  display: flex;
+  align-items: center;
+  gap: 4px;
   font-weight: 600;
   color: var(--_danger);
 }
-.thread {
-  position: relative;
-  z-index: 1;
-  min-height: 24px;
-  padding: 0 8px;
-  border-radius: 12px;
-  font-weight: 550;
-  color: var(--_text);
-  background: color-mix(in srgb, var(--_muted) 12%, transparent);
+.urgent svg {
+  width: 14px;
+  height: 14px;
 }
 .actions {
-  position: relative;
-  z-index: 1;
   display: flex;
   flex-wrap: wrap;
   gap: 8px;
   padding-block: 8px 4px;
-  width: fit-content;
 }
-.action {
+.action,
+.thread {
+  position: relative;
+  z-index: 1;
   padding: 3px 11px;
   border: 1px solid color-mix(in srgb, var(--_muted) 35%, var(--_line));
   border-radius: 8px;
@@ -451,7 +415,12 @@ time,
   color: inherit;
   background: var(--_surface);
 }
-.action:hover {
+.thread {
+  border-color: transparent;
+  background: none;
+}
+.action:hover,
+.thread:hover {
   border-color: currentColor;
 }
 .picture {
@@ -464,8 +433,8 @@ time,
 .tools {
   position: absolute;
   z-index: 1;
-  inset-block-start: 6px;
-  inset-inline-end: 6px;
+  inset-block-end: 8px;
+  inset-inline-end: 8px;
   display: flex;
   border-radius: 8px;
   background: var(--_surface);
@@ -476,10 +445,7 @@ time,
 }
 @media (hover: none) {
   .card .tools {
-    inset-block: auto 6px;
     opacity: 1 !important;
-    background: none;
-    box-shadow: none;
   }
 }
 
@@ -493,14 +459,13 @@ time,
   text-align: center;
   color: var(--_muted);
 }
-.older:hover {
-  color: var(--_text);
-}
-.end {
-  font-size: 12px;
-}
 .foot {
   position: relative;
+}
+.top {
+  position: absolute;
+  width: 1px;
+  height: 8px;
 }
 .probe {
   position: absolute;
@@ -514,7 +479,6 @@ time,
   justify-items: center;
   padding: 48px 32px 56px;
   text-align: center;
-  text-wrap: balance;
   color: var(--_muted);
 }
 .state svg {
@@ -522,7 +486,7 @@ time,
   height: 40px;
   padding: 8px;
   margin-block-end: 12px;
-  border-radius: 12px;
+  border-radius: 8px;
   background: var(--_hover);
 }
 .state strong {
@@ -532,26 +496,11 @@ time,
 .state .action {
   margin-block-start: 16px;
 }
-.bones {
-  padding: 8px 16px;
-}
 .bone {
-  display: flex;
-  gap: 12px;
-  padding: 12px;
-}
-.bone::before,
-.bone::after {
-  content: "";
-  width: 32px;
-  height: 32px;
-  border-radius: 50%;
+  height: 40px;
+  margin: 24px;
+  border-radius: 8px;
   background: var(--_line);
-}
-.bone::after {
-  flex: 1;
-  border-radius: 6px;
-  background: linear-gradient(var(--_line) 0 12px, transparent 12px 20px, var(--_line) 20px);
 }
 
 @media (max-width: 480px) {
@@ -579,7 +528,7 @@ time,
     animation: open 0.16s cubic-bezier(0.2, 0.8, 0.3, 1);
   }
   .fresh .card {
-    animation: arrive 0.5s cubic-bezier(0.2, 0.8, 0.3, 1);
+    animation: open 0.4s cubic-bezier(0.2, 0.8, 0.3, 1);
   }
   .ringing svg {
     animation: ring 0.7s ease-in-out;
@@ -588,35 +537,18 @@ time,
   .bones {
     animation: breathe 1.2s ease-in-out infinite alternate;
   }
-  .tools,
-  .icon,
-  .card {
-    transition:
-      opacity 0.1s,
-      background 0.1s;
-  }
   @keyframes open {
     from {
       opacity: 0;
       translate: 0 8px;
     }
   }
-  @keyframes arrive {
-    from {
-      opacity: 0;
-      translate: 0 -8px;
-      background: color-mix(in srgb, var(--_accent) 16%, var(--_surface));
-    }
-  }
   @keyframes ring {
-    25% {
+    30% {
       rotate: 14deg;
     }
-    50% {
-      rotate: -10deg;
-    }
-    75% {
-      rotate: 6deg;
+    60% {
+      rotate: -9deg;
     }
   }
   @keyframes breathe {
@@ -633,10 +565,7 @@ time,
     background: Highlight;
     color: HighlightText;
   }
-  .tab[aria-selected="true"] {
-    border-color: Highlight;
-  }
-  .tab {
+  .tab:not([aria-selected="true"]) {
     border-color: Canvas;
   }
 }

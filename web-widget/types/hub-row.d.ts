@@ -24,6 +24,22 @@ export type RowHost = {
      */
     unfold: (row: Row) => void;
 };
+/** @import { Action, Item } from "./hub-state.js" */
+/** @import { Entry } from "./hub-threads.js" */
+/** @import { Messages } from "./hub-text.js" */
+/**
+ * @typedef {object} RowHost what a row asks of the feed it is in
+ * @property {Messages} words
+ * @property {string | null} target of links
+ * @property {((item: Item, defaultContent: HTMLElement) => Node | null) | null} renderItem
+ * @property {(type: "hub-activate" | "hub-action", item: Item, event: MouseEvent, action?: Action) => void} activate
+ * @property {(row: Row) => void} toggle read or unread
+ * @property {(row: Row) => void} archive into the archive or back
+ * @property {(row: Row, anchor: HTMLElement) => void} menu
+ * @property {(row: Row) => void} unfold the thread, or fold it
+ */
+/** Times are told anew so often. */
+export declare const TICK_MS = 30000;
 export declare class Row {
     #private;
     /** @type {HTMLElement} */
@@ -32,6 +48,8 @@ export declare class Row {
     focusable: HTMLElement;
     /** @type {Entry} */
     entry: Entry;
+    /** The day that it came, as its separator says it. */
+    day: string;
     /**
      * @param {Entry} entry
      * @param {RowHost} host
