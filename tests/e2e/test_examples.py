@@ -208,9 +208,9 @@ async def test_the_page_of_backend_py_shows_the_inbox(dev: Dev) -> None:
         await page.goto(address)
         bell = page.get_by_role("button", name="Notifications")
         await bell.click()
-        await expect(page.get_by_role("listitem").first).to_contain_text("Seen in the page")
+        await expect(page.get_by_role("article").first).to_contain_text("Seen in the page")
         await dev.example("publish.py", "ada", "And live")
-        await expect(page.get_by_role("listitem").first).to_contain_text("And live")
+        await expect(page.get_by_role("article").first).to_contain_text("And live")
         canvas = await page.evaluate("getComputedStyle(document.documentElement).color")
         assert canvas == "rgb(255, 255, 255)", "the page behind the light bell is dark, too"
         assert await bell.evaluate("(one) => getComputedStyle(one).color") == "rgb(236, 238, 242)"
