@@ -118,7 +118,8 @@ class Tab:
 
 @contextlib.asynccontextmanager
 async def tab(browser: Browser, url: str, **options: Any) -> AsyncIterator[Tab]:
-    context = await browser.new_context(viewport={"width": 1280, "height": 1000}, **options)
+    # High enough for the whole demo: a click that scrolls would leave what arrives afterwards behind the pill "1 new".
+    context = await browser.new_context(viewport={"width": 1280, "height": 2000}, **options)
     await context.add_init_script(WATCH_POLICY)
     opened = Tab(await context.new_page())
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
@@ -224,9 +225,8 @@ async def without_websockets(port: int) -> AsyncIterator[int]:
             upstream.write(head)
             await asyncio.gather(pump(reader, upstream), pump(upstream_reader, writer))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def test_sse_and_rest_carry_it_all_where_websockets_are_blocked(browser: Browser, place: Place) -> None:
