@@ -7,7 +7,7 @@
  * source that its `for` names by id; without `for`, the page's only one.
  */
 
-import { h, icon, safeLink } from "./hub-dom.js";
+import { h, icon, iconButton, name, safeLink, setAttribute } from "./hub-dom.js";
 import { HubStore } from "./hub-store.js";
 import { adopt, styleSheet } from "./hub-style.js";
 import { ENGLISH, LOCALES } from "./hub-text.js";
@@ -146,7 +146,10 @@ export class HubElement extends Base {
     return {
       h,
       icon,
+      iconButton,
+      name,
       safeLink,
+      setAttribute,
       store,
       messages: words,
       language,

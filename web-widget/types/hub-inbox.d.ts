@@ -19,9 +19,9 @@ import { HubElement } from "./hub-element.js";
 import { Speaker } from "./hub-speaker.js";
 import { HubStore } from "./hub-store.js";
 export { HubBell, HubClient, HubStore };
+import type { RenderItem } from "./hub-loader.js";
 import type { Item } from "./hub-state.js";
 import type { Tab } from "./hub-threads.js";
-export type RenderItem = ((item: Item, defaultContent: HTMLElement) => Node | null) | null;
 /**
  * A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet.
  *
@@ -109,11 +109,11 @@ export declare class HubInbox extends HubBell {
     attributeChangedCallback(attribute: string, before: string | null, now: string | null): void;
     get open(): boolean;
     set open(open: boolean);
-    toggle(): void;
+    toggle(): Promise<void>;
     /** What the tabs show; over the attribute of this name. @returns {Tab[]} */
     get tabs(): Tab[];
     set tabs(tabs: Tab[]);
-    /** Draws an item's content in place of the default one; null for that. */
+    /** Draws an item's content in place of the default one; null for that. @returns {RenderItem} */
     get renderItem(): RenderItem;
     set renderItem(renderItem: RenderItem);
     /** @override */
@@ -136,21 +136,18 @@ export declare class HubInbox extends HubBell {
 export declare class HubFeed extends HubElement {
     #private;
     speaker: Speaker;
-    constructor();
-    /** @override @param {AbortSignal} signal */
-    connected(signal: AbortSignal): void;
     /** @override */
     get reading(): boolean;
     get tabs(): Tab[];
     /** As of `<hub-inbox>`. @param {Tab[]} tabs */
     set tabs(tabs: Tab[]);
-    /** As of `<hub-inbox>`. */
+    /** As of `<hub-inbox>`. @returns {RenderItem} */
     get renderItem(): RenderItem;
     set renderItem(renderItem: RenderItem);
     /** @override */
     rebuild(): void;
     /** @override */
-    draw(): void;
+    draw(): undefined;
     /** @override @param {Item} item */
     arrived(item: Item): void;
 }
