@@ -34,8 +34,9 @@ export const WORDS = {
 
 /** Rows that the list grows by, and has at its top: as many as a page of the hub. */
 const PAGE = 50;
-/** Rows built, and rows taken away, in one frame: a few milliseconds each. */
+/** Rows built in one frame, as long as that takes no longer than this, and rows taken away. */
 const BUILT_PER_FRAME = 12;
+const BUILD_MS = 8;
 const REMOVED_PER_FRAME = 150;
 /** So far from its upper end, in CSS pixels, a list counts as being read further down. */
 const TOP = 8;
@@ -284,6 +285,7 @@ export function createList(host, createRow) {
     const place = focused ? articles().indexOf(focused) : -1;
     const shown = entries.slice(0, limit);
     const now = Date.now();
+    const until = performance.now() + BUILD_MS;
     // What stands as it stood is passed over, or a page that comes below thousands of rows would touch them all.
     const ticked = `${Math.floor(now / TICK_MS)} ${size}`;
     const before = ticked === tick ? drawn : [];
@@ -311,9 +313,13 @@ export function createList(host, createRow) {
       const had = rows.get(id);
       let row = had;
       if (!row?.update(entry)) {
-        if (!had && !buildable--) {
-          drawn = shown.slice(0, at);
-          break;
+        if (!had) {
+          // One at least, on whatever machine.
+          if (buildable < BUILT_PER_FRAME && performance.now() > until) buildable = 0;
+          if (!buildable--) {
+            drawn = shown.slice(0, at);
+            break;
+          }
         }
         row = createRow(entry, rowHost);
         row.element.classList.toggle("fresh", fresh.has(id));
@@ -339,7 +345,7 @@ export function createList(host, createRow) {
     if (place >= 0 && !focused?.isConnected) focus(Math.min(place, at - 1));
     drawing = removable < 0 || buildable < 0;
     if (drawing) host.changed();
-    else if (buildable < BUILT_PER_FRAME) {
+    else if (buildable < BUILT_PER_FRAME || removable < REMOVED_PER_FRAME) {
       // Whether the end is near is told when that changes: ask anew.
       eyes.unobserve(bottom);
       eyes.observe(bottom);

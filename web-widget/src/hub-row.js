@@ -49,8 +49,6 @@ const ALERT = "M12 8v5m0 3.5v.01M12 3l10 18H2z";
 const CSS = `
 .row {
   padding: 0 8px;
-  content-visibility: auto;
-  contain-intrinsic-size: auto 88px;
 }
 .row[data-day]::before {
   content: attr(data-day);
