@@ -59,6 +59,10 @@ class Item(msgspec.Struct):
         return getattr(self, name)
 
 
+NEW = Counts(1, 1, 1)
+"""What a new item adds to the counts of its inbox."""
+
+
 def render(row: ItemRow) -> bytes:
     """The item as clients see it (contract, "Item"): a JSON object."""
     parts = [

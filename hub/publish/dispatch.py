@@ -70,6 +70,7 @@ class Dispatcher:
         self._rules: dict[UUID, Rules | None] = {}
         self._plans: dict[tuple[UUID, bool, str | None, Outlook], list[Plan]] = {}
         self._rows: dict[tuple[UUID, Plan, bool], Shared] = {}
+        self._stored: set[tuple[UUID, int]] = set()
         self._now: datetime | None = None
         self.rows: list[NewDelivery] = []
         self.due = False
@@ -104,11 +105,16 @@ class Dispatcher:
 
     def in_app(self, notification: Notification, head: LockedHead) -> bool:
         """Whether the item is stored; if not although the ladder has it, the timeline is told why."""
+        # People who are alike share one addressee, and a head holds it for as long as this transaction.
+        key = (notification.notification_id, id(head.addressee))
+        if key in self._stored:
+            return True
         rules = self._rules[notification.notification_id]
         if rules is None or not has_in_app(rules.policy, notification.request.get("channels")):
             return False
         skip = in_app_skip(rules, head.addressee)
         if skip is None:
+            self._stored.add(key)
             return True
         now = self._clock(head)
         notes = [note(now, IN_APP, "skipped", skip.why, detail_of(skip), actor=ACTOR)]
