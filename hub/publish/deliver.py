@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from uuid_utils.compat import uuid7
 
 from hub.model.counts import Counts
 from hub.model.item import NEW, count, render
@@ -19,6 +18,7 @@ from hub.model.notification import Notification
 from hub.model.reader import Reader
 from hub.publish.writer import InboxWriter
 from hub.store.heads import LockedHead
+from hub.store.ids import uuid7
 from hub.store.items import (
     NewItem,
     Reached,

@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from hub.model.decide import Decision, ItemState, Reach, Situation, Skip, Wait
 from hub.model.delivery import FINAL, State, move, skipped_as
 from hub.model.ladder import Line, has_in_app, outside_lines
@@ -39,6 +37,7 @@ from hub.publish.rulebook import Rulebook
 from hub.store.database import Connection
 from hub.store.deliveries import NewDelivery, Note, Shared, encode_notes, encode_steps, note
 from hub.store.heads import LockedHead
+from hub.store.ids import uuid7
 from hub.store.rules import RulesKey
 
 FRESH = ItemState()
