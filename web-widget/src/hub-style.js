@@ -184,7 +184,8 @@ h2 {
 .back {
   margin-inline-start: -8px;
 }
-.back:dir(rtl) {
+.back:dir(rtl),
+.bone:dir(rtl) {
   scale: -1 1;
 }
 .tabs {
@@ -288,7 +289,7 @@ h2 {
   margin-inline-start: 20px;
 }
 .card:hover,
-.card:focus-within {
+.card:has(:focus-visible) {
   background: var(--_hover);
 }
 .unread .card::before {
@@ -361,6 +362,7 @@ h2 {
 time,
 .meta {
   font-size: 12px;
+  line-height: 20px;
   color: var(--_muted);
   white-space: nowrap;
 }
@@ -384,6 +386,9 @@ time,
   unicode-bidi: plaintext;
   overflow: hidden;
   text-overflow: ellipsis;
+}
+.category::first-letter {
+  text-transform: uppercase;
 }
 .urgent {
   display: flex;
@@ -412,10 +417,11 @@ time,
   font-size: 13px;
   font-weight: 550;
   text-decoration: none;
-  color: inherit;
+  color: var(--_text);
   background: var(--_surface);
 }
 .thread {
+  padding-inline: 5px;
   border-color: transparent;
   background: none;
 }
@@ -433,19 +439,21 @@ time,
 .tools {
   position: absolute;
   z-index: 1;
-  inset-block-end: 8px;
+  inset-block-end: calc(var(--_gap) - 4px);
   inset-inline-end: 8px;
   display: flex;
   border-radius: 8px;
   background: var(--_surface);
   box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / 0.08);
 }
-.card:not(:hover, :focus-within) .tools {
+.card:not(:hover, :has(:focus-visible)) .tools {
   opacity: 0;
 }
 @media (hover: none) {
   .card .tools {
     opacity: 1 !important;
+    background: none;
+    box-shadow: none;
   }
 }
 
@@ -479,6 +487,7 @@ time,
   justify-items: center;
   padding: 48px 32px 56px;
   text-align: center;
+  text-wrap: balance;
   color: var(--_muted);
 }
 .state svg {
@@ -497,10 +506,12 @@ time,
   margin-block-start: 16px;
 }
 .bone {
-  height: 40px;
+  height: 32px;
   margin: 24px;
-  border-radius: 8px;
-  background: var(--_line);
+  background:
+    radial-gradient(circle at 16px, var(--_line) 15px, transparent 16px),
+    linear-gradient(var(--_line) 0 0) 44px 4px / 40% 9px no-repeat,
+    linear-gradient(var(--_line) 0 0) 44px 20px / 70% 9px no-repeat;
 }
 
 @media (max-width: 480px) {
