@@ -27,6 +27,8 @@ export { HubBell, HubClient, HubStore };
 /** @import { Item } from "./hub-state.js" */
 /** @import { Tab } from "./hub-threads.js" */
 /** @typedef {((item: Item, defaultContent: HTMLElement) => Node | null) | null} RenderItem */
+/** @typedef {import("./hub-elements.js").HubElements} HubElements */
+/** @typedef {import("./hub-elements.js").HubEvents} HubEvents */
 
 /** Space around the panel and between it and the bell, in CSS pixels. */
 const GAP = 8;

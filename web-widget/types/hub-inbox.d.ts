@@ -22,6 +22,8 @@ export { HubBell, HubClient, HubStore };
 import type { Item } from "./hub-state.js";
 import type { Tab } from "./hub-threads.js";
 export type RenderItem = ((item: Item, defaultContent: HTMLElement) => Node | null) | null;
+export type HubElements = import("./hub-elements.js").HubElements;
+export type HubEvents = import("./hub-elements.js").HubEvents;
 /**
  * A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet.
  *
