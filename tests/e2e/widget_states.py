@@ -73,7 +73,7 @@ def action(label: str) -> dict[str, str]:
 
 THREAD = {"category": "comments", "thread_key": "q3", "action_url": "https://example.com/"}
 INBOX: list[tuple[int, bool, dict[str, Any]]] = [
-    (9 * DAY, True, {"title": "Maintenance on Sunday", "body": "From 3 to 4 in the morning.", "category": "operations"}),
+    (9 * DAY, True, {"title": "Maintenance on Sunday", "body": "From 3 to 4 at night.", "category": "operations"}),
     (3 * DAY, True, {"title": "Edsger approved “Retry with jitter”", "actor": "edsger",
                      "category": "reviews"}),
     (26 * HOUR, True, {"title": "Invoice 2041 is paid", "body": "Thank you. The receipt is in your mailbox.",
@@ -272,9 +272,11 @@ async def studio(
     made.look = STYLE
     now = wednesday()
     people = {"users": [{"id": name, "name": called} for name, called in PEOPLE.items()]}
-    async with aiohttp.ClientSession(headers=HEADERS) as session:
-        async with session.put(f"{hub.url}/v1/users", json=people) as answer:
-            assert answer.ok, await answer.text()
+    async with (
+        aiohttp.ClientSession(headers=HEADERS) as session,
+        session.put(f"{hub.url}/v1/users", json=people) as answer,
+    ):
+        assert answer.ok, await answer.text()
     for inbox in (INBOX, ARABIC):
         of = [user for user, wanted in users.items() if wanted is inbox]
         for _, _, body in inbox:
@@ -306,17 +308,17 @@ async def studio(
     return Studio(hub, made, now)
 
 
-async def sheet(browser: Browser, pictures: dict[str, bytes], scheme: Scheme, width: int) -> bytes:
+async def sheet(browser: Browser, pictures: dict[str, bytes], scheme: str, width: int, columns: int) -> bytes:
     """All of them on one, as WebP."""
     figures = "".join(
         f"<figure><img src='data:image/png;base64,{base64.b64encode(data).decode()}'><figcaption>{caption}</figcaption>"
         "</figure>"
         for caption, data in pictures.items()
     )
-    page = await browser.new_page(viewport={"width": COLUMNS * (width + 24) + 24, "height": 100})
+    page = await browser.new_page(viewport={"width": columns * (width + 24) + 24, "height": 100})
     await page.set_content(
         f"<style>:root {{ color-scheme: {scheme}; }} body {{ display: grid; gap: 24px; margin: 0; padding: 24px;"
-        f" grid-template-columns: repeat({COLUMNS}, {width}px); font: 500 17px Inter, system-ui, sans-serif;"
+        f" grid-template-columns: repeat({columns}, {width}px); font: 500 17px Inter, system-ui, sans-serif;"
         " background: light-dark(#dfe2e8, #24272e); color: light-dark(#3c4048, #b9bec9); }"
         " figure { margin: 0; } img { display: block; border-radius: 10px; } figcaption { margin-top: 10px; }"
         f"</style>{figures}"
@@ -332,7 +334,8 @@ async def to_webp(page: Page, png: bytes) -> bytes:
         "  const canvas = new OffscreenCanvas(image.width, image.height);"
         "  canvas.getContext('2d').drawImage(image, 0, 0);"
         "  const blob = await canvas.convertToBlob({ type: 'image/webp', quality });"
-        "  return btoa(Array.from(new Uint8Array(await blob.arrayBuffer()), (one) => String.fromCharCode(one)).join(''));"
+        "  const bytes = new Uint8Array(await blob.arrayBuffer());"
+        "  return btoa(Array.from(bytes, (one) => String.fromCharCode(one)).join(''));"
         "}",
         [base64.b64encode(png).decode(), QUALITY],
     )
@@ -369,7 +372,7 @@ async def main(wanted: Sequence[str]) -> None:
                     if wanted:
                         keep(Path("pictures") / f"{name}-{scheme}-{width}.png", data)
                 if not wanted:
-                    data = await sheet(browser, pictures, scheme, SIZES[width]["width"])
+                    data = await sheet(browser, pictures, scheme, SIZES[width]["width"], COLUMNS)
                     keep(IMAGES / f"widget-{scheme}-{width}.webp", data)
 
 

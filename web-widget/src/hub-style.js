@@ -433,7 +433,7 @@ time,
   flex: none;
   width: 44px;
   height: 44px;
-  border-radius: 8px;
+  border-radius: var(--hub-avatar-radius, 8px);
   object-fit: cover;
 }
 .tools {
