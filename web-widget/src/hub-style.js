@@ -289,7 +289,7 @@ h2 {
   margin-inline-start: 20px;
 }
 .card:hover,
-.card:has(:focus-visible) {
+.card:has(:focus-visible, .more[aria-expanded="true"]) {
   background: var(--_hover);
 }
 .unread .card::before {
@@ -446,7 +446,7 @@ time,
   background: var(--_surface);
   box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / 0.08);
 }
-.card:not(:hover, :has(:focus-visible)) .tools {
+.card:not(:hover, :has(:focus-visible, .more[aria-expanded="true"])) .tools {
   opacity: 0;
 }
 @media (hover: none) {
