@@ -343,6 +343,7 @@ h2 {
   -webkit-line-clamp: 3;
   overflow: hidden;
   overflow-wrap: anywhere;
+  text-wrap: pretty;
 }
 .title::after {
   content: "";
@@ -422,6 +423,7 @@ time,
 }
 .thread {
   padding-inline: 5px;
+  margin-block: -4px;
   border-color: transparent;
   background: none;
 }
