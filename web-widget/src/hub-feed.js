@@ -109,6 +109,7 @@ const CSS = `
   justify-items: center;
   padding: 48px 32px 56px;
   text-align: center;
+  text-wrap: balance;
   color: var(--_muted);
 }
 .state svg {
@@ -127,10 +128,12 @@ const CSS = `
   margin-block-start: 16px;
 }
 .bone {
-  height: 40px;
+  height: 32px;
   margin: 24px;
-  border-radius: 8px;
-  background: var(--_line);
+  background:
+    radial-gradient(circle at 16px, var(--_line) 15px, transparent 16px),
+    linear-gradient(var(--_line) 0 0) 44px 4px / 40% 9px no-repeat,
+    linear-gradient(var(--_line) 0 0) 44px 20px / 70% 9px no-repeat;
 }
 @media (prefers-reduced-motion: no-preference) {
   .bones {

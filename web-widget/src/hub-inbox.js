@@ -24,6 +24,8 @@ import { HubStore } from "./hub-store.js";
 
 export { HubBell, HubClient, HubStore };
 
+/** @typedef {import("./hub-elements.js").HubElements} HubElements */
+/** @typedef {import("./hub-elements.js").HubEvents} HubEvents */
 /** @import { RenderItem } from "./hub-loader.js" */
 /** @import { Panel } from "./hub-panel.js" */
 /** @import { Item } from "./hub-state.js" */

@@ -105,7 +105,8 @@ h2 {
 .back {
   margin-inline-start: -8px;
 }
-.back:dir(rtl) {
+.back:dir(rtl),
+.bone:dir(rtl) {
   scale: -1 1;
 }
 .tabs {

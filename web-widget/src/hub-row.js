@@ -70,7 +70,7 @@ const CSS = `
   margin-inline-start: 20px;
 }
 .card:hover,
-.card:focus-within {
+.card:has(:focus-visible, .more[aria-expanded="true"]) {
   background: var(--_hover);
 }
 .unread .card::before {
@@ -124,6 +124,7 @@ const CSS = `
   -webkit-line-clamp: 3;
   overflow: hidden;
   overflow-wrap: anywhere;
+  text-wrap: pretty;
 }
 .title::after {
   content: "";
@@ -143,6 +144,7 @@ const CSS = `
 time,
 .meta {
   font-size: 12px;
+  line-height: 20px;
   color: var(--_muted);
   white-space: nowrap;
 }
@@ -167,6 +169,9 @@ time,
   overflow: hidden;
   text-overflow: ellipsis;
 }
+.category::first-letter {
+  text-transform: uppercase;
+}
 .urgent {
   display: flex;
   align-items: center;
@@ -185,6 +190,8 @@ time,
   padding-block: 8px 4px;
 }
 .thread {
+  padding-inline: 5px;
+  margin-block: -4px;
   border-color: transparent;
   background: none;
 }
@@ -192,25 +199,27 @@ time,
   flex: none;
   width: 44px;
   height: 44px;
-  border-radius: 8px;
+  border-radius: var(--hub-avatar-radius, 8px);
   object-fit: cover;
 }
 .tools {
   position: absolute;
   z-index: 1;
-  inset-block-end: 8px;
+  inset-block-end: calc(var(--_gap) - 4px);
   inset-inline-end: 8px;
   display: flex;
   border-radius: 8px;
   background: var(--_surface);
   box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / 0.08);
 }
-.card:not(:hover, :focus-within) .tools {
+.card:not(:hover, :has(:focus-visible, .more[aria-expanded="true"])) .tools {
   opacity: 0;
 }
 @media (hover: none) {
   .card .tools {
     opacity: 1 !important;
+    background: none;
+    box-shadow: none;
   }
 }
 @media (prefers-reduced-motion: no-preference) {

@@ -122,7 +122,7 @@ svg {
   font-size: 13px;
   font-weight: 550;
   text-decoration: none;
-  color: inherit;
+  color: var(--_text);
   background: var(--_surface);
 }
 .action:hover,

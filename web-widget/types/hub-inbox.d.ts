@@ -19,6 +19,8 @@ import { HubElement } from "./hub-element.js";
 import { Speaker } from "./hub-speaker.js";
 import { HubStore } from "./hub-store.js";
 export { HubBell, HubClient, HubStore };
+export type HubElements = import("./hub-elements.js").HubElements;
+export type HubEvents = import("./hub-elements.js").HubEvents;
 import type { RenderItem } from "./hub-loader.js";
 import type { Item } from "./hub-state.js";
 import type { Tab } from "./hub-threads.js";
