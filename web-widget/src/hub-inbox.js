@@ -56,7 +56,7 @@ const LEAST_ROOM = 280;
  * @fires hub-arrived - a new item came; `detail.item`
  * @fires hub-opened - the panel opened
  * @fires hub-closed - the panel closed
- * @slot bell - in place of the bell's picture
+ * @slot bell - in place of the bell's picture; the button is named by `messages.bell`
  * @slot header - between heading and buttons
  * @slot empty - in place of what stands where there is nothing
  * @csspart bell - the button
@@ -187,7 +187,7 @@ export class HubInbox extends HubBell {
     this.#panel.tabs = tabs;
   }
 
-  /** Draws an item's content in place of the default one; null for that. */
+  /** Draws an item's content in place of the default one; null, or an exception, for that. */
   get renderItem() {
     return this.#renderItem;
   }

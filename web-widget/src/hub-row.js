@@ -100,7 +100,13 @@ export class Row {
       picture(item.image_url, "picture"),
       h("div", { class: "tools", part: "tools" }, this.#toggle, this.#archive, menu),
     );
-    const own = host.renderItem?.(item, content);
+    let own;
+    try {
+      own = host.renderItem?.(item, content);
+    } catch (error) {
+      // The page's mistake is told where its others are, and the list goes on.
+      reportError(error);
+    }
     this.element = h("article", { class: "row", part: "item", "aria-label": item.title }, own ?? content);
     this.focusable = title;
     if (own && !own.contains(title)) {

@@ -45,7 +45,7 @@ export type RenderItem = ((item: Item, defaultContent: HTMLElement) => Node | nu
  * @fires hub-arrived - a new item came; `detail.item`
  * @fires hub-opened - the panel opened
  * @fires hub-closed - the panel closed
- * @slot bell - in place of the bell's picture
+ * @slot bell - in place of the bell's picture; the button is named by `messages.bell`
  * @slot header - between heading and buttons
  * @slot empty - in place of what stands where there is nothing
  * @csspart bell - the button
@@ -113,7 +113,7 @@ export declare class HubInbox extends HubBell {
     /** What the tabs show; over the attribute of this name. @returns {Tab[]} */
     get tabs(): Tab[];
     set tabs(tabs: Tab[]);
-    /** Draws an item's content in place of the default one; null for that. */
+    /** Draws an item's content in place of the default one; null, or an exception, for that. */
     get renderItem(): RenderItem;
     set renderItem(renderItem: RenderItem);
     /** @override */

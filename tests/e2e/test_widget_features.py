@@ -1,0 +1,292 @@
+"""What the elements can do, from outside: roles, names, parts, attributes and events, in pages under a strict policy.
+
+Most of it is shown of an inbox that the page makes up (inbox_page.js); what needs a hub has a real `hub dev`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, Route, expect
+
+from tests.e2e.test_widget import HEADERS, axe_violations
+from tests.e2e.test_widget_states import focused
+from tests.support.browser import Tab, chromium, device
+from tests.support.hub_dev import hub_dev
+from tests.support.ports import free_port
+from tests.support.site import Site, site
+
+MADE_UP = (Path(__file__).parent / "inbox_page.js").read_text("utf-8")
+# Each element with `data-user` gets its person's tokens, from its site; `events` tells what the elements fired.
+REAL = """
+import "/widget/hub-inbox.js";
+window.events = [];
+for (const type of ["hub-activate", "hub-action", "hub-arrived", "hub-opened", "hub-closed", "hub-bell-click"])
+  addEventListener(type, (event) => events.push([type, event.target.id, event.detail?.item?.title ?? null]));
+for (const element of document.querySelectorAll("[data-user]")) {
+  element.setAttribute("hub", HUB);
+  element.getToken = async () => (await fetch(`/token?user=${element.dataset.user}`)).text();
+}
+"""
+FACE = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>'
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage() -> AsyncIterator[Site]:
+    """Its pages make up their inbox."""
+    async with site(free_port(), "http://127.0.0.1:9", "", "", MADE_UP) as made:
+        yield made
+
+
+@dataclass
+class Town:
+    """A hub, and a site whose pages show real inboxes."""
+
+    hub: str
+    site: Site
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        async with (
+            aiohttp.ClientSession(headers=HEADERS) as session,
+            session.request(method, f"{self.hub}/v1/{path}", json=body) as answer,
+        ):
+            assert answer.ok, await answer.text()
+            return await answer.json()
+
+    async def publish(self, user: str, *titles: str, **body: Any) -> None:
+        """One after the other, so that they stand in this order."""
+        for title in titles:
+            await self.call("POST", "notifications", {"recipients": [user], "title": title, **body})
+
+    async def has(self, user: str, status: str, **titles: bool) -> None:
+        """Waits until the inbox holds exactly these, and each is read or not."""
+        expected = {name.replace("_", " "): read for name, read in titles.items()}
+        async with asyncio.timeout(15):
+            while True:
+                items = (await self.call("GET", f"users/{user}/inbox?status={status}"))["items"]
+                if {item["title"]: item["read_at"] is not None for item in items} == expected:
+                    return
+                await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    port = free_port()
+    directory = tmp_path_factory.mktemp("dev")
+    async with (
+        hub_dev(directory, HUB_ALLOWED_ORIGINS=f"http://127.0.0.1:{port}") as hub,
+        site(port, hub.url, hub.url, "hk_dev", REAL) as made,
+    ):
+        yield Town(hub.url, made)
+
+
+@contextlib.asynccontextmanager
+async def page_with(browser: Browser, where: Site, body: str, query: str = "", **options: Any) -> AsyncIterator[Tab]:
+    """A page with these elements; nothing in it is complained about."""
+    where.body = f"<main><h1>A shop</h1><button>Before</button>{body}<button>After</button></main>"
+    async with device(browser, **{"reduced_motion": "reduce", **options}) as one:
+        tab = await one.open(f"{where.url}/?{query}")
+        yield tab
+        await tab.is_clean()
+
+
+async def until(page: Page, condition: str) -> None:
+    """Waits until an expression of the page is true. Asked from here: its policy forbids how Playwright waits."""
+    async with asyncio.timeout(15):
+        while not await page.evaluate(condition):
+            await asyncio.sleep(0.02)
+
+
+async def style(one: Locator, name: str, pseudo: str = "") -> str:
+    """A computed style."""
+    return str(
+        await one.evaluate("(one, [name, pseudo]) => getComputedStyle(one, pseudo || null)[name]", [name, pseudo])
+    )
+
+
+async def test_a_page_fills_the_slots_and_draws_its_own_items(browser: Browser, stage: Site) -> None:
+    body = (
+        '<hub-inbox><img slot="bell" src="data:image/svg+xml," alt=""><a slot="header" href="/help">Help</a>'
+        '<p slot="empty">Nothing new here.</p></hub-inbox>'
+    )
+    async with page_with(browser, stage, body, "size=0") as tab:
+        page = tab.page
+        bell = page.get_by_role("button", name="Notifications", exact=True)
+        await expect(bell.locator("svg")).to_be_hidden()
+        await bell.click()
+        panel = page.get_by_role("dialog", name="Notifications")
+        await expect(page.get_by_role("link", name="Help")).to_be_visible()
+        await expect(page.get_by_text("Nothing new here.")).to_be_visible()
+        await expect(panel.get_by_text("You’re all caught up")).to_be_hidden()
+        assert await axe_violations(page) == []
+
+        # Own items, of which one fails; the others are drawn as ever.
+        await page.evaluate(
+            "void (document.querySelector('hub-inbox').renderItem = (item, content) => {"
+            "  if (item.title === 'Number 2') throw new Error('Own mistake');"
+            "  if (item.category !== 'builds') return null;"
+            "  const own = document.createElement('p');"
+            "  own.textContent = `Own: ${item.title}`;"
+            "  if (item.title === 'Number 6') own.append(content);"
+            "  return own;"
+            "})"
+        )
+        await page.evaluate("arrive(6)")
+        rows = panel.get_by_role("article")
+        await expect(rows).to_have_count(6)
+        own = ["Own: Number 6", "Own: Number 3"]
+        await expect(rows.locator("> p")).to_contain_text(own)
+        await expect(rows.locator(".title")).to_have_text([f"Number {number}" for number in (6, 5, 4, 2, 1)])
+        await expect(page.get_by_text("Nothing new here.")).to_be_hidden()
+        assert any("Own mistake" in one for one in tab.complaints)
+        tab.complaints.clear()
+        # The keys go over own items as well.
+        await panel.focus()
+        names = []
+        for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown"):
+            await page.keyboard.press(key)
+            names.append(await focused(page))
+        assert names == ["Number 6", "Number 5", "Number 4", "Number 3"]
+
+
+async def test_an_item_shows_who_what_and_how_urgent_and_follows_no_link_that_is_not_allowed(
+    browser: Browser, stage: Site
+) -> None:
+    async def face(route: Route) -> None:
+        await route.fulfill(body=FACE, content_type="image/svg+xml")
+
+    async with page_with(browser, stage, "<hub-inbox open target='_blank'></hub-inbox>", "size=0") as tab:
+        page = tab.page
+        await page.route("**/face.svg", face)
+        await page.route("**/lost.svg", lambda route: route.abort())
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await page.evaluate(
+            """() => {
+              window.events = [];
+              for (const type of ["hub-activate", "hub-action"])
+                addEventListener(type, (event) => {
+                  event.preventDefault();
+                  events.push([type, event.detail.item.title, event.detail.action?.id ?? null]);
+                });
+              const links = {
+                https: "https://example.com/a", mail: "mailto:ada@example.com", path: "/orders/7",
+                script: "javascript:alert(1)", data: "data:text/html,x", app: "shop://orders/7", broken: "https://["
+              };
+              for (const [title, action_url] of Object.entries(links))
+                arrive(1, { title, action_url, actions: [{ id: "go", label: `Go ${title}`, url: action_url }] });
+              arrive(1, { title: "faced", actor: { id: "ada", name: "Ada", avatar_url: "/face.svg" }, actions: null });
+              arrive(1, { title: "faceless", actor: { id: "bo", name: null, avatar_url: "/lost.svg" }, actions: null });
+              arrive(1, { title: "thing", actor: null, category: "orders.shipped", actions: null, action_url: null });
+              arrive(1, { title: "urgent", priority: "critical", actions: [{ id: "ok", label: "Approve", url: null }] });
+            }"""
+        )
+
+        def row(name: str) -> Locator:
+            return page.get_by_role("article", name=name, exact=True)
+
+        for name, target in (
+            ("https", "https://example.com/a"),
+            ("mail", "mailto:ada@example.com"),
+            ("path", f"{stage.url}/orders/7"),
+        ):
+            for link in (row(name).get_by_role("link", name=name, exact=True), row(name).get_by_text(f"Go {name}")):
+                await expect(link).to_have_js_property("href", target)
+                await expect(link).to_have_attribute("target", "_blank")
+                await expect(link).to_have_attribute("rel", "noopener")
+        for name in ("script", "data", "app", "broken"):
+            await expect(row(name).get_by_role("link")).to_have_count(0)
+            await expect(row(name).get_by_role("button", name=f"Go {name}")).to_be_attached()
+
+        # The page's own routing, and an action without a link; either way it was read.
+        await row("https").get_by_role("link", name="https", exact=True).click()
+        await row("app").get_by_role("button", name="Go app").click()
+        await row("urgent").get_by_role("button", name="Approve").click()
+        assert await page.evaluate("events") == [
+            ["hub-activate", "https", None],
+            ["hub-action", "app", "go"],
+            ["hub-action", "urgent", "ok"],
+        ]
+        for name in ("https", "app", "urgent"):
+            await expect(row(name).get_by_role("button", name=f"Mark as unread: {name}")).to_be_attached()
+
+        await expect(row("urgent").get_by_text("Critical")).to_be_visible()
+        await expect(row("thing").get_by_text("Critical")).to_have_count(0)
+        letters = {"faced": "A", "faceless": "B", "thing": "O"}
+        for name, letter in letters.items():
+            await expect(row(name).locator("[part=avatar]")).to_have_text(letter)
+        await row("faced").scroll_into_view_if_needed()
+        await expect(row("faced").locator("img")).to_have_js_property("naturalWidth", 8)
+        await expect(row("faceless").locator("img")).to_have_count(0)
+        tab.complaints = [one for one in tab.complaints if "ERR_FAILED" not in one]
+
+
+async def test_tabs_of_a_category_and_of_a_tag_and_several_elements_of_two_people(browser: Browser, town: Town) -> None:
+    body = (
+        '<hub-inbox id="ada" data-user="ada" tabs="all = Everything, category:orders = Bills, tag:mention"></hub-inbox>'
+        '<hub-inbox id="bob" data-user="bob" density="compact"></hub-inbox>'
+        '<hub-bell id="bell" for="bob"></hub-bell><hub-feed id="feed" for="ada" tabs="all"></hub-feed>'
+    )
+    await town.publish("ada", "Bill 1", "Bill 2", category="orders")
+    await town.publish("ada", "Hello you", tags=["mention"])
+    async with page_with(browser, town.site, body) as tab:
+        page = tab.page
+        feed = page.get_by_role("region", name="Notifications")
+        await expect(feed.get_by_role("article")).to_have_count(3)
+        await expect(feed.get_by_role("tab")).to_have_count(0)
+        # The list is before the person's eyes: seen, and no bell had to be pressed for it.
+        async with asyncio.timeout(10):
+            while not all(item["seen_at"] for item in (await town.call("GET", "users/ada/inbox"))["items"]):
+                await asyncio.sleep(0.05)
+        await page.locator("#ada").get_by_role("button", name="Notifications, 3 unread").click()
+        panel = page.get_by_role("dialog", name="Notifications")
+        rows = panel.get_by_role("article")
+        await expect(panel.get_by_role("tab")).to_have_text(["Everything", "Bills", "mention"])
+        await panel.get_by_role("tab", name="Bills").click()
+        await expect(rows.locator(".title")).to_have_text(["Bill 2", "Bill 1"])
+        await town.publish("ada", "Bill 3", category="orders")
+        await town.publish("ada", "Hello again", tags=["mention"])
+        await expect(rows.locator(".title")).to_have_text(["Bill 3", "Bill 2", "Bill 1"])
+        # What is marked is what the tab shows.
+        await panel.get_by_role("button", name="Mark all as read").click()
+        await town.has("ada", "all", Bill_1=True, Bill_2=True, Bill_3=True, Hello_you=False, Hello_again=False)
+        await panel.get_by_role("tab", name="mention").click()
+        await expect(rows.locator(".title")).to_have_text(["Hello again", "Hello you"])
+        await expect(feed.get_by_role("article")).to_have_count(5)
+
+        # Another person's elements in the same page, and the bell alone, which the page acts on.
+        await page.keyboard.press("Escape")
+        await town.publish("bob", "For bob", actor="ada")
+        bell = page.locator("#bell").get_by_role("button", name="Notifications, 1 unread")
+        await expect(bell).to_be_visible()
+        await expect(page.locator("#bell").get_by_role("dialog")).to_have_count(0)
+        await bell.click()
+        assert "hub-bell-click" in [name for name, *_ in await page.evaluate("events")]
+        await page.locator("#bob").get_by_role("button", name="Notifications, 1 unread").click()
+        await expect(panel.get_by_role("article", name="For bob")).to_be_visible()
+        avatar = panel.locator("[part=avatar]")
+        assert [await style(one, "width") for one in (avatar, feed.locator("[part=avatar]").first)] == ["24px", "32px"]
+        await page.keyboard.press("Escape")
+        fired = {tuple(event) for event in await page.evaluate("events") if event[0] == "hub-arrived"}
+        assert fired == {
+            *(("hub-arrived", id_, title) for id_ in ("ada", "feed") for title in ("Bill 3", "Hello again")),
+            *(("hub-arrived", id_, "For bob") for id_ in ("bob", "bell")),
+        }
+        # `for` may change: the same bell for the other one.
+        await page.evaluate("document.querySelector('#bell').setAttribute('for', 'ada')")
+        await expect(page.locator("#bell").get_by_role("button", name="Notifications, 2 unread")).to_be_visible()
