@@ -290,3 +290,133 @@ async def test_tabs_of_a_category_and_of_a_tag_and_several_elements_of_two_peopl
         # `for` may change: the same bell for the other one.
         await page.evaluate("document.querySelector('#bell').setAttribute('for', 'ada')")
         await expect(page.locator("#bell").get_by_role("button", name="Notifications, 2 unread")).to_be_visible()
+
+
+async def test_a_page_in_the_background_counts_in_its_title_and_on_its_icon(browser: Browser, stage: Site) -> None:
+    # In a language with figures of its own, which the title has to know again.
+    body = '<hub-bell title-badge app-badge lang="ar-EG"></hub-bell>'
+    async with page_with(browser, stage, body, "size=0&element=hub-bell") as tab:
+        page = tab.page
+        await expect(page.get_by_role("button", name="الإشعارات")).to_be_visible()
+        assert await page.title() == "A shop"
+        # What a browser does for a page that nobody sees: no frames.
+        await page.evaluate(
+            """() => {
+              window.badges = [];
+              navigator.setAppBadge = async (count) => void badges.push(count);
+              window.requestAnimationFrame = () => 0;
+              for (const [name, value] of [["hidden", true], ["visibilityState", "hidden"]])
+                Object.defineProperty(document, name, { configurable: true, value });
+              document.dispatchEvent(new Event("visibilitychange"));
+            }"""
+        )
+        for count, text in ((1, "١"), (2, "٢"), (100, "٩٩+")):
+            await page.evaluate(f"arrive({count} - store.snapshot.counts.unread)")
+            await until(page, f"document.title === '({text}) A shop'")
+        # Another title stands as the page writes it, until the next count.
+        await page.evaluate("document.title = '(Draft) Basket'; arrive(1)")
+        await until(page, "document.title === '(٩٩+) (Draft) Basket'")
+        assert await page.evaluate("badges") == [1, 2, 100, 101]
+        # Where the platform refuses, nothing else suffers; who takes the element away takes its counts away.
+        await page.evaluate("void (navigator.setAppBadge = async (count) => { badges.push(count); throw new Error('No'); })")
+        await page.evaluate("document.querySelector('hub-bell').remove()")
+        await until(page, "document.title === '(Draft) Basket'")
+        assert (await page.evaluate("badges"))[-1] == 0
+
+
+async def test_what_is_unread_chosen_and_focused_is_seen_without_colours_and_nothing_moves(
+    browser: Browser, stage: Site
+) -> None:
+    async with page_with(browser, stage, "<hub-inbox></hub-inbox>", "size=3", forced_colors="active") as tab:
+        page = tab.page
+        assert await page.evaluate("matchMedia('(forced-colors: active)').matches")
+        bell = page.get_by_role("button", name="Notifications, 3 unread")
+        badge = page.locator("[part=badge]")
+        ground = "rgb(0, 0, 0)" if await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else None
+        ground = ground or "rgb(255, 255, 255)"
+        assert await style(badge, "backgroundColor") not in (ground, "rgba(0, 0, 0, 0)")
+        assert await style(badge, "backgroundColor") != await style(badge, "color")
+        await bell.press("Enter")
+        panel = page.get_by_role("dialog", name="Notifications")
+        rows = panel.get_by_role("article")
+        await expect(rows).to_have_count(3)
+        await rows.first.get_by_role("button", name="Mark as read: Number 3").press("Enter")
+        read, unread = rows.first.locator("> *"), rows.nth(1).locator("> *")
+        await expect(rows.first.get_by_role("button", name="Mark as unread: Number 3")).to_be_attached()
+        assert await style(read, "content", "::before") == "none"
+        assert await style(unread, "content", "::before") == '""'
+        assert await style(unread, "backgroundColor", "::before") not in (ground, "rgba(0, 0, 0, 0)")
+        edges = [await style(one, "borderBottomColor") for one in await panel.get_by_role("tab").all()]
+        assert edges[0] not in (ground, edges[1]) and edges[1] == edges[2] == ground
+        # Every stop of the keyboard has a ring: its own, or that of the whole row.
+        await panel.focus()
+        for _ in range(8):
+            await page.keyboard.press("Tab")
+            assert await page.evaluate(
+                """(() => {
+                  let at = document.activeElement;
+                  while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+                  return [null, "::after"].some((pseudo) => {
+                    const { outlineStyle, outlineWidth } = getComputedStyle(at, pseudo);
+                    return outlineStyle === "solid" && parseFloat(outlineWidth) >= 2;
+                  });
+                })()"""
+            ), await focused(page)
+        await page.evaluate("arrive(1)")
+        await expect(rows).to_have_count(4)
+        moving = (
+            "[...document.querySelector('hub-inbox').shadowRoot.querySelectorAll('*')].filter((one) =>"
+            " !['none', 'late'].includes(getComputedStyle(one).animationName)).length"
+        )
+        assert await page.evaluate(moving) == 0
+        await page.emulate_media(reduced_motion="no-preference")
+        assert await page.evaluate(moving) > 0, "or this shows nothing"
+
+
+async def test_the_panel_is_anchored_to_its_bell_from_left_and_right_and_a_sheet_where_it_is_narrow(
+    browser: Browser, stage: Site
+) -> None:
+    async def box(one: Locator) -> dict[str, float]:
+        found = await one.bounding_box()
+        assert found is not None
+        return {**found, "right": found["x"] + found["width"], "bottom": found["y"] + found["height"]}
+
+    body = "<hub-inbox></hub-inbox>"
+    async with page_with(browser, stage, body, "size=5") as tab:
+        page = tab.page
+        bell = page.get_by_role("button", name="Notifications, 5 unread")
+        panel = page.get_by_role("dialog", name="Notifications")
+        first = panel.get_by_role("article").first
+        # Far from the edge that it would open towards.
+        await page.evaluate(
+            "document.querySelector('hub-inbox').before(...Array.from({ length: 12 }, () =>"
+            " Object.assign(document.createElement('button'), { textContent: 'Filling' })))"
+        )
+        for direction, end in (("ltr", "right"), ("rtl", "x")):
+            await page.evaluate(f"document.documentElement.dir = '{direction}'")
+            await bell.click()
+            await expect(first).to_be_visible()
+            at, of = await box(panel), await box(bell)
+            assert abs(at[end] - of[end]) < 1
+            assert abs(at["y"] - of["bottom"] - 8) < 1
+            assert at["width"] == 400 and at["x"] >= 8 and at["right"] <= 1272
+            face, time = await box(first.locator("[part=avatar]")), await box(first.locator("time"))
+            assert (face["x"] < time["x"]) == (direction == "ltr"), "mirrored"
+            await page.keyboard.press("Escape")
+        # At the lower edge it opens upwards.
+        await page.evaluate(
+            "document.querySelector('h1').before(...Array.from({ length: 60 }, () =>"
+            " Object.assign(document.createElement('p'), { textContent: 'Filling' })))"
+        )
+        await bell.scroll_into_view_if_needed()
+        await bell.click()
+        await expect(first).to_be_visible()
+        at, of = await box(panel), await box(bell)
+        assert abs(at["bottom"] - of["y"] + 8) < 1
+        await page.set_viewport_size({"width": 390, "height": 800})
+        at = await box(panel)
+        assert (at["x"], at["width"], at["bottom"]) == (0, 390, 800)
+        await expect(panel.get_by_role("button", name="Close", exact=True)).to_be_visible()
+        await panel.get_by_role("button", name="Close", exact=True).click()
+        await expect(panel).to_be_hidden()
+        await expect(bell).to_be_focused()
