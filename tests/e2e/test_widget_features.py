@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -420,3 +421,251 @@ async def test_the_panel_is_anchored_to_its_bell_from_left_and_right_and_a_sheet
         await panel.get_by_role("button", name="Close", exact=True).click()
         await expect(panel).to_be_hidden()
         await expect(bell).to_be_focused()
+
+
+async def test_a_page_that_the_hub_refuses_says_so_and_is_tried_again(browser: Browser, town: Town) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=500, json={"error": {"code": "internal", "message": "Broken."}})
+
+    many = [{"recipients": ["lin"], "title": f"Number {number}"} for number in range(1, 56)]
+    await town.call("POST", "notifications/batch", {"notifications": many})
+    async with page_with(browser, town.site, '<hub-inbox data-user="lin"></hub-inbox>') as tab:
+        page = tab.page
+        panel = page.get_by_role("dialog", name="Notifications")
+        rows = panel.get_by_role("article")
+        await page.get_by_role("button", name="Notifications, 55 unread").press("Enter")
+        await expect(rows).to_have_count(50)
+        await page.route("**/v1/inbox?*", refuse)
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("End")
+        again = panel.get_by_role("button", name="That did not work. Try again")
+        await expect(again).to_be_visible()
+        await expect(page.get_by_role("status").filter(has_text="That did not work")).to_have_count(1)
+        await page.keyboard.press("Control+End")
+        await expect(again).to_be_focused()
+        async with page.expect_response("**/v1/inbox?*"):
+            await page.keyboard.press("Enter")
+        await expect(again).to_be_focused()
+        # A list of which nothing came.
+        archived = panel.get_by_role("tab", name="Archived")
+        await archived.press("Enter")
+        await expect(panel.get_by_text("The notifications could not be loaded.")).to_be_visible()
+        assert await axe_violations(page) == []
+        await page.unroute("**/v1/inbox?*")
+        await panel.get_by_role("button", name="Try again").press("Enter")
+        await expect(panel.get_by_text("Nothing here")).to_be_visible()
+        await expect(panel).to_be_focused()
+        await panel.get_by_role("tab", name="All").press("Enter")
+        await expect(rows).to_have_count(50)
+        # By keyboard to the end, of which the older ones come by themselves, or by their button if that was quicker.
+        await panel.focus()
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("End")
+        await page.keyboard.press("Control+End")
+        await expect(rows).to_have_count(55)
+        await page.keyboard.press("Enter")
+        await expect(rows.last).to_have_attribute("aria-setsize", "55")
+        assert await focused(page) not in ("", "Before")
+        tab.complaints = [one for one in tab.complaints if "status of 500" not in one]
+
+
+async def test_every_function_by_keyboard_alone_and_the_focus_is_never_lost(browser: Browser, town: Town) -> None:
+    many = [{"recipients": ["kay"], "title": f"Number {number}", "category": "news"} for number in range(1, 61)]
+    await town.call("POST", "notifications/batch", {"notifications": many})
+    body = '<hub-inbox data-user="kay" push></hub-inbox>'
+    async with page_with(browser, town.site, body, timezone_id="UTC", color_scheme="dark") as tab:
+        page = tab.page
+
+        async def press(*keys: str, to: str) -> None:
+            """The focus comes to what has this name, and there it stays."""
+            for key in keys:
+                await page.keyboard.press(key)
+            for _ in range(500):
+                if (name := await focused(page)) == to:
+                    return
+                assert await page.evaluate("document.activeElement !== document.body"), f"{keys} lead to nothing"
+                await asyncio.sleep(0.02)
+            raise AssertionError(f"{keys} lead to {name}, not to {to}")
+
+        async def walk(key: str, to: str) -> None:
+            """Until the focus is there."""
+            for _ in range(60):
+                await page.keyboard.press(key)
+                if await focused(page) == to:
+                    return
+            raise AssertionError(f"{key} never leads to {to}")
+
+        dialog = page.get_by_role("dialog", name="Notifications")
+        rows = dialog.get_by_role("article")
+        await expect(page.get_by_role("button", name="Notifications, 60 unread")).to_be_visible()
+        await press("Tab", to="Before")
+        await press("Tab", to="Notifications, 60 unread")
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_be_focused()
+        await expect(rows).to_have_count(50)
+        await expect(dialog.get_by_role("region")).to_be_visible()
+
+        # The tabs: one stop, the arrows go round.
+        await press("Tab", to="Mark all as read")
+        await press("Tab", to="Preferences")
+        await press("Tab", to="All")
+        await press("ArrowRight", to="Unread60")
+        await press("ArrowRight", to="Archived")
+        await expect(dialog.get_by_text("Nothing here")).to_be_visible()
+        await press("ArrowRight", to="All")
+        await press("End", to="Archived")
+        await press("Home", to="All")
+        await expect(rows).to_have_count(50)
+
+        # Push: not now.
+        await press("Tab", to="Turn on")
+        await press("Tab", to="Not now")
+        await page.keyboard.press("Enter")
+        await expect(dialog.get_by_role("region")).to_have_count(0)
+        await expect(dialog).to_be_focused()
+
+        # Row by row; read, unread, archived.
+        await press("ArrowDown", to="Number 60")
+        await press("ArrowDown", "ArrowDown", to="Number 58")
+        await press("Home", to="Number 60")
+        await press("Tab", to="Mark as read: Number 60")
+        await press("Enter", to="Mark as unread: Number 60")
+        await press("Space", to="Mark as read: Number 60")
+        await press("Tab", to="Archive: Number 60")
+        await press("Enter", to="Number 59")
+        await expect(rows.first).to_have_accessible_name("Number 59")
+
+        # Followed, which is read; the menu marks it unread again.
+        await press("Enter", to="Number 59")
+        await expect(page.get_by_role("button", name="Mark as unread: Number 59")).to_be_attached()
+        await press("Tab", "Tab", "Tab", to="More options: Number 59")
+        await press("Enter", to="Mark as unread")
+        assert await axe_violations(page) == []
+        await press("Enter", to="More options: Number 59")
+
+        # Snoozed until a time that is typed.
+        await press("Enter", to="Mark as read")
+        await press("s", to="Snooze")
+        await press("ArrowRight", to="Back")
+        await press("p", to="Pick a time…")
+        await press("ArrowRight", to="Snooze until")
+        when = datetime.now(UTC).replace(hour=22, minute=15, second=0, microsecond=0) + timedelta(days=3)
+        await page.keyboard.type(when.strftime("%m%d%Y%I%M%p"))
+        await press("Enter", to="Number 58")
+        await expect(rows.first).to_have_accessible_name("Number 58")
+        await town.has("kay", "snoozed", Number_59=False)
+        (snoozed,) = (await town.call("GET", "users/kay/inbox?status=snoozed"))["items"]
+        assert datetime.fromisoformat(snoozed["snoozed_until"]) == when
+
+        # Muted, and not.
+        async def muted() -> Any:
+            return (await town.call("GET", "users/kay/preferences"))["categories"].get("news", {}).get("enabled")
+
+        await press("Tab", "Tab", "Tab", to="More options: Number 58")
+        await press("Enter", to="Mark as read")
+        await press("End", "ArrowUp", to="Mute “News”")
+        await press("Enter", to="Undo")
+        assert await muted() is False
+        await press("Enter", to="More options: Number 58")
+        async with asyncio.timeout(10):
+            while await muted() is False:
+                await asyncio.sleep(0.05)
+        await press("Enter", to="Mark as read")
+        await press("Escape", to="More options: Number 58")
+        # Deleted, which asks once more.
+        await press("Enter", to="Mark as read")
+        await press("End", to="Delete")
+        await press("Enter", to="Back")
+        await press("ArrowDown", to="Delete")
+        await press("Enter", to="Number 57")
+
+        # Older ones come with the end of the list.
+        await page.keyboard.press("End")
+        await expect(rows).to_have_count(57)
+        await press("End", to="Number 1")
+        await press("Control+End", to="That’s everything")
+
+        # Out of the list at its upper end, and all is read.
+        await press("Shift+Tab", "Control+Home", to="All")
+        await press("Shift+Tab", "Shift+Tab", to="Mark all as read")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
+        assert await focused(page) == "Mark all as read"
+
+        # What one wants to get, and back.
+        await press("Tab", to="Preferences")
+        await press("Enter", to="Back")
+        settings = page.get_by_role("dialog", name="Preferences")
+        await expect(settings.get_by_role("switch", name="Everything else: Push")).to_be_checked()
+        await press("Tab", to="1 hour")
+        await press("Enter", to="Resume")
+        await press("Enter", to="1 hour")
+        await walk("Tab", to="Everything else: Push")
+        await press("Space", to="Everything else: Push")
+        await expect(settings.get_by_role("switch", name="Everything else: Push")).not_to_be_checked()
+        await walk("Tab", to="Quiet hours")
+        await press("Space", to="Quiet hours")
+        await expect(settings.get_by_role("group", name="Quiet hours")).to_be_visible()
+        await walk("Shift+Tab", to="Back")
+        await press("Enter", to="Preferences")
+        await press("Escape", to="Notifications")
+        await expect(dialog).to_be_hidden()
+        await page.keyboard.press("Space")
+        await expect(dialog).to_be_focused()
+        await press("Shift+Tab", to="Notifications")
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_be_hidden()
+        assert await focused(page) == "Notifications"
+        await press("Tab", to="After")
+
+
+async def weigh(page: Page) -> dict[str, float]:
+    """What is held after everything that nobody holds is gone: nodes and listeners, and bytes of the heap."""
+    cdp = await page.context.new_cdp_session(page)
+    for _ in range(2):  # what waits for a finalizer goes with the next one
+        await cdp.send("HeapProfiler.collectGarbage")
+    counters = await cdp.send("Memory.getDOMCounters")
+    heap = await cdp.send("Runtime.getHeapUsage")
+    await cdp.detach()
+    return {**counters, "heap": heap["usedSize"]}
+
+
+async def test_memory_stays_flat_over_ten_thousand_arrivals_and_a_hundred_elements_that_come_and_go(
+    browser: Browser, stage: Site
+) -> None:
+    body = "<hub-inbox></hub-inbox><div id='place'></div>"
+    flood = """async (count) => {
+      for (let at = 0; at < count; at += 100) {
+        arrive(100);
+        await new Promise(requestAnimationFrame);
+      }
+    }"""
+    # All elements, as a page of an application puts them up and takes them away.
+    come_and_go = """async (count) => {
+      for (let at = 0; at < count; at += 1) {
+        const all = ["inbox", "bell", "feed", "toasts", "preferences"].map((name) => {
+          const one = document.createElement(`hub-${name}`);
+          one.store = store;
+          return one;
+        });
+        place.replaceChildren(...all);
+        all[0].open = true;
+        await new Promise(requestAnimationFrame);
+        place.replaceChildren();
+        await new Promise(requestAnimationFrame);
+      }
+    }"""
+    async with page_with(browser, stage, body, "size=50") as tab:
+        page = tab.page
+        await page.locator("hub-inbox").get_by_role("button").first.click()
+        await expect(page.get_by_role("article")).to_have_count(50)
+        await page.evaluate(flood, 1000)
+        await page.evaluate(come_and_go, 10)
+        await expect(page.get_by_role("article")).to_have_count(50)
+        before = await weigh(page)
+        await page.evaluate(flood, 10_000)
+        await expect(page.get_by_role("article").first).to_have_accessible_name("Number 11050")
+        flooded = await weigh(page)
+        await page.evaluate(come_and_go, 100)
+        after = await weigh(page)
+        print(before, flooded, after)

@@ -160,9 +160,8 @@ export class List {
 
   #loadOlder() {
     this.#limit += PAGE;
-    this.#feed?.loadOlder().catch(() => {
-      // The button is still there: the person tries again.
-    });
+    // The button says so as well, and is there to try again.
+    this.#feed?.loadOlder().catch(() => this.#host.speaker.say(this.#host.words.failed));
   }
 
   draw() {
@@ -178,9 +177,15 @@ export class List {
     const more = feed?.hasOlder || entries.length > this.#limit;
     this.#drawRows(entries, feed?.hasOlder ? -1 : entries.length);
     this.#list.hidden = !items.length;
+    const loaded = !more && this.#host.root.activeElement === this.#older;
     this.#older.hidden = !more || !items.length;
-    this.#older.textContent = feed?.loading ? words.loadingOlder : words.older;
+    this.#older.textContent = feed?.loading
+      ? words.loadingOlder
+      : feed?.error
+        ? `${words.failed}. ${words.retry}`
+        : words.older;
     this.#end.hidden = more || !items.length;
+    if (loaded) this.#focus(-1);
     this.#drawState(this.#stateOf(items.length));
   }
 
@@ -353,7 +358,9 @@ export class List {
           ...[1, 2, 3].map(() => h("div", { class: "bone" })),
         ),
     };
+    const inside = this.#state.matches(":focus-within");
     this.#state.replaceChildren(...(kind ? [/** @type {() => Node} */ (states[kind])()] : []));
+    if (inside) this.#focus(0);
   }
 
   /** The first row has the focus. */
