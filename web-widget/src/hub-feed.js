@@ -289,7 +289,8 @@ export class List {
       archive: (row) => this.#mark({ action: row.entry.item.archived_at ? "unarchive" : "archive", ids: ids(row) }),
       menu: async (row, anchor) => {
         const { openMenu } = await import("./hub-menu.js");
-        openMenu(host.toolkit, { item: row.entry.item, anchor });
+        // Not where the row is gone meanwhile.
+        if (anchor.isConnected) openMenu(host.toolkit, { item: row.entry.item, anchor });
       },
       unfold: ({ entry }) => {
         const key = entry.item.thread_key ?? "";

@@ -26,6 +26,7 @@ export { HubBell, HubClient, HubStore };
 
 /** @import { Item } from "./hub-state.js" */
 /** @import { Tab } from "./hub-threads.js" */
+/** @import { Toolkit } from "./hub-toolkit.js" */
 /** @typedef {((item: Item, defaultContent: HTMLElement) => Node | null) | null} RenderItem */
 
 /** Space around the panel and between it and the bell, in CSS pixels. */
@@ -345,6 +346,7 @@ class Shell extends HubElement {
   /** @type {{destroy(): void} | null} */
   #module = null;
   #turn = 0;
+  /** @internal @type {HTMLElement} */
   place = h("div");
 
   constructor() {
@@ -352,9 +354,9 @@ class Shell extends HubElement {
     this.root.append(this.place);
   }
 
-  /** @returns {Promise<{destroy(): void}>} */
+  /** @internal @returns {Promise<{mount(place: HTMLElement, toolkit: Toolkit): {destroy(): void}}>} */
   async load() {
-    return { destroy() {} };
+    return { mount: () => ({ destroy() {} }) };
   }
 
   /** @override */
@@ -363,9 +365,9 @@ class Shell extends HubElement {
     this.#module = null;
     const turn = ++this.#turn;
     if (!this.store) return;
-    const module = await this.load();
-    if (turn === this.#turn) this.#module = module;
-    else module.destroy();
+    const { mount } = await this.load();
+    // It may have left the page meanwhile.
+    if (turn === this.#turn) this.#module = mount(this.place, this.toolkit);
   }
 }
 
@@ -383,10 +385,12 @@ class Shell extends HubElement {
  * @cssprop --hub-toast-width - how wide they are
  */
 export class HubToasts extends Shell {
-  /** @override */
-  async load() {
-    const { mount } = await import("./hub-toasts.js");
-    return mount(this, this.toolkit);
+  /** @override @internal @type {HTMLElement} */
+  place = this;
+
+  /** @override @internal */
+  load() {
+    return import("./hub-toasts.js");
   }
 }
 
@@ -396,10 +400,9 @@ export class HubToasts extends Shell {
  * @element hub-preferences
  */
 export class HubPreferences extends Shell {
-  /** @override */
-  async load() {
-    const { mount } = await import("./hub-preferences.js");
-    return mount(this.place, this.toolkit);
+  /** @override @internal */
+  load() {
+    return import("./hub-preferences.js");
   }
 }
 

@@ -21,6 +21,7 @@ import { HubStore } from "./hub-store.js";
 export { HubBell, HubClient, HubStore };
 import type { Item } from "./hub-state.js";
 import type { Tab } from "./hub-threads.js";
+import type { Toolkit } from "./hub-toolkit.js";
 export type RenderItem = ((item: Item, defaultContent: HTMLElement) => Node | null) | null;
 /**
  * A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet.
@@ -157,11 +158,14 @@ export declare class HubFeed extends HubElement {
 /** An element whose module is loaded when there is one with a store in the page. */
 declare class Shell extends HubElement {
     #private;
-    place: HTMLDivElement;
+    /** @internal @type {HTMLElement} */
+    place: HTMLElement;
     constructor();
-    /** @returns {Promise<{destroy(): void}>} */
+    /** @internal @returns {Promise<{mount(place: HTMLElement, toolkit: Toolkit): {destroy(): void}}>} */
     load(): Promise<{
-        destroy(): void;
+        mount(place: HTMLElement, toolkit: Toolkit): {
+            destroy(): void;
+        };
     }>;
     /** @override */
     rebuild(): Promise<void>;
@@ -180,10 +184,10 @@ declare class Shell extends HubElement {
  * @cssprop --hub-toast-width - how wide they are
  */
 export declare class HubToasts extends Shell {
-    /** @override */
-    load(): Promise<{
-        destroy: () => void;
-    }>;
+    /** @override @internal @type {HTMLElement} */
+    place: HTMLElement;
+    /** @override @internal */
+    load(): Promise<typeof import("./hub-toasts.js")>;
 }
 /**
  * What a person wants to get, in the page: categories and channels, quiet hours, a pause.
@@ -191,8 +195,6 @@ export declare class HubToasts extends Shell {
  * @element hub-preferences
  */
 export declare class HubPreferences extends Shell {
-    /** @override */
-    load(): Promise<{
-        destroy: () => void;
-    }>;
+    /** @override @internal */
+    load(): Promise<typeof import("./hub-preferences.js")>;
 }
