@@ -194,7 +194,7 @@ async def test_an_item_shows_who_what_and_how_urgent_and_follows_no_link_that_is
               arrive(1, { title: "faced", actor: { id: "ada", name: "Ada", avatar_url: "/face.svg" }, actions: null });
               arrive(1, { title: "faceless", actor: { id: "bo", name: null, avatar_url: "/lost.svg" }, actions: null });
               arrive(1, { title: "thing", actor: null, category: "orders.shipped", actions: null, action_url: null });
-              arrive(1, { title: "urgent", priority: "critical", actions: [{ id: "ok", label: "Approve", url: null }] });
+              arrive(1, { title: "urgent", priority: "critical", actions: [{ id: "ok", label: "Approve" }] });
             }"""
         )
 
@@ -319,7 +319,9 @@ async def test_a_page_in_the_background_counts_in_its_title_and_on_its_icon(brow
         await until(page, "document.title === '(٩٩+) (Draft) Basket'")
         assert await page.evaluate("badges") == [1, 2, 100, 101]
         # Where the platform refuses, nothing else suffers; who takes the element away takes its counts away.
-        await page.evaluate("void (navigator.setAppBadge = async (count) => { badges.push(count); throw new Error('No'); })")
+        await page.evaluate(
+            "void (navigator.setAppBadge = async (count) => { badges.push(count); throw new Error('No'); })"
+        )
         await page.evaluate("document.querySelector('hub-bell').remove()")
         await until(page, "document.title === '(Draft) Basket'")
         assert (await page.evaluate("badges"))[-1] == 0
@@ -348,7 +350,8 @@ async def test_what_is_unread_chosen_and_focused_is_seen_without_colours_and_not
         assert await style(unread, "content", "::before") == '""'
         assert await style(unread, "backgroundColor", "::before") not in (ground, "rgba(0, 0, 0, 0)")
         edges = [await style(one, "borderBottomColor") for one in await panel.get_by_role("tab").all()]
-        assert edges[0] not in (ground, edges[1]) and edges[1] == edges[2] == ground
+        assert edges[0] not in (ground, edges[1])
+        assert edges[1] == edges[2] == ground
         # Every stop of the keyboard has a ring: its own, or that of the whole row.
         await panel.focus()
         for _ in range(8):
@@ -380,7 +383,8 @@ async def test_the_panel_is_anchored_to_its_bell_from_left_and_right_and_a_sheet
     async def box(one: Locator) -> dict[str, float]:
         found = await one.bounding_box()
         assert found is not None
-        return {**found, "right": found["x"] + found["width"], "bottom": found["y"] + found["height"]}
+        x, y, width, height = found["x"], found["y"], found["width"], found["height"]
+        return {"x": x, "y": y, "width": width, "right": x + width, "bottom": y + height}
 
     body = "<hub-inbox></hub-inbox>"
     async with page_with(browser, stage, body, "size=5") as tab:
@@ -400,7 +404,8 @@ async def test_the_panel_is_anchored_to_its_bell_from_left_and_right_and_a_sheet
             at, of = await box(panel), await box(bell)
             assert abs(at[end] - of[end]) < 1
             assert abs(at["y"] - of["bottom"] - 8) < 1
-            assert at["width"] == 400 and at["x"] >= 8 and at["right"] <= 1272
+            assert at["width"] == 400
+            assert 8 <= at["x"] < at["right"] <= 1272
             face, time = await box(first.locator("[part=avatar]")), await box(first.locator("time"))
             assert (face["x"] < time["x"]) == (direction == "ltr"), "mirrored"
             await page.keyboard.press("Escape")
@@ -654,6 +659,7 @@ async def test_memory_stays_flat_over_ten_thousand_arrivals_and_a_hundred_elemen
       }
       place.replaceChildren();
     }"""
+
     def is_flat(before: dict[str, float], after: dict[str, float]) -> None:
         # Rows of all items would be hundreds of thousands of nodes, and what five hundred elements hold, megabytes.
         assert after["nodes"] < before["nodes"] + 200, (before, after)
@@ -693,7 +699,8 @@ async def test_panel_menu_and_toasts_are_accessible_in_the_dark_from_right_to_le
         await expect(toasts.locator("[part=toast]")).to_have_count(3)
         assert await axe_violations(page) == []
         box = await toasts.locator("[part=toast]").first.bounding_box()
-        assert box is not None and box["x"] < 40, "at the end of the line, which is the left one"
+        assert box is not None
+        assert box["x"] < 40, "at the end of the line, which is the left one"
         await page.locator("hub-inbox").get_by_role("button").first.click()
         panel = page.locator("hub-inbox").get_by_role("dialog")
         await panel.get_by_role("article", name="Fire").locator("[part=more]").press("Enter")
