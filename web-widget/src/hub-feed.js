@@ -257,9 +257,8 @@ export function createList(host, createRow) {
 
   const loadOlder = () => {
     limit += PAGE;
-    feed?.loadOlder().catch(() => {
-      // The button is still there: the person tries again.
-    });
+    // The button says so as well, and is there to try again.
+    feed?.loadOlder().catch(() => host.speaker.say(words.failed));
   };
 
   const draw = () => {
@@ -273,9 +272,15 @@ export function createList(host, createRow) {
     const more = found?.hasOlder || total > limit;
     drawRows(entries, found?.hasOlder ? -1 : total);
     list.hidden = !items.length;
+    const loaded = !more && host.root.activeElement === older;
     older.hidden = !more || !items.length;
-    older.textContent = found?.loading ? words.loadingOlder : words.older;
+    older.textContent = found?.loading
+      ? words.loadingOlder
+      : found?.error
+        ? `${words.failed}. ${words.retry}`
+        : words.older;
     end.hidden = more || !items.length;
+    if (loaded) focus(-1);
     drawState(stateOf(items.length));
   };
 
@@ -441,7 +446,9 @@ export function createList(host, createRow) {
           ...[1, 2, 3].map(() => h("div", { class: "bone" })),
         ),
     };
+    const inside = state.matches(":focus-within");
     state.replaceChildren(...(kind ? [/** @type {() => Node} */ (states[kind])()] : []));
+    if (inside) focus(0);
   };
 
   /** The first row has the focus. */

@@ -30,6 +30,7 @@ export { HubBell, HubClient, HubStore };
 /** @import { Panel } from "./hub-panel.js" */
 /** @import { Item } from "./hub-state.js" */
 /** @import { Tab } from "./hub-threads.js" */
+/** @import { Toolkit } from "./hub-toolkit.js" */
 
 /** What cannot be loaded now is asked for again. */
 const ignore = () => {};
@@ -59,7 +60,7 @@ const whenIdle = (task) => (globalThis.requestIdleCallback ?? setTimeout)(task);
  * @fires hub-arrived - a new item came; `detail.item`
  * @fires hub-opened - the panel opened
  * @fires hub-closed - the panel closed
- * @slot bell - in place of the bell's picture
+ * @slot bell - in place of the bell's picture; the button is named by `messages.bell`
  * @slot header - between heading and buttons
  * @slot empty - in place of what stands where there is nothing
  * @csspart bell - the button
@@ -156,7 +157,8 @@ export class HubInbox extends HubBell {
     globalThis.addEventListener("scroll", place, { ...passive, capture: true });
     this.#live = true;
     signal.addEventListener("abort", () => {
-      this.#live = false;
+      // A popover that leaves the document is closed by that.
+      this.#live = this.#shown = false;
     });
     if (this.open) this.#turned();
   }
@@ -194,7 +196,7 @@ export class HubInbox extends HubBell {
     this.#loader.tabs = tabs;
   }
 
-  /** Draws an item's content in place of the default one; null for that. @returns {RenderItem} */
+  /** Draws an item's content in place of the default one; null, or an exception, for that. @returns {RenderItem} */
   get renderItem() {
     return this.#loader.renderItem;
   }
@@ -250,8 +252,8 @@ export class HubInbox extends HubBell {
   async #turned() {
     this.bell.ariaExpanded = String(this.open);
     const panel = this.#loader.panel ?? (await this.#panel());
-    // It may have turned back meanwhile.
-    if (!panel || this.open === this.#shown) return;
+    // It may have turned back meanwhile, or left the page.
+    if (!panel || !this.#live || this.open === this.#shown) return;
     const { open } = this;
     const { element, list } = panel;
     const inside = element.contains(this.root.activeElement);
@@ -332,6 +334,7 @@ class Shell extends HubElement {
   /** @type {{destroy(): void} | null} */
   #module = null;
   #turn = 0;
+  /** @internal @type {HTMLElement} */
   place = h("div");
 
   constructor() {
@@ -339,9 +342,9 @@ class Shell extends HubElement {
     this.root.append(this.place);
   }
 
-  /** @returns {Promise<{destroy(): void}>} */
+  /** @internal @returns {Promise<{mount(place: HTMLElement, toolkit: Toolkit): {destroy(): void}}>} */
   async load() {
-    return { destroy() {} };
+    return { mount: () => ({ destroy() {} }) };
   }
 
   /** @override */
@@ -350,9 +353,9 @@ class Shell extends HubElement {
     this.#module = null;
     const turn = ++this.#turn;
     if (!this.store) return;
-    const module = await this.load();
-    if (turn === this.#turn) this.#module = module;
-    else module.destroy();
+    const { mount } = await this.load();
+    // It may have left the page meanwhile.
+    if (turn === this.#turn) this.#module = mount(this.place, this.toolkit);
   }
 }
 
@@ -370,10 +373,12 @@ class Shell extends HubElement {
  * @cssprop --hub-toast-width - how wide they are
  */
 export class HubToasts extends Shell {
-  /** @override */
-  async load() {
-    const { mount } = await import("./hub-toasts.js");
-    return mount(this, this.toolkit);
+  /** @override @internal @type {HTMLElement} */
+  place = this;
+
+  /** @override @internal */
+  load() {
+    return import("./hub-toasts.js");
   }
 }
 
@@ -383,10 +388,9 @@ export class HubToasts extends Shell {
  * @element hub-preferences
  */
 export class HubPreferences extends Shell {
-  /** @override */
-  async load() {
-    const { mount } = await import("./hub-preferences.js");
-    return mount(this.place, this.toolkit);
+  /** @override @internal */
+  load() {
+    return import("./hub-preferences.js");
   }
 }
 

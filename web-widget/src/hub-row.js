@@ -300,7 +300,8 @@ export function createRows(host) {
     const archive = iconButton("archive", "", () => list.archive(row));
     const menu = iconButton("more", MENU, async () => {
       const { openMenu } = await import("./hub-menu.js");
-      openMenu(host.toolkit, { item: row.entry.item, anchor: menu });
+      // Not where the row is gone meanwhile.
+      if (menu.isConnected) openMenu(host.toolkit, { item: row.entry.item, anchor: menu });
     });
     menu.ariaHasPopup = "menu";
     name(menu, `${words.menu}: ${item.title}`, words.menu);
@@ -326,7 +327,13 @@ export function createRows(host) {
       picture(item.image_url, "picture"),
       h("div", { class: "tools", part: "tools" }, toggle, archive, menu),
     );
-    const own = renderItem?.(item, content);
+    let own;
+    try {
+      own = renderItem?.(item, content);
+    } catch (error) {
+      // The page's mistake is told where its others are, and the list goes on.
+      reportError(error);
+    }
     const element = h("article", { class: "row", part: "item", "aria-label": item.title }, own ?? content);
     /** @type {HTMLElement} */
     let focusable = title;
