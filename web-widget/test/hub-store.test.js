@@ -125,6 +125,29 @@ test("a feed that could not be read says why, and is read again on the next conn
   assert.deepEqual([feed.snapshot.error, feed.snapshot.items.length], [null, 1]);
 });
 
+test("a page that is none, and one that leads to itself, are errors and not asked for again and again", async () => {
+  browser = new Browser(2);
+  publish(5);
+  /** @type {unknown[]} what the next requests are answered with */
+  const answers = [];
+  let asked = 0;
+  const { store } = await open({
+    fetch: async () => {
+      asked += 1;
+      assert.ok(asked < 20, "asks for ever");
+      return new Response(JSON.stringify(answers.shift() ?? null) + (answers.length ? "" : "<html>"));
+    },
+  });
+  await assert.rejects(store.loadOlder(), { code: "http_error" });
+  const archive = store.feed({ status: "archived" });
+  archive.subscribe(() => {});
+  for (let turn = 0; turn < 10; turn++) await browser.run();
+  assert.ok(archive.snapshot.error);
+  answers.push({ items: [], next_cursor: store.state.main.cursor }, null);
+  await assert.rejects(store.loadOlder(), { code: "http_error" });
+  assert.equal(asked, 3);
+});
+
 test("ten thousand arrivals are not all kept, and paging brings them back without a hole or a double", async () => {
   publish(60);
   const { store } = await open();
