@@ -254,7 +254,7 @@ export function createRows(host) {
 
   /** @param {Item} item the face of who did it, else the first letter of what it is about */
   const avatar = ({ actor, category }) => {
-    const who = actor?.name ?? actor?.id ?? category;
+    const who = actor?.name || actor?.id || category || "?";
     const element = h(
       "span",
       { class: actor ? "avatar" : "avatar thing", part: "avatar", "aria-hidden": "true" },

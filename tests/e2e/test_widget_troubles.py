@@ -1,0 +1,76 @@
+"""What the elements do where something goes wrong or changes at the wrong moment: modules that do not come, elements that
+leave, another person, items that lack something. The hub is scripted (inbox_page.js).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Route, expect
+
+from tests.e2e.test_widget_states import focused
+from tests.support.browser import Tab, chromium, device
+from tests.support.ports import free_port
+from tests.support.site import Site, site
+
+SCRIPT = (Path(__file__).parent / "inbox_page.js").read_text("utf-8")
+INBOX = "<hub-inbox></hub-inbox>"
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop() -> AsyncIterator[Site]:
+    async with site(free_port(), "http://127.0.0.1:9", "", "", SCRIPT) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def shown(browser: Browser, shop: Site, body: str = INBOX, without: str = "") -> AsyncIterator[Tab]:
+    """A page with three items, at first without the modules of this name; it complains of nothing else."""
+    shop.body = f"<main><h1>A shop</h1>{body}</main>"
+    async with device(browser, reduced_motion="reduce") as one:
+        if without:
+            await one.context.route(f"**/{without}.js", refuse)
+        tab = await one.open(f"{shop.url}/?size=3")
+        await expect(tab.page.get_by_role("button", name="Notifications, 3 unread")).to_be_visible()
+        yield tab
+        assert await tab.page.evaluate("violations") == []
+        assert [text for text in tab.complaints if "ERR_FAILED" not in text] == []
+
+
+async def refuse(route: Route) -> None:
+    await route.abort()
+
+
+async def until(page: Page, condition: str) -> None:
+    """Waits until an expression of the page is true. Asked from here: its policy forbids how Playwright waits."""
+    async with asyncio.timeout(15):
+        while not await page.evaluate(condition):
+            await asyncio.sleep(0.02)
+
+
+def token_of(user: str) -> str:
+    claims = json.dumps({"sub": user, "aud": "shop", "exp": 4e9}).encode()
+    return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.signature"
+
+
+async def test_an_item_without_category_and_time_stands_among_the_others(browser: Browser, shop: Site) -> None:
+    async with shown(browser, shop) as tab:
+        page = tab.page
+        await page.evaluate("arrive(1, { category: null, created_at: 'soon', actor: { id: '', name: '' } })")
+        await page.get_by_role("button", name="Notifications, 4 unread").click()
+        await expect(page.get_by_role("article")).to_have_count(4)
