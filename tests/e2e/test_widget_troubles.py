@@ -74,3 +74,35 @@ async def test_an_item_without_category_and_time_stands_among_the_others(browser
         await page.evaluate("arrive(1, { category: null, created_at: 'soon', actor: { id: '', name: '' } })")
         await page.get_by_role("button", name="Notifications, 4 unread").click()
         await expect(page.get_by_role("article")).to_have_count(4)
+
+
+async def test_a_language_that_does_not_come_leaves_english_not_the_one_before(browser: Browser, shop: Site) -> None:
+    async with shown(browser, shop, without="hub-locale-fr") as tab:
+        page = tab.page
+        await page.evaluate("document.querySelector('hub-inbox').lang = 'de'")
+        await expect(page.get_by_role("button", name="Benachrichtigungen, 3 ungelesen")).to_be_visible()
+        await page.evaluate("document.querySelector('hub-inbox').lang = 'fr'")
+        await expect(page.get_by_role("button", name="Notifications, 3 unread")).to_be_visible()
+
+
+async def test_preferences_of_who_signed_out_are_not_left_for_the_next(browser: Browser, shop: Site) -> None:
+    async with shown(browser, shop, f"{INBOX}<hub-preferences></hub-preferences>") as tab:
+        page = tab.page
+        preferences = page.locator("hub-preferences")
+        mark = "document.querySelector('hub-preferences').shadowRoot.querySelector('.prefs').title = 'of before'"
+
+        async def sign_in(user: str) -> None:
+            await page.evaluate("(token) => { store.stop(); store.token.held = null; window.token = token; store.start(); }", token_of(user))
+            await until(page, f"store.status === 'live' && store.person.user === '{user}'")
+
+        await expect(preferences.get_by_role("button")).to_be_visible()
+        await sign_in("ada")
+        await page.evaluate(mark)
+        await sign_in("ada")
+        await expect(preferences.get_by_title("of before")).to_have_count(1)
+        await sign_in("bob")
+        await expect(preferences.get_by_title("of before")).to_have_count(0)
+        await expect(preferences.get_by_role("button")).to_be_visible()
+        await page.evaluate(mark)
+        await page.evaluate("store.stop(); store.token.held = null; window.token = ''; store.start()")
+        await expect(preferences.get_by_title("of before")).to_have_count(0)
