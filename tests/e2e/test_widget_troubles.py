@@ -68,6 +68,29 @@ def token_of(user: str) -> str:
     return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.signature"
 
 
+async def test_the_focus_stays_in_the_panel_when_words_change_and_rows_go(browser: Browser, shop: Site) -> None:
+    async with shown(browser, shop) as tab:
+        page = tab.page
+        await page.get_by_role("button", name="Notifications, 3 unread").click()
+        await page.keyboard.press("ArrowDown")
+        assert await focused(page) == "Number 3"
+        await page.evaluate("document.querySelector('hub-inbox').messages = { title: 'News' }")
+        panel = page.get_by_role("dialog", name="News")
+        await expect(panel).to_be_focused()
+        await expect(page.get_by_role("article")).to_have_count(3)
+        await page.get_by_role("button", name="Preferences").click()
+        await page.evaluate("document.querySelector('hub-inbox').messages = { title: 'Latest' }")
+        await expect(page.get_by_role("dialog", name="Latest")).to_be_focused()
+        await page.get_by_role("article").first.hover()
+        await page.get_by_role("button", name="More options: Number 3").click()
+        await expect(page.get_by_role("menuitem").first).to_be_focused()
+        await page.evaluate("void store.mark({ action: 'delete', ids: ['i3'] })")
+        await expect(page.get_by_role("article")).to_have_count(2)
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("menu")).to_have_count(0)
+        await expect(page.get_by_role("dialog", name="Latest")).to_be_focused()
+
+
 async def test_an_item_without_category_and_time_stands_among_the_others(browser: Browser, shop: Site) -> None:
     async with shown(browser, shop) as tab:
         page = tab.page

@@ -243,6 +243,7 @@ export function createPanel(host, createList, createRows, close) {
 
   /** The words, the tabs or the store are others: from nothing. */
   const rebuild = () => {
+    const inside = element.contains(host.root.activeElement);
     words = { ...WORDS, ...host.words };
     ({ tabs } = host);
     showList();
@@ -267,6 +268,7 @@ export function createPanel(host, createList, createRows, close) {
       ),
     );
     select(Math.min(chosen, tabs.length - 1));
+    if (inside && !host.root.activeElement?.checkVisibility()) element.focus({ preventScroll: true });
   };
 
   /** @param {number} at */
