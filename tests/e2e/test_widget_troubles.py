@@ -68,6 +68,69 @@ def token_of(user: str) -> str:
     return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.signature"
 
 
+async def test_an_inbox_that_is_closed_while_it_is_away_comes_back_closed(browser: Browser, shop: Site) -> None:
+    async with shown(browser, shop) as tab:
+        page = tab.page
+        bell = page.get_by_role("button", name="Notifications, 3 unread")
+        await bell.click()
+        await expect(page.get_by_role("article")).to_have_count(3)
+        await page.evaluate(
+            "(() => { const one = document.querySelector('hub-inbox'), at = one.parentElement;"
+            " one.remove(); one.open = false; at.append(one); })()"
+        )
+        await expect(bell).to_have_attribute("aria-expanded", "false")
+        await expect(page.locator("hub-inbox").get_by_role("dialog", include_hidden=True)).to_be_hidden()
+        await bell.click()
+        await expect(page.get_by_role("dialog")).to_be_focused()
+        await expect(page.get_by_role("article")).to_have_count(3)
+
+
+async def test_a_panel_that_does_not_come_is_said_once_and_one_that_fails_is_made_again(
+    browser: Browser, shop: Site
+) -> None:
+    async with shown(browser, shop, without="hub-feed") as tab:
+        page = tab.page
+        bell = page.get_by_role("button", name="Notifications, 3 unread")
+        await page.evaluate(
+            "window.said = 0; new MutationObserver((all) => said += all.length).observe("
+            "document.querySelector('hub-inbox').shadowRoot.querySelector('[role=status]'), { childList: true })"
+        )
+        await bell.click()
+        await expect(page.get_by_role("status").filter(has_text="That did not work")).to_have_count(1)
+        assert await page.evaluate("said") == 1
+        await page.context.unroute("**/hub-feed.js")
+        await page.evaluate("document.querySelector('hub-inbox').tabs = 'all'")
+        await bell.click()
+        await expect(bell).to_have_attribute("aria-expanded", "false")
+        await until(page, "said === 2")
+        await page.evaluate("document.querySelector('hub-inbox').tabs = [{ status: 'all' }]")
+        await bell.click()
+        await expect(page.get_by_role("article")).to_have_count(3)
+
+
+async def test_menu_preferences_and_toasts_that_do_not_come_are_asked_for_again(browser: Browser, shop: Site) -> None:
+    body = f"{INBOX}<hub-toasts></hub-toasts><hub-preferences></hub-preferences>"
+    # The browser's own word, when nobody has handled a rejection.
+    async with shown(browser, shop, body, without="hub-{menu,preferences,toasts,push-prompt}") as tab:
+        page = tab.page
+        await page.get_by_role("button", name="Notifications, 3 unread").click()
+        failed = page.get_by_role("status").filter(has_text="That did not work")
+        await page.get_by_role("article").first.hover()
+        await page.get_by_role("button", name="More options: Number 3").click()
+        await expect(failed).to_have_count(1)
+        await page.evaluate("document.querySelector('hub-inbox').speaker.say('')")
+        await page.get_by_role("button", name="Preferences").click()
+        await expect(failed).to_have_count(1)
+        await expect(page.get_by_role("article")).to_have_count(3)
+        assert await focused(page) == "Preferences"
+        await page.keyboard.press("Escape")
+        await page.context.unroute("**/hub-{menu,preferences,toasts,push-prompt}.js")
+        await page.evaluate("store.changed()")
+        # It made a page of items up where the choices were asked for.
+        await expect(page.locator("hub-preferences").get_by_text("could not be loaded")).to_be_visible()
+        await expect(page.locator("hub-toasts .toasts")).to_be_attached()
+
+
 async def test_the_focus_stays_in_the_panel_when_words_change_and_rows_go(browser: Browser, shop: Site) -> None:
     async with shown(browser, shop) as tab:
         page = tab.page
@@ -89,6 +152,24 @@ async def test_the_focus_stays_in_the_panel_when_words_change_and_rows_go(browse
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("menu")).to_have_count(0)
         await expect(page.get_by_role("dialog", name="Latest")).to_be_focused()
+
+
+async def test_what_comes_while_the_preferences_are_shown_is_not_seen(browser: Browser, shop: Site) -> None:
+    async with shown(browser, shop) as tab:
+        page = tab.page
+        await page.evaluate(
+            "window.seen = []; void store.on('frame', ({ frame }) => frame.type === 'seen' && seen.push(frame.rev))"
+        )
+        await page.get_by_role("button", name="Notifications, 3 unread").click()
+        await until(page, "seen.at(-1) === 3")
+        await page.get_by_role("button", name="Preferences").click()
+        await expect(page.get_by_role("article")).to_have_count(0)
+        await page.evaluate("arrive(1)")
+        await expect(page.get_by_role("button", name="Notifications, 4 unread")).to_be_visible()
+        assert await page.evaluate("document.querySelector('hub-inbox').reading") is False
+        await page.get_by_role("button", name="Back").click()
+        await expect(page.get_by_role("article")).to_have_count(4)
+        await until(page, "seen.at(-1) === 4")
 
 
 async def test_an_item_without_category_and_time_stands_among_the_others(browser: Browser, shop: Site) -> None:
