@@ -465,6 +465,21 @@ test("who signs out in one tab is asked for in all, and nothing of them is told 
   assert.deepEqual([browser.sockets.size, browser.stored.size], [0, 0]);
 });
 
+test("a tab that follows stays with its leader over a new token, and leaves it with another person's", async () => {
+  publish(1);
+  const leader = await open();
+  let user = "ada";
+  let asked = 0;
+  const { store } = await open({ persist: false, getToken: () => (asked++, tokenOf(user, 120)) });
+  assert.deepEqual([store.snapshot.status, store.transport], ["live", "tab"]);
+  await pass(100);
+  assert.deepEqual([asked, store.snapshot.status, store.transport], [2, "live", "tab"]);
+  user = "bob";
+  await pass(100);
+  assert.deepEqual([store.person?.user, store.snapshot.status, store.transport], ["bob", "live", "websocket"]);
+  assert.equal(leader.store.snapshot.leading, true);
+});
+
 test("the person is active while any tab is", async () => {
   const page = Object.assign(new EventTarget(), { visibilityState: "hidden" });
   const view = new EventTarget();
