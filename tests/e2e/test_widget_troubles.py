@@ -46,7 +46,7 @@ async def shown(browser: Browser, shop: Site, body: str = INBOX, without: str = 
         if without:
             await one.context.route(f"**/{without}.js", refuse)
         tab = await one.open(f"{shop.url}/?size=3")
-        await expect(tab.page.get_by_role("button", name="Notifications, 3 unread")).to_be_visible()
+        await expect(tab.page.get_by_role("button", name="Notifications, 3 unread").first).to_be_visible()
         yield tab
         assert await tab.page.evaluate("violations") == []
         assert [text for text in tab.complaints if "ERR_FAILED" not in text] == []
@@ -210,3 +210,41 @@ async def test_preferences_of_who_signed_out_are_not_left_for_the_next(browser: 
         await page.evaluate(mark)
         await page.evaluate("store.stop(); store.token.held = null; window.token = ''; store.start()")
         await expect(preferences.get_by_title("of before")).to_have_count(0)
+
+
+async def test_where_one_of_two_bells_is_hidden_the_other_one_speaks(browser: Browser, shop: Site) -> None:
+    async with shown(browser, shop, f"{INBOX}<hub-bell></hub-bell>") as tab:
+        page = tab.page
+        await page.evaluate("document.querySelector('hub-bell').store = store; arrive(1)")
+        said = page.get_by_role("status").filter(has_text="1 new notification")
+        await expect(said).to_have_count(1)
+        await page.evaluate("document.querySelector('hub-inbox').style.display = 'none'; arrive(1)")
+        await expect(page.locator("hub-bell").get_by_role("status")).to_have_text("1 new notification")
+
+
+async def test_a_toast_that_was_let_go_elsewhere_stays_and_its_link_works(browser: Browser, shop: Site) -> None:
+    async with shown(browser, shop, f"{INBOX}<hub-toasts></hub-toasts>") as tab:
+        page = tab.page
+        await page.evaluate(
+            "window.followed = 0; addEventListener('hub-activate', (event) => (followed += 1, event.preventDefault()))"
+        )
+        await expect(page.locator("hub-toasts .toasts")).to_be_attached()
+        await page.evaluate("arrive(1)")
+        toast = page.locator("hub-toasts .toast")
+        box = await toast.bounding_box()
+        assert box
+        x, y = box["x"] + 40, box["y"] + 4
+        await page.mouse.move(x, y)
+        await page.mouse.down()
+        await page.mouse.move(x, y - 100)
+        await page.mouse.up()
+        for step in (0, 30, 60):
+            await page.mouse.move(x + step, y)
+        assert await toast.evaluate("(one) => one.style.translate") == ""
+        # Pulled, and let go too early.
+        await page.mouse.down()
+        await page.mouse.move(x + 90, y)
+        await page.mouse.up()
+        assert await toast.evaluate("(one) => one.style.translate") == ""
+        await toast.locator(".name").press("Enter")
+        await until(page, "followed === 1")
