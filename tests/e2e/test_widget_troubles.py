@@ -1,5 +1,5 @@
-"""What the elements do where something goes wrong or changes at the wrong moment: modules that do not come, elements that
-leave, another person, items that lack something. The hub is scripted (inbox_page.js).
+"""What the elements do where something goes wrong or changes at the wrong moment: modules that do not come, elements
+that leave, another person, items that lack something. The hub is scripted (inbox_page.js).
 """
 
 from __future__ import annotations
@@ -196,7 +196,10 @@ async def test_preferences_of_who_signed_out_are_not_left_for_the_next(browser: 
         mark = "document.querySelector('hub-preferences').shadowRoot.querySelector('.prefs').title = 'of before'"
 
         async def sign_in(user: str) -> None:
-            await page.evaluate("(token) => { store.stop(); store.token.held = null; window.token = token; store.start(); }", token_of(user))
+            await page.evaluate(
+                "(token) => { store.stop(); store.token.held = null; window.token = token; store.start(); }",
+                token_of(user),
+            )
             await until(page, f"store.status === 'live' && store.person.user === '{user}'")
 
         await expect(preferences.get_by_role("button")).to_be_visible()
