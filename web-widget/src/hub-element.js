@@ -79,6 +79,7 @@ export class HubElement extends Base {
     const clock = setInterval(() => document.hidden || this.changed(), CLOCK_MS);
     signal.addEventListener("abort", () => clearInterval(clock));
     document.addEventListener("visibilitychange", () => this.changed(), { signal });
+    for (const event of ["online", "offline"]) globalThis.addEventListener(event, () => this.changed(), { signal });
     this.connected(signal);
     elements.add(this);
     this.#translate();
@@ -114,8 +115,11 @@ export class HubElement extends Base {
   }
 
   set getToken(getToken) {
+    const before = this.#shared();
     this.#getToken = getToken;
     resolveAll();
+    // Who takes it away signs out: of that person nothing stays.
+    if (!getToken && before && !made.has(before)) before.store.forget();
   }
 
   /** The store in use. One that the page sets is started and stopped by the page. */
@@ -243,7 +247,18 @@ export class HubElement extends Base {
     if (getToken) {
       const url = this.getAttribute("hub");
       for (const one of made) if (one.url === url && one.getToken === getToken) return one.store;
-      const store = new HubStore({ getToken, url: url ?? undefined });
+      const store = new HubStore({
+        getToken: async () => {
+          try {
+            return await getToken();
+          } catch (error) {
+            // The page's own mistake perhaps, of which the panel says only that there is no connection.
+            console.warn("getToken:", error);
+            throw error;
+          }
+        },
+        url: url ?? undefined,
+      });
       made.add({ store, url, getToken, users: new Set() });
       store.start();
       return store;

@@ -56,7 +56,7 @@ const whenIdle = (task) => (globalThis.requestIdleCallback ?? setTimeout)(task);
  * @attr lang - of words and times; else that of the nearest element that says one
  * @fires hub-activate - a title was followed; `detail.item`; `preventDefault()` keeps the link from being followed
  * @fires hub-action - one of an item's buttons was; `detail.item`, `detail.action`; cancelable as well
- * @fires hub-arrived - a new item came; `detail.item`
+ * @fires hub-arrived - a new item came; `detail.item`, and `detail.missed`: while nobody was connected
  * @fires hub-opened - the panel opened
  * @fires hub-closed - the panel closed
  * @slot bell - in place of the bell's picture; the button is named by `messages.bell`
@@ -231,9 +231,9 @@ export class HubInbox extends HubBell {
     if (this.reading) this.store?.seen();
   }
 
-  /** @override @param {Item} item */
-  arrived(item) {
-    super.arrived(item);
+  /** @override @param {Item} item @param {boolean} missed */
+  arrived(item, missed) {
+    super.arrived(item, missed);
     this.#loader.panel?.list.arrived(item);
   }
 
@@ -325,9 +325,9 @@ export class HubFeed extends HubElement {
     if (this.reading) this.store?.seen();
   }
 
-  /** @override @param {Item} item */
-  arrived(item) {
-    this.fire("hub-arrived", { item });
+  /** @override @param {Item} item @param {boolean} missed */
+  arrived(item, missed) {
+    this.fire("hub-arrived", { item, missed });
     this.speaker.arrived(item);
     this.#loader.panel?.list.arrived(item);
   }

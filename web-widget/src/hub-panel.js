@@ -42,7 +42,7 @@ const CSS = `
   width: min(var(--hub-panel-width, 400px), calc(100vw - 16px));
   height: fit-content;
   max-height: min(var(--hub-panel-height, 600px), var(--_room, 9999px));
-  color: inherit;
+  color: var(--_text);
   background: var(--_surface);
   border: 1px solid var(--_line);
   border-radius: var(--_radius);
@@ -311,7 +311,8 @@ export function createPanel(host, createList, createRows, close) {
     for (const count of tablist.querySelectorAll(".count")) {
       count.textContent = unread ? unread.toLocaleString(host.language) : "";
     }
-    offline.hidden = !ready || status === "live" || status === "stopped";
+    // A browser knows at once that it is offline; that a line is dead shows only when a ping stays out.
+    offline.hidden = !ready || (status === "live" && navigator.onLine) || status === "stopped";
     list.shown = shown;
     list.draw();
     if (shown && ready && !asked && host.hasAttribute("push")) askForPush();

@@ -113,7 +113,6 @@ const CSS = `
 .title {
   flex: 1;
   min-width: 0;
-  text-align: start;
   text-decoration: none;
   color: inherit;
 }
@@ -122,6 +121,8 @@ const CSS = `
   display: -webkit-box;
   -webkit-box-orient: vertical;
   -webkit-line-clamp: 3;
+  text-align: -webkit-match-parent;
+  text-align: match-parent;
   overflow: hidden;
   overflow-wrap: anywhere;
   text-wrap: pretty;
@@ -286,8 +287,9 @@ export function createRows(host) {
         : h("button", { class: kind, part: kind, type: "button", click });
     };
     const title = control("title", item.action_url, (event) => list.activate("hub-activate", row.entry.item, event));
-    // Isolated: a Latin title in an Arabic page keeps its full stop at its own end.
-    title.append(h("bdi", {}, item.title));
+    // Of its own direction: a Latin title in an Arabic page keeps its full stop, and is cut, at its own end.
+    title.dir = "auto";
+    title.append(item.title);
     const actions = (item.actions ?? []).map((action) => {
       const button = control("action", action.url, (event) =>
         list.activate("hub-action", row.entry.item, event, action),
@@ -315,13 +317,14 @@ export function createRows(host) {
         "div",
         { class: "text" },
         h("div", { class: "line" }, title, time),
-        item.body && h("p", { class: "body" }, h("bdi", {}, item.body)),
+        item.body && h("p", { class: "body", dir: "auto" }, item.body),
         actions.length > 0 && h("div", { class: "actions" }, ...actions),
         h(
           "div",
           { class: "meta" },
           item.priority === "critical" && h("span", { class: "urgent" }, icon(ALERT), words.critical),
-          h("span", { class: "category", part: "category" }, item.category),
+          item.category !== "general" &&
+            h("span", { class: "category", part: "category" }, item.category?.replace(/[\s._/:-]+/g, " ")),
           thread,
         ),
       ),
