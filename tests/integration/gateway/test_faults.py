@@ -196,8 +196,8 @@ async def test_announcements_lost_without_a_sign_are_found_by_comparison(
         crowd(hub, project_id, gateway) as people,
     ):
 
-        async def swallow(messages: Sequence[tuple[str, bytes]]) -> None:
-            pass
+        async def swallow(messages: Sequence[tuple[str, bytes]]) -> list[int]:
+            return []
 
         hub.announcer.publish = swallow  # type: ignore[method-assign]
         await _publish_some(hub, project_id)
@@ -212,11 +212,12 @@ async def test_announcements_in_any_order_and_more_than_once(
         send = hub.announcer.publish
         late: list[tuple[str, bytes]] = []
 
-        async def shuffle(messages: Sequence[tuple[str, bytes]]) -> None:
+        async def shuffle(messages: Sequence[tuple[str, bytes]]) -> list[int]:
             late.extend(messages)
             if len(late) > 6:
                 await send([*reversed(late), late[0]])
                 late.clear()
+            return []
 
         hub.announcer.publish = shuffle  # type: ignore[method-assign]
         await _publish_some(hub, project_id)
