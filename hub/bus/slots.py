@@ -6,7 +6,7 @@ any, decides for the whole name. All keys of a command, a script or a transactio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -46,18 +46,23 @@ class Layout(NamedTuple):
 
     Attributes:
         owners: The master of each slot; None where there is none.
-        nodes: All that serve slots, replicas too.
+        replicas: Of each master, those that work.
     """
 
     owners: Sequence[Node | None]
-    nodes: frozenset[Node]
+    replicas: Mapping[Node, frozenset[Node]]
 
     @property
     def masters(self) -> frozenset[Node]:
-        return frozenset(node for node in set(self.owners) if node is not None)
+        return frozenset(self.replicas)
+
+    @property
+    def nodes(self) -> frozenset[Node]:
+        """All that serve slots, replicas too."""
+        return self.masters.union(*self.replicas.values())
 
 
-UNKNOWN = Layout((None,) * SLOTS, frozenset())
+UNKNOWN = Layout((None,) * SLOTS, {})
 
 
 def read_layout(reply: Iterable[Sequence[Any]], asked: Node) -> Layout:
@@ -67,9 +72,9 @@ def read_layout(reply: Iterable[Sequence[Any]], asked: Node) -> Layout:
         asked: Who answered; a node that does not know its own address leaves it out, or names it ''.
     """
     owners: list[Node | None] = [None] * SLOTS
-    nodes = set()
+    replicas: dict[Node, frozenset[Node]] = {}
     for first, last, *servers in reply:
-        found = [Node((server[0] or b"").decode("utf-8") or asked.host, int(server[1])) for server in servers]
-        nodes.update(found)
-        owners[first : last + 1] = [found[0]] * (last + 1 - first)
-    return Layout(owners, frozenset(nodes))
+        master, *others = (Node((host or b"").decode("utf-8") or asked.host, int(port)) for host, port, *_ in servers)
+        owners[first : last + 1] = [master] * (last + 1 - first)
+        replicas[master] = frozenset(others)
+    return Layout(owners, replicas)

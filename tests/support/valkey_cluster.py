@@ -5,61 +5,55 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hub.bus.client import create_redis
+from hub.bus.slots import SLOTS, Node, slot_of
 from hub.local.valkey import Valkey
 from tests.support.ports import free_port
 
-SLOTS = 16_384
 NODE_TIMEOUT_MILLISECONDS = 1_500  # until a silent node is dead: long for a busy machine, short for a test
 START_SECONDS = 60.0
 
 
 class ValkeyNode:
-    """One process of a cluster, and a client for it alone."""
+    """One process of a cluster."""
 
-    def __init__(self, valkey: Valkey) -> None:
+    def __init__(self, valkey: Valkey, bus_port: int) -> None:
         self.valkey = valkey
-        self.redis: Redis
-
-    async def start(self) -> None:
-        await self.valkey.start()
-        self.redis = create_redis(self.valkey.url)
+        self.bus_port = bus_port
 
     async def tell(self, *words: str | int | bytes) -> Any:
-        """Any command."""
-        return await cast(Any, self.redis).execute_command(*words)
+        """Any command to this node alone; a connection for each, so that tests' event loops may come and go."""
+        client: Any = create_redis(self.valkey.url)
+        try:
+            return await client.execute_command(*words)
+        finally:
+            await client.aclose()
 
     @property
     def address(self) -> str:
         return self.valkey.url.rpartition("@")[2].partition("/")[0]
 
     @property
-    def port(self) -> int:
-        return int(self.address.rpartition(":")[2])
+    def node(self) -> Node:
+        host, _, port = self.address.rpartition(":")
+        return Node(host, int(port))
 
     async def id(self) -> str:
-        found = await self.tell("CLUSTER", "MYID")
-        return str(found.decode())
-
-    async def state(self) -> dict[str, str]:
-        """CLUSTER INFO; empty while it does not answer."""
-        try:
-            found: Any = await cast(Any, self.redis).execute_command("CLUSTER INFO")
-        except (RedisError, OSError):
-            return {}
-        return dict(found)
+        return str((await self.tell("CLUSTER", "MYID")).decode())
 
     async def role(self) -> str:
-        found = await self.tell("ROLE")
-        return str(found[0].decode())
+        """Empty while it does not answer."""
+        try:
+            return str((await self.tell("ROLE"))[0].decode())
+        except (RedisError, OSError):
+            return ""
 
 
 class ValkeyCluster:
@@ -82,91 +76,117 @@ class ValkeyCluster:
 
     async def form(self) -> None:
         """Returns once all know all, and every slot is served."""
-        third = SLOTS // 3
-        bounds = [(0, third - 1), (third, 2 * third - 1), (2 * third, SLOTS - 1)]
-        for epoch, (node, (first, last)) in enumerate(zip(self.masters, bounds, strict=True), 1):
-            await node.tell("CLUSTER", "SET-CONFIG-EPOCH", epoch)
-            await node.tell("CLUSTER", "ADDSLOTSRANGE", first, last)
+        bounds = [number * SLOTS // 3 for number in range(4)]
+        for number, master in enumerate(self.masters):
+            await master.tell("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            await master.tell("CLUSTER", "ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
+        first = self.masters[0]
         for node in self.nodes[1:]:
-            await node.tell("CLUSTER", "MEET", "127.0.0.1", self.masters[0].port, *(await _bus(self)))
-        await self._until("cluster_known_nodes", "4")
-        await self.replica.tell("CLUSTER", "REPLICATE", await self.masters[0].id())
-        await self._until("cluster_state", "ok")
-        async with asyncio.timeout(START_SECONDS):
-            while (await self.replica.redis.info("replication"))["master_link_status"] != "up":
-                await asyncio.sleep(0.02)
+            await node.tell("CLUSTER", "MEET", first.node.host, first.node.port, first.bus_port)
+        await self._until_all("cluster_known_nodes", "4")
+        await self.replica.tell("CLUSTER", "REPLICATE", await first.id())
+        await self.whole()
 
-    async def _until(self, name: str, value: str) -> None:
-        async with asyncio.timeout(START_SECONDS):
-            for node in self.nodes:
-                while (await node.state()).get(name) != value:
-                    await asyncio.sleep(0.02)
+    async def whole(self) -> None:
+        """Returns once every slot is served, and the replica has everything."""
+        await self._until_all("cluster_state", "ok")
+        await _until(self._follows)
+
+    async def _follows(self) -> bool:
+        role = await self.replica.tell("ROLE")
+        return bool(role[0] == b"slave" and role[3] == b"connected")
+
+    async def _until_all(self, name: str, value: str) -> None:
+        for node in self.nodes:
+
+            async def says(node: ValkeyNode = node) -> bool:
+                return bool((await node.tell("CLUSTER INFO"))[name] == value)
+
+            await _until(says)
 
     async def owner(self, slot: int) -> ValkeyNode:
         """The master of a slot, by what the second master knows: nobody kills that one."""
-        ranges: Any = await self.masters[1].tell("CLUSTER", "SLOTS")
+        ranges = await self.masters[1].tell("CLUSTER", "SLOTS")
         port = next(found[2][1] for found in ranges if found[0] <= slot <= found[1])
-        return next(node for node in self.nodes if node.port == port)
+        return next(node for node in self.nodes if node.node.port == port)
 
-    async def begin_move(self, slot: int, target: ValkeyNode) -> ValkeyNode:
-        """The first half of a move: keys that are not there are asked for at the target. The source."""
-        source = await self.owner(slot)
-        await target.tell("CLUSTER", "SETSLOT", slot, "IMPORTING", await source.id())
-        await source.tell("CLUSTER", "SETSLOT", slot, "MIGRATING", await target.id())
-        return source
+    async def name_on(self, master: ValkeyNode, prefix: str) -> str:
+        """A name that begins so and belongs to this master."""
+        ranges = await self.masters[1].tell("CLUSTER", "SLOTS")
+        own = [(first, last) for first, last, (_, port, *_), *_ in ranges if port == master.node.port]
+        names = (f"{prefix}{number}" for number in range(SLOTS))
+        return next(name for name in names if any(first <= slot_of(name) <= last for first, last in own))
 
-    async def move_keys(self, slot: int, source: ValkeyNode, target: ValkeyNode, count: int = 1_000) -> int:
-        """Moves up to so many keys; how many it moved."""
-        keys: Any = await source.tell("CLUSTER", "GETKEYSINSLOT", slot, count)
-        if keys:
-            await source.tell("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "AUTH", self._password, "KEYS", *keys)
-        return len(keys)
+    # Slots move
 
     async def move(self, slot: int, target: ValkeyNode, how: Literal["by key", "at once"] = "by key") -> None:
-        """Moves a slot while it is used: key by key, as every release can, or as a whole, which Valkey 9 can."""
+        """Moves a slot that is in use: key by key, as every release can, or as a whole, as Valkey 9 can."""
         source = await self.owner(slot)
         if source is target:
             return
-        if how == "at once":
+        if how == "by key":
+            await self.begin_move(slot, target)
+            while await self.move_keys(slot, source, target):
+                pass
+            await self.end_move(slot, target)
+        else:
             await source.tell("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", await target.id())
-            async with asyncio.timeout(START_SECONDS):
-                while await self.owner(slot) is not target:
-                    await asyncio.sleep(0.02)
-            return
-        await self.begin_move(slot, target)
-        while await self.move_keys(slot, source, target):
-            pass
-        await self.end_move(slot, target)
+
+        async def moved() -> bool:
+            return await self.owner(slot) is target
+
+        await _until(moved)
+
+    async def begin_move(self, slot: int, target: ValkeyNode) -> None:
+        """From now on keys that are not there are asked for at the target."""
+        source = await self.owner(slot)
+        await target.tell("CLUSTER", "SETSLOT", slot, "IMPORTING", await source.id())
+        await source.tell("CLUSTER", "SETSLOT", slot, "MIGRATING", await target.id())
+
+    async def move_keys(self, slot: int, source: ValkeyNode, target: ValkeyNode, count: int = 1_000) -> int:
+        """Moves up to so many keys; how many it moved."""
+        keys = await source.tell("CLUSTER", "GETKEYSINSLOT", slot, count)
+        if keys:
+            host, port = target.node
+            await source.tell("MIGRATE", host, port, "", 0, 5_000, "AUTH", self._password, "KEYS", *keys)
+        return len(keys)
 
     async def end_move(self, slot: int, target: ValkeyNode) -> None:
         name = await target.id()
         for node in (target, *(node for node in self.masters if node is not target)):
             await node.tell("CLUSTER", "SETSLOT", slot, "NODE", name)
 
+    # Masters die
+
     async def fail_over(self) -> None:
         """kill -9 of the first master. Returns once its replica has taken over."""
         await self.masters[0].valkey.kill()
-        async with asyncio.timeout(START_SECONDS):
-            while await self.replica.role() != "master":
-                await asyncio.sleep(0.02)
+
+        async def promoted() -> bool:
+            return await self.replica.role() == "master"
+
+        await _until(promoted)
 
     async def fail_back(self) -> None:
         """Starts the first master again, and lets it take over from its replica in order."""
         first = self.masters[0]
         await first.valkey.start()
-        async with asyncio.timeout(START_SECONDS):
-            while True:
-                with contextlib.suppress(RedisError, OSError):  # not a replica yet, or its link is not up
-                    await first.tell("CLUSTER", "FAILOVER")
-                if await first.role() == "master" and await self.replica.role() == "slave":
-                    break
-                await asyncio.sleep(0.1)
-        await self._until("cluster_state", "ok")
+
+        async def back() -> bool:
+            if await first.role() == "master" and await self.replica.role() == "slave":
+                return True
+            with contextlib.suppress(RedisError, OSError):  # not a replica yet, or its link is not up
+                await first.tell("CLUSTER", "FAILOVER")
+            return False
+
+        await _until(back)
+        await self.whole()
 
 
-async def _bus(cluster: ValkeyCluster) -> tuple[str, ...]:
-    found: Any = await cluster.masters[0].redis.config_get("cluster-port")
-    return (str(found["cluster-port"].decode() if isinstance(found["cluster-port"], bytes) else found["cluster-port"]),)
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while not await condition():
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -178,24 +198,22 @@ async def valkey_cluster(directory: Path) -> AsyncIterator[ValkeyCluster]:
         for number in range(4):
             home = directory / f"node-{number}"
             home.mkdir()
-            home.chmod(0o755)
+            bus_port = free_port()
             options = {
                 "cluster-enabled": "yes",
-                "cluster-port": str(free_port()),
+                "cluster-port": str(bus_port),
                 "cluster-node-timeout": str(NODE_TIMEOUT_MILLISECONDS),
                 "cluster-require-full-coverage": "no",
                 "repl-diskless-sync-delay": "0",
                 "primaryauth": password,
                 "loglevel": "warning",
             }
-            node = ValkeyNode(Valkey(home, password, durable=False, options=options))
+            node = ValkeyNode(Valkey(home, password, durable=False, options=options), bus_port)
             stack.push_async_callback(node.valkey.kill)
             nodes.append(node)
         async with asyncio.TaskGroup() as starting:
             for node in nodes:
-                starting.create_task(node.start())
-        for node in nodes:
-            stack.push_async_callback(node.redis.aclose)
+                starting.create_task(node.valkey.start())
         cluster = ValkeyCluster(nodes[:3], nodes[3], password)
         await cluster.form()
         yield cluster

@@ -148,7 +148,7 @@ async def test_of_two_sets_only_the_lost_one_is_asked_for(caps: Caps) -> None:
     news, over_all = Bound("news", 5, HOUR), Bound("", 5, HOUR)
     await caps.ask(news, over_all)
     caps.store.asked.clear()
-    await caps.redis.delete(f"hub:{caps.name}:cap:1:")
+    await caps.redis.delete(f"hub:{caps.name}:cap:{{1}}:")
     await caps.ask(news, over_all)
     assert [(entry.person_id, entry.scope) for entry in caps.store.asked] == [(1, "")]
 

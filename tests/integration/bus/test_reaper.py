@@ -91,7 +91,7 @@ async def test_gateways_that_live_are_left_alone(installation: Installation) -> 
         await writer.set(*ADA, f"{incarnation}1", "active")
         before = await keys_of(installation)
         assert await reap(installation) == 0
-        assert await reap_batch(installation.redis, installation.name, incarnation, 0) == (0, 0)
+        assert await reap_batch(installation.redis, f"hub:{installation.name}", incarnation, 0) == (0, 0)
         assert await keys_of(installation) == before
         assert await installation.state() == "active"
 
@@ -169,7 +169,7 @@ async def test_a_worker_that_dies_half_way_loses_nobody(
 ) -> None:
     monkeypatch.setattr(reaper, "REAP_PEOPLE", 10)
     dead = await crowd_on_a_dead_gateway(installation)
-    assert await reap_batch(installation.redis, installation.name, dead, LONG_SECONDS) == (10, 15)
+    assert await reap_batch(installation.redis, f"hub:{installation.name}", dead, LONG_SECONDS) == (10, 15)
     assert len(await installation.leaving()) == 10
     assert await installation.members("gateways") == {dead}
     between = await read_presences(installation.redis, installation.name, CROWD)

@@ -23,8 +23,8 @@ def _kept(gateway: RunningGateway) -> dict[str, int]:
         "projects": len(board._projects),
         "channels": len(board.subscriber._wanted) - 1,  # the control channel stays
         "waiters": len(board.subscriber._waiters),
-        "present": len(board.presence._people),
-        "unwritten": len(board.presence._changed),
+        "present": sum(len(part._people) for part in board.presence._parts.values()),
+        "unwritten": sum(len(part._changed) for part in board.presence._parts.values()),
         "deadlines": sum(len(slot) for slot in board.wheel._slots.values()),
     }
 
