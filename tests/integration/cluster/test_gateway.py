@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from hub.bus import announce, presence
 from hub.bus.cluster import Cluster
 from hub.bus.presence import read_presences
-from hub.bus.slots import slot_of
+from hub.bus.slots import Node, slot_of
 from hub.config import Settings
 from hub.runtime import Hub
 from tests.support.crowd import Crowd, converged, crowd
@@ -93,6 +93,28 @@ async def test_slots_that_move_while_people_are_published_to(
                 await valkeys.move(slot_of(name), target, "by key" if turn % 2 else "at once")
         await converged(hub, project_id, people)
         await everybody_present(hub, project_id, people)
+
+
+async def test_what_is_published_while_a_channel_stands_nowhere_is_shown_once_it_stands(
+    hub: Hub, project_id: int, gateway: RunningGateway, valkeys: ValkeyCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscriber, held = gateway.board.subscriber, asyncio.Event()
+    channel = announce.channel(hub.installation, project_id, USERS[0])
+    async with crowd(hub, project_id, gateway, USERS[:2]) as people:
+        learn = subscriber._topology.refresh
+
+        async def hesitate(first: Node | None = None) -> None:
+            await held.wait()
+            await learn(first)
+
+        monkeypatch.setattr(subscriber._topology, "refresh", hesitate)
+        source = await valkeys.owner(slot_of(channel))
+        await valkeys.move(slot_of(channel), valkeys.masters[(valkeys.masters.index(source) + 1) % 3])
+        await until(lambda: channel.encode() in subscriber._homeless)
+        await publish(hub, project_id, USERS[:1], title="nobody hears of it")
+        await until(lambda: not hub.announcing._queue)
+        held.set()
+        await converged(hub, project_id, people)
 
 
 async def test_a_master_that_dies_and_comes_back_while_people_are_published_to(
