@@ -20,6 +20,11 @@ SOCKET_TIMEOUT_SECONDS = 2.0  # an answer takes under 1 ms; past this the server
 AWAY = (RedisError, OSError, TimeoutError)
 """What a Redis that does not answer raises."""
 
+# One script for many messages: of a pipeline of PUBLISH the answers took more of the publisher's CPU than the messages
+# (12 % and 8 % of a publish to a hundred people), and nobody reads how many subscribers there were.
+_PUBLISH = "for at = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[at], ARGV[at + 1]) end"
+SCRIPT_MESSAGES = 250  # Redis does nothing else meanwhile: a quarter of a millisecond
+
 Command: TypeAlias = "tuple[str, tuple[Any, ...]]"
 """A key that says where the command goes, and the command with its arguments; all its keys are in one slot."""
 Message: TypeAlias = "tuple[str, bytes]"
@@ -107,8 +112,9 @@ class Server(Redis):
 
     async def publish_all(self, messages: Sequence[Message]) -> list[int]:
         pipeline = self.pipeline(transaction=False)
-        for channel, payload in messages:
-            pipeline.execute_command("PUBLISH", channel, payload)
+        for start in range(0, len(messages), SCRIPT_MESSAGES):
+            arguments = [part for message in messages[start : start + SCRIPT_MESSAGES] for part in message]
+            pipeline.execute_command("EVAL", _PUBLISH, 0, *arguments)
         await pipeline.execute()
         return []
 

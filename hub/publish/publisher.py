@@ -20,7 +20,6 @@ import asyncpg
 import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
-from uuid_utils.compat import uuid7
 
 from hub.exceptions import Refused, Unavailable
 from hub.model.notification import LANES, PERSON_FIELDS, Notification
@@ -30,6 +29,7 @@ from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store import idempotency, jobs, notifications
 from hub.store.database import GONE
 from hub.store.idempotency import Answer, IdempotencyKey
+from hub.store.ids import uuid7
 from hub.store.inbox import ensure_people
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@
  * source that its `for` names by id; without `for`, the page's only one.
  */
 
-import { h, icon, safeLink } from "./hub-dom.js";
+import { h, icon, iconButton, name, safeLink, setAttribute } from "./hub-dom.js";
 import { HubStore } from "./hub-store.js";
 import { adopt, styleSheet } from "./hub-style.js";
 import { ENGLISH, LOCALES } from "./hub-text.js";
@@ -15,6 +15,7 @@ import { ENGLISH, LOCALES } from "./hub-text.js";
 /** @import { HubStoreOptions } from "./hub-store.js" */
 /** @import { Item } from "./hub-state.js" */
 /** @import { Messages } from "./hub-text.js" */
+/** @import { Words } from "./hub-words.js" */
 /** @import { Toolkit } from "./hub-toolkit.js" */
 
 /** @typedef {HubStoreOptions["getToken"]} GetToken */
@@ -46,9 +47,9 @@ export class HubElement extends Base {
   #unlisten = [];
   /** @type {AbortController | null} while in a document */
   #page = null;
-  /** @type {Partial<Messages>} */
+  /** @type {Partial<Words>} */
   #own = {};
-  /** @type {Partial<Messages>} */
+  /** @type {Partial<Words>} */
   #locale = {};
   #frame = 0;
 
@@ -132,7 +133,7 @@ export class HubElement extends Base {
     return this.words;
   }
 
-  /** @param {Partial<Messages>} messages */
+  /** @param {Partial<Words>} messages */
   set messages(messages) {
     this.#own = messages;
     this.#reword();
@@ -146,7 +147,10 @@ export class HubElement extends Base {
     return {
       h,
       icon,
+      iconButton,
+      name,
       safeLink,
+      setAttribute,
       store,
       messages: words,
       language,

@@ -60,7 +60,10 @@ export class Feed {
     const told = () => listener();
     this.#listeners.add(told);
     this.list.watched = true;
-    this.error = null;
+    if (this.error) {
+      this.error = null;
+      this.changed();
+    }
     this.look();
     return () => {
       this.#listeners.delete(told);
