@@ -95,18 +95,21 @@ async def reap_dead_gateways(redis: Bus, installation: str, grace_seconds: float
         grace_seconds: From now until they are absent; up to a fifth less, at random.
 
     Raises:
-        redis.RedisError, OSError: Redis does not answer; of a cluster, the server of some part does not. What was moved
-            has been moved, and the other parts are done.
+        redis.RedisError, OSError: Redis does not answer; of a cluster, no part does: otherwise those that do are done.
+            What was moved has been moved.
     """
     total = 0
-    away: Exception | None = None
-    for prefix in prefixes(redis, installation):
+    parts = prefixes(redis, installation)
+    errors: list[Exception] = []
+    for prefix in parts:
         try:
             total += await _reap_part(redis, prefix, grace_seconds)
         except AWAY as error:
-            away = error
-    if away is not None:
-        raise away
+            errors.append(error)
+    if len(errors) == len(parts):
+        raise errors[0]
+    if errors:
+        log.warning("presence.parts_away", parts=len(errors), error=repr(errors[0]))
     return total
 
 

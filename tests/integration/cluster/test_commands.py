@@ -120,8 +120,7 @@ async def test_what_one_master_has_waits_for_it_alone(
         with pytest.raises(RedisError):
             await redis.publish_all([(channels[2], b"x")])
         await redis.ping()
-        with pytest.raises(RedisError):
-            await reap_dead_gateways(redis, name, 0)
+        assert await reap_dead_gateways(redis, name, 0) == 0
         assert await take_absent(redis, name) == []
     finally:
         await third.valkey.start()

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
+from redis.exceptions import RedisError
 
 from hub.bus import announce, presence
 from hub.bus.cluster import Cluster
 from hub.bus.presence import read_presences
 from hub.bus.slots import Node, slot_of
 from hub.config import Settings
+from hub.publish.reannounce import reannounce
 from hub.runtime import Hub
 from tests.support.crowd import Crowd, converged, crowd
 from tests.support.gateway import RunningGateway, another_hub, eventually, publish, running_gateway, until
@@ -115,6 +117,41 @@ async def test_what_is_published_while_a_channel_stands_nowhere_is_shown_once_it
         await eventually(lambda: hub.db.fetch("SELECT FROM outbox"), [])  # accepted, and heard by nobody
         held.set()
         await converged(hub, project_id, people)
+
+
+async def test_what_one_master_s_people_are_to_hear_waits_in_the_outbox_and_nothing_else_does(
+    hub: Hub, project_id: int, valkeys: ValkeyCluster
+) -> None:
+    third = valkeys.masters[2]
+    channels = {user: announce.channel(hub.installation, project_id, user) for user in map(str, range(40))}
+    there = {user: await valkeys.owner(slot_of(channel)) is third for user, channel in channels.items()}
+    theirs, others = ([user for user in there if there[user] is wanted][:3] for wanted in (True, False))
+    assert theirs
+    await third.valkey.kill()
+    try:
+        for user in (*theirs, *others):
+            await publish(hub, project_id, [user])
+
+        async def waiting() -> int:
+            return len(await hub.db.fetch("SELECT FROM outbox"))
+
+        await eventually(waiting, len(theirs))
+        await hub.db.execute("UPDATE outbox SET created_at = created_at - interval '1 hour'")
+        with pytest.raises(RedisError):  # there is nothing but theirs
+            await reannounce(hub)
+    finally:
+        await third.valkey.start()
+    await valkeys.whole()
+    await hub.redis.ping()
+
+    async def told() -> int:
+        try:
+            return await reannounce(hub)
+        except RedisError:
+            return 0
+
+    await eventually(told, len(theirs))
+    assert await waiting() == 0
 
 
 async def test_a_master_that_dies_and_comes_back_while_people_are_published_to(
