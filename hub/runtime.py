@@ -47,7 +47,8 @@ class Hub:
     async def publish_hint(self, channel: str, payload: bytes) -> None:
         """Tells other processes something they would find out by themselves; lost when Redis is away."""
         try:
-            await self.announcer.publish([(channel, payload)])
+            if await self.announcer.publish([(channel, payload)]):
+                log.warning("bus.hint_lost", channel=channel)
         except AWAY as error:
             log.warning("bus.hint_lost", channel=channel, error=repr(error))
 

@@ -91,7 +91,6 @@ class Announcer:
         """Sends `(channel, payload)` pairs, at most once each; the places of those that were not accepted.
 
         Raises:
-            redis.RedisError, OSError: Redis did not accept any, or one server did not accept all; some may have gone
-                out.
+            redis.RedisError, OSError: As Bus.publish_all.
         """
         return await self._redis.publish_all(messages) if messages else []

@@ -71,10 +71,11 @@ class Bus(Protocol):
         ...
 
     async def publish_all(self, messages: Sequence[Message]) -> list[int]:
-        """Publishes messages, at most once each; the places of those that were not accepted, unless none was.
+        """Publishes messages, at most once each; in a cluster the places of those that a master did not accept.
 
         Raises:
-            redis.RedisError, OSError: None was accepted, or it is not known.
+            redis.RedisError, OSError: One server: it did not accept them all; some may have gone out. A cluster: no
+                node has ever answered.
         """
         ...
 
