@@ -45,8 +45,8 @@ class Listener(Protocol):
         """This channel does not stand here; None: it did, and was taken away."""
         ...
 
-    def opened(self, line: Line) -> None:
-        """The whole share stands. Not for the first time: messages may have been lost."""
+    def opened(self, line: Line, *, again: bool) -> None:
+        """The whole share stands. `again`: some of it stood on an earlier connection: messages may have been lost."""
         ...
 
     def lost(self, line: Line) -> None:
@@ -75,7 +75,7 @@ class Line:
     ) -> None:
         self.control = control
         self.ready = False
-        self.opened = False  # at any time
+        self._begun = False  # something may have stood
         self._url = url
         self._verbs = verbs
         self._listener = listener
@@ -126,10 +126,11 @@ class Line:
         """One connection from its beginning to its end; whether everything was subscribed on it."""
         link = await open_link(self._url, self._make)
         try:
+            again, self._begun = self._begun, True
             if not await self._resubscribe(link):
                 return False
-            self.ready = self.opened = True
-            self._listener.opened(self)
+            self.ready = True
+            self._listener.opened(self, again=again)
             await self._watch(link)
             return True
         finally:

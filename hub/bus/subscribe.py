@@ -63,7 +63,6 @@ class Subscriber:
         self._flushing: asyncio.Handle | None = None
         self._ready = asyncio.Event()
         self._running = False
-        self._was_connected = False
         self._line: Line | None = None
 
     @property
@@ -158,8 +157,7 @@ class Subscriber:
     def refused(self, line: Line, channel: bytes, error: str | None) -> None:
         """Only clusters refuse channels."""
 
-    def opened(self, line: Line) -> None:
-        again, self._was_connected = self._was_connected, True
+    def opened(self, line: Line, *, again: bool) -> None:
         self._ready.set()
         (log.info if again else log.debug)("subscriber.connected", channels=len(self._wanted), again=again)
         if again:

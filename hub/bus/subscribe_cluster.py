@@ -43,7 +43,7 @@ class ClusterSubscriber(Subscriber):
         self._covered = False  # every slot has a master
         self._lines: dict[Node, Line] = {}
         self._nodes: dict[Line, Node] = {}
-        self._heirs: set[Line] = set()  # of masters that were lost, or lost themselves: a gap in all there is
+        self._heirs: set[Line] = set()  # of masters that were lost: a gap in all there is
         self._stood: set[bytes] = set()  # wanted, and confirmed at some time
         self._homeless: set[bytes] = set()  # wanted, and refused where they should stand
         self._moving: set[bytes] = set()  # stood, and will again
@@ -196,9 +196,9 @@ class ClusterSubscriber(Subscriber):
         self._first = _named_by(error) or self._nodes.get(line)
         self._stale.set()
 
-    def opened(self, line: Line) -> None:
+    def opened(self, line: Line, *, again: bool) -> None:
         self._note_ready()
-        again = line in self._heirs
+        again = again or line in self._heirs
         self._heirs.discard(line)
         (log.info if again else log.debug)("subscriber.connected", channels=len(line.asked), again=again)
         if again:
@@ -206,8 +206,6 @@ class ClusterSubscriber(Subscriber):
 
     def lost(self, line: Line) -> None:
         if line in self._nodes:
-            if line.opened:
-                self._heirs.add(line)
             self._note_ready()
             self._stale.set()
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hub.bus.client import Server, create_redis
+from hub.bus.link import Link
 from hub.bus.subscribe import Subscriber, SubscriberClosed
 from hub.local.servers import Servers
 from tests.support.tcp_proxy import tcp_proxy
@@ -128,6 +129,21 @@ async def test_a_cut_connection_comes_back_with_everything_and_says_that_there_w
         await listener.gaps.get()
         for channel in (channels[0], channels[-1]):
             assert await redis.publish(channel, b"after") == 1
+            assert await listener.messages.get() == (channel, b"after")
+
+
+async def test_a_connection_that_is_lost_before_everything_stood_is_a_gap_for_what_did(
+    servers: Servers, redis: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener, channel = Listener(), name()
+    with monkeypatch.context() as first_connection:
+        first_connection.setattr(Link, "mark", lambda _link: asyncio.get_running_loop().create_future())
+        async with tcp_proxy(servers.redis_url) as (proxy, url), subscriber(url, listener, redis.publish) as bus:
+            await bus.subscribe(channel)
+            first_connection.undo()
+            proxy.cut()
+            await listener.gaps.get()
+            await redis.publish(channel, b"after")
             assert await listener.messages.get() == (channel, b"after")
 
 

@@ -13,6 +13,7 @@ from hub.bus import announce, presence
 from hub.bus.cluster import Cluster
 from hub.bus.presence import read_presences
 from hub.bus.slots import Node, slot_of
+from hub.bus.tasks import end
 from hub.config import Settings
 from hub.publish.reannounce import reannounce
 from hub.runtime import Hub
@@ -45,6 +46,23 @@ async def publishing(hub: Hub, project_id: int) -> AsyncIterator[None]:
         stop.set()
         await task
     assert task.result() is None
+
+
+@asynccontextmanager
+async def outbox_worker(hub: Hub) -> AsyncIterator[None]:
+    """What a worker does with announcements that no master accepted."""
+
+    async def run() -> None:
+        while True:
+            await reannounce(hub)
+            await asyncio.sleep(0.1)
+
+    task = asyncio.create_task(run())
+    try:
+        yield
+    finally:
+        await end(task)
+    assert task.cancelled()
 
 
 @pytest.fixture
@@ -147,7 +165,7 @@ async def test_what_one_master_s_people_are_to_hear_waits_in_the_outbox_and_noth
 async def test_a_master_that_dies_and_comes_back_while_people_are_published_to(
     hub: Hub, project_id: int, gateway: RunningGateway, valkeys: ValkeyCluster
 ) -> None:
-    async with crowd(hub, project_id, gateway, USERS) as people:
+    async with crowd(hub, project_id, gateway, USERS) as people, outbox_worker(hub):
         try:
             async with publishing(hub, project_id):
                 await valkeys.fail_over()

@@ -170,6 +170,7 @@ async def test_a_probe_notices_a_line_that_publishers_do_not_reach(valkeys: Valk
     channel = (await valkeys.name_on(valkeys.masters[1], f"{name().decode()}:")).encode()
     async with subscriber(valkeys, listener, redis, probe_seconds=0.2) as bus:
         await bus.subscribe(channel)
+        await until(lambda: bus.connected)
         line = bus._line_of(channel)
         assert line is not None
         assert line._link is not None
