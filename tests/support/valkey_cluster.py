@@ -205,7 +205,7 @@ async def valkey_cluster(directory: Path) -> AsyncIterator[ValkeyCluster]:
                 "cluster-node-timeout": str(NODE_TIMEOUT_MILLISECONDS),
                 "cluster-require-full-coverage": "no",
                 "repl-diskless-sync-delay": "0",
-                "primaryauth": password,
+                "masterauth": password,
                 "loglevel": "warning",
             }
             node = ValkeyNode(Valkey(home, password, durable=False, options=options), bus_port)
