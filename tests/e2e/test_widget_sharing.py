@@ -210,6 +210,8 @@ async def test_the_leader_crashes_and_another_hangs_and_what_came_meanwhile_is_t
         await world.has_sockets("alan", 1)
         for tab in tabs:
             assert await tab.page.evaluate("arrivals") == ["at first", "while it crashed", "while it hung", "and after"]
+            # Two may have taken the lock, one just after the other, which then closed what it was opening.
+            tab.complaints = [one for one in tab.complaints if "closed before the connection is established" not in one]
             await tab.is_clean()
 
 

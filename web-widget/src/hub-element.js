@@ -216,8 +216,15 @@ export class HubElement extends Base {
     }
     if (store) {
       this.#shared()?.users.add(this);
+      /** @type {HubStore["person"] | undefined} undefined until there is somebody */
+      let person = store.person ?? undefined;
       this.#unlisten.push(
-        store.subscribe(() => this.changed()),
+        store.subscribe(() => {
+          // Of who signed out nothing stays, also in what is shown once and kept.
+          if (person !== undefined && person !== store.person) this.rebuild();
+          person = store.person ?? (person && null);
+          this.changed();
+        }),
         store.on("item", ({ item, missed }) => this.arrived(item, missed)),
       );
     }
@@ -254,15 +261,11 @@ export class HubElement extends Base {
     while (at && !(found = at.closest("[lang]"))) at = /** @type {ShadowRoot} */ (at.getRootNode()).host ?? null;
     const language = (this.language = found?.getAttribute("lang") || undefined);
     this.#reword();
-    try {
-      const load = LOCALES[language?.split("-")[0] ?? ""];
-      const locale = load ? (await load()).default : {};
-      if (this.language !== language) return;
-      this.#locale = locale;
-      this.#reword();
-    } catch {
-      // English, then.
-    }
+    const locale = await LOCALES[language?.split("-")[0] ?? ""]?.().catch(() => null);
+    if (this.language !== language) return;
+    // English, where there is none or it cannot be had.
+    this.#locale = locale?.default ?? {};
+    this.#reword();
   }
 
   #reword() {

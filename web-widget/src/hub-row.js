@@ -254,7 +254,7 @@ export function createRows(host) {
 
   /** @param {Item} item the face of who did it, else the first letter of what it is about */
   const avatar = ({ actor, category }) => {
-    const who = actor?.name ?? actor?.id ?? category;
+    const who = actor?.name || actor?.id || category || "?";
     const element = h(
       "span",
       { class: actor ? "avatar" : "avatar thing", part: "avatar", "aria-hidden": "true" },
@@ -299,9 +299,10 @@ export function createRows(host) {
     const toggle = iconButton("toggle", CHECK, () => list.toggle(row));
     const archive = iconButton("archive", "", () => list.archive(row));
     const menu = iconButton("more", MENU, async () => {
-      const { openMenu } = await import("./hub-menu.js");
+      const module = await import("./hub-menu.js").catch(() => null);
+      if (!module) host.speaker.say(words.failed);
       // Not where the row is gone meanwhile.
-      if (menu.isConnected) openMenu(host.toolkit, { item: row.entry.item, anchor: menu });
+      else if (menu.isConnected) module.openMenu(host.toolkit, { item: row.entry.item, anchor: menu });
     });
     menu.ariaHasPopup = "menu";
     name(menu, `${words.menu}: ${item.title}`, words.menu);

@@ -168,6 +168,8 @@ declare class Shell extends HubElement {
     }>;
     /** @override */
     rebuild(): Promise<void>;
+    /** @override */
+    draw(): void;
 }
 /**
  * Arrivals while nobody looks at the list, each for a moment in a corner of the page.
