@@ -37,25 +37,36 @@ class Reconciler:
     def __init__(self, board: Switchboard) -> None:
         self._board = board
         self._gap = asyncio.Event()
+        self._missed: frozenset[bytes] | None = frozenset()
         self._pulling: dict[int, set[int]] = {}
 
-    def gap(self) -> None:
-        """Messages may have been lost: compare now."""
+    def gap(self, channels: frozenset[bytes] | None = None) -> None:
+        """Messages of these channels, None: of any, may have been lost: compare now."""
+        self._missed = None if channels is None or self._missed is None else self._missed | channels
         self._gap.set()
 
     async def run(self) -> None:
         await self._board.subscriber.wait_connected()  # nobody is joined before
         while True:
             await self._until_due()
-            self._gap.clear()
+            rooms = self._due()
             try:
-                await self._compare(list(self._board.rooms.values()))
+                await self._compare(rooms)
             except GONE as error:
                 log.warning("gateway.compare_failed", error=repr(error))
-                self._gap.set()
+                self.gap()
                 await asyncio.sleep(random.uniform(0, RETRY_SECONDS))
             except Exception:  # whatever it was, the next comparison is what heals
                 log.exception("gateway.compare_broken")
+
+    def _due(self) -> list[Room]:
+        """The rooms to compare: of the channels that missed something, if nothing else; else all."""
+        rooms, missed = self._board.rooms, self._missed
+        self._missed = frozenset()
+        if not self._gap.is_set() or missed is None or not missed <= rooms.keys():
+            missed = frozenset(rooms)  # a project's own channel concerns everybody there
+        self._gap.clear()
+        return [rooms[name] for name in missed]
 
     async def _until_due(self) -> None:
         """Returns after a gap, after the pause, or, while Redis is away, after a short one."""
@@ -100,7 +111,7 @@ class Reconciler:
                 room.compare(head)
         except GONE as error:
             self._board.warn("gateway.revocation_waits", error)
-            self._gap.set()
+            self.gap()
 
     async def gone(self, room: Room) -> None:
         """Ends a room whose person is not stored any more. Raises GONE.
@@ -129,6 +140,6 @@ class Reconciler:
                 await pull_broadcasts(self._board.hub, sorted(person_ids))
         except GONE as error:  # heads say so again at the next comparison
             log.warning("gateway.pull_failed", project=project_id, error=repr(error))
-            self._gap.set()
+            self.gap()
         finally:
             del self._pulling[project_id]

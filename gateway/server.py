@@ -108,7 +108,7 @@ class GatewayApp:
         await self.board.close()
 
     async def _subscribed(self) -> None:
-        if not self.board.subscriber.connected:
+        if not self.board.subscriber.usable:
             raise ConnectionError
 
     async def get_asyncapi(self, _request: Request) -> Response:

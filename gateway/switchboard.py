@@ -32,7 +32,8 @@ from gateway.wheel import Wheel
 from hub.bus import announce
 from hub.bus.presence import INCARNATION_CHARACTERS
 from hub.bus.presence_writer import PresenceWriter
-from hub.bus.subscribe import Subscriber, SubscriberClosed
+from hub.bus.subscribe import SubscriberClosed
+from hub.bus.subscribe_cluster import create_subscriber
 from hub.bus.tasks import end
 from hub.exceptions import Unauthenticated, Unavailable
 from hub.publish.broadcast import pull_broadcasts
@@ -87,7 +88,7 @@ class Switchboard:
         self._warned: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
-        self.subscriber = Subscriber(
+        self.subscriber = create_subscriber(
             settings.redis_url.get_secret_value(),
             control=control_channel(hub.installation, self.incarnation),
             publish=hub.redis.publish,
@@ -305,10 +306,11 @@ class Switchboard:
         if connection is not None:
             connection.perform(connection.session.change_state(receipt["state"]))
 
-    def _on_gap(self) -> None:
-        """The subscription was interrupted."""
-        self.presence.rewrite()
-        self.reconciler.gap()
+    def _on_gap(self, channels: frozenset[bytes] | None) -> None:
+        """The subscription was interrupted: of these channels, or with all that Redis had."""
+        if channels is None:
+            self.presence.rewrite()
+        self.reconciler.gap(channels)
 
     async def _upkeep(self) -> None:
         while True:

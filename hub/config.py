@@ -114,9 +114,17 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value().startswith("redis+cluster://"):
-            raise ValueError("names a Redis Cluster, which this release cannot use yet; give one server")
-        return _with_scheme(value, ("redis", "rediss", "unix"))
+        _with_scheme(value, ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"))
+        parts = urlsplit(value.get_secret_value())
+        hosts = parts.netloc.rpartition("@")[2]
+        if not parts.scheme.endswith("+cluster"):
+            if "," in hosts:
+                raise ValueError("names several servers, which only a cluster has: redis+cluster://host:port,host:port")
+        elif not all(hosts.split(",")):
+            raise ValueError("names no host where it should: redis+cluster://host:port,host:port")
+        elif parts.path not in ("", "/", "/0"):
+            raise ValueError("names a database other than 0, and a cluster has no other")
+        return value
 
     @field_validator("smtp_url")
     @classmethod

@@ -10,17 +10,15 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 import aiohttp
 import asyncpg
-from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
 
-from hub.bus.client import create_redis
 from hub.config import Settings, unknown_variables
+from hub.doctor_redis import check_redis
 from hub.exceptions import HubError, Unreachable
+from hub.finding import Finding, State, clock_finding
 from hub.loopback import is_loopback
 from hub.model.counts import Counts
 from hub.model.smtp_replies import Phase
@@ -38,31 +36,12 @@ from hub.store.sql import load
 _SQL = load("doctor")
 _MAIL_SECONDS = 10.0  # for a mail server to answer, encrypt and log in
 _OLDEST_POSTGRES = 150000  # server_version_num
-_CLOCK_WARN_SECONDS, _CLOCK_FAIL_SECONDS = 1.0, 30.0  # tokens have 60 s of leeway between two clocks
 _OVERDUE_SECONDS = 30.0  # workers look every second or two
 _SECRET_LETTERS = 12  # 32 random characters of hex show 14 different ones on average; fewer than 12 once in 20
 _BATCH_PEOPLE = 500  # per statement, which stays far below its time-out
 _SHOWN = 5  # names in a line
 _MEND_PEOPLE = 50  # heads locked at once
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=5)
-
-
-class State(StrEnum):
-    """How a check came out."""
-
-    OK = "ok"
-    WARN = "warn"  # works, but somebody should know
-    FAIL = "fail"
-    UNREACHABLE = "unreachable"  # a server did not answer, so that what needs it was not examined
-
-
-class Finding(NamedTuple):
-    """One check: what was found and, unless all is well, what mends it."""
-
-    check: str
-    state: State
-    detail: str
-    mend: str | None = None
 
 
 async def examine(settings: Settings, *, people: int | None, fix: bool = False) -> AsyncGenerator[Finding, None]:
@@ -79,7 +58,7 @@ async def examine(settings: Settings, *, people: int | None, fix: bool = False) 
     for provider in settings.providers:
         if provider.channel == "email":
             yield await _check_mail(provider)
-    async with aclosing(_check_redis(settings)) as found:
+    async with aclosing(check_redis(settings.redis_url.get_secret_value())) as found:
         async for finding in found:
             yield finding
     url = settings.database_url.get_secret_value()
@@ -193,53 +172,6 @@ async def _check_mail(provider: ProviderSettings) -> Finding:
     return Finding(check, State.OK, f"{detail}{', logged in' if server.user else ''}.")
 
 
-async def _check_redis(settings: Settings) -> AsyncGenerator[Finding, None]:
-    redis = create_redis(settings.redis_url.get_secret_value())
-    try:
-        started = time.perf_counter()
-        await redis.ping()
-        took = (time.perf_counter() - started) * 1000
-        await redis.publish("hub:doctor", b"")
-        yield Finding("redis", State.OK, f"Answers in {took:.0f} ms.")
-        yield await _check_redis_memory(redis)
-        yield await _check_redis_clock(redis)
-    except (RedisError, OSError) as error:
-        detail = (
-            f"Redis does not answer: {type(error).__name__}: {error}. Nothing is lost, but everything arrives late."
-        )
-        yield Finding("redis", State.UNREACHABLE, detail, "Start Redis, or correct HUB_REDIS_URL.")
-    finally:
-        await redis.aclose()
-
-
-async def _check_redis_clock(redis: Redis) -> Finding:
-    before = time.time()
-    seconds, microseconds = await redis.time()
-    skew = (before + time.time()) / 2 - (seconds + microseconds / 1_000_000)
-    return _clock("redis_clock", skew, "Redis", "the grace of who left, and caps, end by Redis's clock")
-
-
-async def _check_redis_memory(redis: Redis) -> Finding:
-    try:
-        policy = await _redis_setting(redis, "maxmemory-policy")
-        durable = await _redis_setting(redis, "appendonly") == "yes" or await _redis_setting(redis, "save") != ""
-    except ResponseError:
-        return Finding("redis_memory", State.OK, "Its settings are not shown to us; a managed server's usually fit.")
-    if policy.startswith("allkeys"):
-        detail = f"maxmemory-policy is {policy}: under pressure it forgets who is connected."
-        return Finding("redis_memory", State.FAIL, detail, "Set maxmemory-policy noeviction.")
-    if not durable:
-        detail = "It keeps nothing over a restart. That loses no notification; presence is unknown for a minute."
-        return Finding("redis_memory", State.WARN, detail, "Set appendonly yes, if that matters.")
-    return Finding("redis_memory", State.OK, "Evicts nothing that is needed, and keeps its data over a restart.")
-
-
-async def _redis_setting(redis: Redis, name: str) -> str:
-    found: Any = await redis.config_get(name)
-    value = found.get(name, b"")
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 async def _check_server(db: Database, url: str, seconds: float) -> Finding:
     row = await db.fetchrow(_SQL["server"])
     assert row is not None
@@ -268,15 +200,7 @@ async def _check_clock(db: Database) -> Finding:
         found = (datetime.now(UTC) - row[0]).total_seconds() - way
         skew = found if skew is None or abs(found) < abs(skew) else skew
     assert skew is not None
-    return _clock("clock", skew, "the database", "tokens are refused, and times are wrong")
-
-
-def _clock(check: str, skew: float, server: str, harm: str) -> Finding:
-    detail = f"This machine is {abs(skew):.2f} s {'ahead of' if skew > 0 else 'behind'} {server}"
-    if abs(skew) < _CLOCK_WARN_SECONDS:
-        return Finding(check, State.OK, f"{detail}.")
-    state = State.WARN if abs(skew) < _CLOCK_FAIL_SECONDS else State.FAIL
-    return Finding(check, state, f"{detail}: {harm}.", "Run a time service (chrony, systemd-timesyncd) on both.")
+    return clock_finding("clock", skew, "the database", "tokens are refused, and times are wrong")
 
 
 async def _check_schema(db: Database, settings: Settings) -> Finding:

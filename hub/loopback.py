@@ -35,8 +35,13 @@ def is_local_database(url: str) -> bool:
 
 
 def is_local_redis(url: str) -> bool:
-    """The same for Redis; its driver also takes the host from the query when there is none before it."""
+    """The same for Redis; its driver also takes the host from the query when there is none before it.
+
+    A cluster is none: which servers it has, it says itself.
+    """
     parts = urlsplit(url)
+    if parts.scheme.endswith("+cluster"):
+        return False
     return parts.scheme == "unix" or (is_loopback(url) and (parts.hostname is not None or not parts.query))
 
 

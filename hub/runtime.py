@@ -11,11 +11,10 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from hub.bus.announce import DELIVERIES, JOBS, Announcer, fleet_channel
-from hub.bus.client import create_redis
+from hub.bus.client import AWAY, Bus
+from hub.bus.cluster import create_bus
 from hub.bus.presence import Presence, read_presences
 from hub.config import Settings
 from hub.exceptions import HubError, Unreachable
@@ -32,7 +31,7 @@ log = structlog.get_logger("hub")
 class Hub:
     """What a role works with. One per process; made by `open_hub`."""
 
-    def __init__(self, settings: Settings, db: Database, redis: Redis, installation: str) -> None:
+    def __init__(self, settings: Settings, db: Database, redis: Bus, installation: str) -> None:
         self.settings = settings
         self.db = db
         self.redis = redis
@@ -48,8 +47,9 @@ class Hub:
     async def publish_hint(self, channel: str, payload: bytes) -> None:
         """Tells other processes something they would find out by themselves; lost when Redis is away."""
         try:
-            await self.announcer.publish([(channel, payload)])
-        except (RedisError, OSError, TimeoutError) as error:
+            if await self.announcer.publish([(channel, payload)]):
+                log.warning("bus.hint_lost", channel=channel)
+        except AWAY as error:
             log.warning("bus.hint_lost", channel=channel, error=repr(error))
 
     async def presences(self, people: Sequence[tuple[int, str]], *, timeout_seconds: float = 1.0) -> list[Presence]:
@@ -85,7 +85,7 @@ async def open_hub(settings: Settings, *, role: str) -> AsyncIterator[Hub]:
     )
     try:
         installation = await _installation(db)
-        redis = create_redis(settings.redis_url.get_secret_value())
+        redis = create_bus(settings.redis_url.get_secret_value())
         hub = Hub(settings, db, redis, installation)
         hub.announcing.start()
         try:

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from hub.bus.client import Bus
 from hub.bus.paces import PaceAsk
 from hub.bus.paces import reserve as reserve_shared
 from hub.bus.tasks import end
@@ -29,7 +29,7 @@ MANY_MOMENTS = 10_000  # past which those that have passed are forgotten
 class Pacer:
     """The paces of one worker's route. `close()` may be called twice."""
 
-    def __init__(self, redis: Redis | None, installation: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, redis: Bus | None, installation: str, clock: Callable[[], float] = time.time) -> None:
         """`redis`: None keeps the pace of this worker alone. `clock` tells unix seconds."""
         self._redis = redis
         self._installation = installation
@@ -72,7 +72,7 @@ class Pacer:
         self._away(TimeoutError())
         return self._alone(ask)
 
-    async def _ask(self, redis: Redis) -> None:
+    async def _ask(self, redis: Bus) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:

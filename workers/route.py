@@ -22,9 +22,9 @@ from typing import NamedTuple
 import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
-from redis.asyncio import Redis
 
 from hub.bus.breakers import BreakerStore
+from hub.bus.client import Bus
 from hub.model.breaker import State
 from hub.model.failover import in_turn
 from hub.model.masking import mask
@@ -71,7 +71,7 @@ class Provider(NamedTuple):
 class Fleet(NamedTuple):
     """What a route shares with those of other workers, and the paces of its messages; 0: none."""
 
-    redis: Redis | None = None
+    redis: Bus | None = None
     installation: str = ""
     project_per_second: float = 0.0
     person_per_minute: float = 0.0

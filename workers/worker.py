@@ -25,7 +25,7 @@ import secrets
 import structlog
 
 from hub.bus.announce import DELIVERIES, fleet_channel
-from hub.bus.subscribe import Subscriber
+from hub.bus.subscribe_cluster import create_subscriber
 from hub.publish.absent import ABSENT_PEOPLE, decide_absent
 from hub.publish.gather import close_due
 from hub.publish.inbox import settle_due
@@ -98,12 +98,12 @@ class Worker:
             Loop("webhook_leases", self._webhooks.upkeep, 15.0),
             Loop("upkeep", self._upkeep, 60.0),
         ]
-        self._subscriber = Subscriber(
+        self._subscriber = create_subscriber(
             hub.settings.redis_url.get_secret_value(),
             control=f"{fleet_channel(hub.installation)}:{secrets.token_hex(8)}",
             publish=hub.redis.publish,
             on_message=self._hear,
-            on_gap=self.wake,
+            on_gap=lambda _channels: self.wake(),
             probe_seconds=hub.settings.probe_seconds,
         )
 

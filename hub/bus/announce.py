@@ -1,6 +1,7 @@
 """Announcements: what Redis carries from whoever changed an inbox to the gateways that hold its person.
 
-One PUBLISH per person and change. The payload is a fixed header and the client's frame, ready to forward:
+One PUBLISH (in a cluster SPUBLISH) per person and change. The payload is a fixed header and the client's frame, ready
+to forward:
 
     offset  0  kind     1 byte   i item, u update, r removed, c changes, s sync (no body), x revoked (no body)
             1  rev      8 bytes  big endian
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hub.model.cursor import CURSOR_LENGTH, Cursor
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from hub.bus.client import Bus
 
 ITEM, UPDATE, REMOVED, CHANGES, SYNC, REVOKED = "i", "u", "r", "c", "s", "x"
 JOBS, DELIVERIES = b"j", b"d"
@@ -79,29 +80,17 @@ def fleet_channel(installation: str) -> str:
     return f"hub:{installation}:!"
 
 
-# One script for many messages: of a pipeline of PUBLISH the answers took more of the publisher's CPU than the messages
-# (12 % and 8 % of a publish to a hundred people), and nobody reads how many subscribers there were.
-_PUBLISH = "for at = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[at], ARGV[at + 1]) end"
-SCRIPT_MESSAGES = 250  # Redis does nothing else meanwhile: a quarter of a millisecond
-
-
 class Announcer:
     """Publishes to Redis in one pipeline per batch."""
 
-    def __init__(self, redis: Redis, installation: str) -> None:
+    def __init__(self, redis: Bus, installation: str) -> None:
         self._redis = redis
         self.installation = installation
 
-    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Sends `(channel, payload)` pairs, at most once each.
+    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> list[int]:
+        """Sends `(channel, payload)` pairs, at most once each; the places of those that were not accepted.
 
         Raises:
-            redis.RedisError, OSError: Redis did not accept them all; some may have gone out.
+            redis.RedisError, OSError: As Bus.publish_all.
         """
-        if not messages:
-            return
-        pipeline = self._redis.pipeline(transaction=False)
-        for start in range(0, len(messages), SCRIPT_MESSAGES):
-            arguments = [part for message in messages[start : start + SCRIPT_MESSAGES] for part in message]
-            pipeline.eval(_PUBLISH, 0, *arguments)
-        await pipeline.execute()
+        return await self._redis.publish_all(messages) if messages else []

@@ -10,11 +10,11 @@ breaker that knows nothing: losing Redis costs a few failed attempts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
-from redis.asyncio import Redis
 
+from hub.bus.client import Bus, checked
 from hub.model.breaker import FRESH, Breaker
 
 _TRIES = 5  # against other workers who change the same one at that moment
@@ -38,7 +38,7 @@ _encode = msgspec.json.encode
 class BreakerStore:
     """The breakers of one channel. Any number of workers may use it at once."""
 
-    def __init__(self, redis: Redis, installation: str, channel: str) -> None:
+    def __init__(self, redis: Bus, installation: str, channel: str) -> None:
         self._redis = redis
         self._prefix = f"hub:{installation}:breaker:{channel}:"
 
@@ -51,7 +51,8 @@ class BreakerStore:
             redis.RedisError, OSError, TimeoutError: some may have been changed.
         """
         names = list(changes)
-        read: list[Any] = await self._redis.mget([self._prefix + name for name in names])
+        keys = [self._prefix + name for name in names]
+        read = checked(await self._redis.each([(key, ("GET", key)) for key in keys]))
         held: dict[str, bytes] = {name: value or b"" for name, value in zip(names, read, strict=True)}
         found: dict[str, Breaker] = {}
         for _ in range(_TRIES):
@@ -72,10 +73,11 @@ class BreakerStore:
         return found
 
     async def _swap(self, held: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> dict[str, bytes]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for name, value in wanted.items():
-            pipeline.eval(_SWAP, 1, self._prefix + name, held[name], value, _KEEP_MILLISECONDS)
-        return dict(zip(wanted, await pipeline.execute(), strict=True))
+        swaps = [
+            (key := self._prefix + name, ("EVAL", _SWAP, 1, key, held[name], value, _KEEP_MILLISECONDS))
+            for name, value in wanted.items()
+        ]
+        return dict(zip(wanted, checked(await self._redis.each(swaps)), strict=True))
 
 
 def _read(value: bytes) -> Breaker:

@@ -1,8 +1,9 @@
 """Frequency caps: at most so many deliveries to a person in any window of so long, counted exactly.
 
-    hub:{installation}:cap:{person_id}:{base64url(scope)}   sorted set   delivery id → unix ms when it was counted
+    hub:{installation}:cap:{{person_id}}:{base64url(scope)}  sorted set  delivery id → unix ms when it was counted
 
-A scope is a category, or '' for all of them; a delivery may be under both. Asking and counting are one script, so that
+A scope is a category, or '' for all of them; a delivery may be under both. The braces that stay, around the person, put
+all sets of a person into one slot of a cluster: they are in one script. Asking and counting are one script, so that
 of any number of workers exactly `limit` find room; and a delivery is counted under its id, so that a worker that died
 and decides again counts it once. Redis's clock is the only one.
 
@@ -22,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from redis.asyncio import Redis
+from hub.bus.client import Bus, Command, checked
 
 _ALLOWED, _FULL, _MISSING = 0, 1, 2
 
@@ -60,6 +61,17 @@ for _, key in ipairs(new) do
     redis.call('PEXPIRE', key, kept)
 end
 return {0}
+"""
+
+# KEYS: one. ARGV: the window it is built for (ms), then when each delivery was counted, and its id. Never for a shorter
+# window, and never kept for less long, than before.
+_FILL = """
+for i = 2, #ARGV, 2 do
+    redis.call('ZADD', KEYS[1], 'NX', ARGV[i], ARGV[i + 1])
+end
+redis.call('ZADD', KEYS[1], 'LT', -ARGV[1], 'built')
+redis.call('PEXPIRE', KEYS[1], ARGV[1], 'GT')
+redis.call('PEXPIRE', KEYS[1], ARGV[1], 'NX')
 """
 
 _SHA = hashlib.sha1(_SCRIPT.encode("utf-8")).hexdigest()  # noqa: S324  # how Redis names scripts
@@ -101,7 +113,7 @@ Counted: TypeAlias = "Mapping[tuple[int, str], Sequence[tuple[UUID, datetime]]]"
 Load: TypeAlias = Callable[[Sequence[Wanted]], Awaitable[Counted]]
 
 
-async def reserve(redis: Redis, installation: str, asks: Sequence[CapAsk], load: Load) -> list[CapFull | None]:
+async def reserve(redis: Bus, installation: str, asks: Sequence[CapAsk], load: Load) -> list[CapFull | None]:
     """Counts each delivery that finds room, in order; None for those, and for what is counted already.
 
     One round trip; three when sets have to be filled. In batches of 200, two bounds each: 17 µs of this process's CPU
@@ -133,45 +145,42 @@ async def reserve(redis: Redis, installation: str, asks: Sequence[CapAsk], load:
     return answers
 
 
-async def release(redis: Redis, installation: str, asks: Sequence[CapAsk]) -> None:
+async def release(redis: Bus, installation: str, asks: Sequence[CapAsk]) -> None:
     """Gives back the places of deliveries that were not sent after all. Raises as `reserve`."""
-    pipeline = redis.pipeline(transaction=False)
+    commands: list[Command] = []
     for ask in asks:
         for bound in ask.bounds:
-            pipeline.zrem(_key(installation, ask.person_id, bound.scope), str(ask.delivery_id))
-    await pipeline.execute()
+            key = _key(installation, ask.person_id, bound.scope)
+            commands.append((key, ("ZREM", key, str(ask.delivery_id))))
+    checked(await redis.each(commands))
 
 
 def _key(installation: str, person_id: int, scope: str) -> str:
     name = urlsafe_b64encode(scope.encode("utf-8")).decode("ascii").rstrip("=")
-    return f"hub:{installation}:cap:{person_id}:{name}"
+    return f"hub:{installation}:cap:{{{person_id}}}:{name}"
 
 
 def _milliseconds(per: timedelta) -> int:
     return int(per.total_seconds() * 1000)
 
 
-async def _run(redis: Redis, installation: str, asks: Sequence[CapAsk]) -> list[Any]:
-    pipeline = redis.pipeline(transaction=False)
-    pipeline.script_load(_SCRIPT)  # every time, ahead of its uses: no restart of Redis can come between
+async def _run(redis: Bus, installation: str, asks: Sequence[CapAsk]) -> list[Any]:
+    commands: list[Command] = []
     for ask in asks:
         arguments: list[str | int] = [str(ask.delivery_id)]
         for bound in ask.bounds:
             arguments += [bound.limit, _milliseconds(bound.per)]
         keys = [_key(installation, ask.person_id, bound.scope) for bound in ask.bounds]
-        pipeline.execute_command("EVALSHA", _SHA, len(keys), *keys, *arguments)
-    _, *replies = await pipeline.execute()
-    return replies
+        commands.append((keys[0], ("EVALSHA", _SHA, len(keys), *keys, *arguments)))
+    # Loaded every time, ahead of its uses: no restart of Redis can come between.
+    return checked(await redis.each(commands, first=("SCRIPT LOAD", _SCRIPT)))
 
 
-async def _fill(redis: Redis, installation: str, wanted: Sequence[Wanted], counted: Counted) -> None:
-    pipeline: Any = redis.pipeline(transaction=True)
+async def _fill(redis: Bus, installation: str, wanted: Sequence[Wanted], counted: Counted) -> None:
+    commands: list[Command] = []
     for entry in wanted:
-        key = _key(installation, entry.person_id, entry.scope)
+        key, per = _key(installation, entry.person_id, entry.scope), _milliseconds(entry.per)
         found = counted.get((entry.person_id, entry.scope), ())
-        if found:
-            pipeline.zadd(key, {str(name): int(at.timestamp() * 1000) for name, at in found}, nx=True)
-        pipeline.zadd(key, {"built": -_milliseconds(entry.per)}, lt=True)  # never a shorter window than before
-        pipeline.pexpire(key, _milliseconds(entry.per), gt=True)
-        pipeline.pexpire(key, _milliseconds(entry.per), nx=True)
-    await pipeline.execute()
+        members = [part for name, at in found for part in (int(at.timestamp() * 1000), str(name))]
+        commands.append((key, ("EVAL", _FILL, 1, key, per, *members)))
+    checked(await redis.each(commands))

@@ -1,8 +1,9 @@
 """Paces over all workers: when the next message of each may leave.
 
-    hub:{installation}:pace:{key}   string   unix seconds: when the next one may leave; gone when that is past
+    hub:{installation}:pace:{{channel}}:{key}   string   unix seconds: when the next one may leave; gone when it is past
 
-The script is hub.model.pace.reserve, with Redis's clock: places are taken in all paces of a message, or in none.
+The script is hub.model.pace.reserve, with Redis's clock: places are taken in all paces of a message, or in none. A
+message's paces are all of its channel; the braces that stay, around it, put them into one slot of a cluster.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from redis.asyncio import Redis
-
+from hub.bus.client import Bus, Command, checked
 from hub.model.pace import MAX_PATIENCE_SECONDS, Pace, Place
 
 # KEYS: one a pace. ARGV: how long it may wait, then the distance of each, in seconds. Answers the wait in microseconds,
@@ -52,20 +52,25 @@ class PaceAsk(NamedTuple):
     patience: float
 
 
-async def reserve(redis: Redis, installation: str, asks: Sequence[PaceAsk]) -> list[Place]:
+async def reserve(redis: Bus, installation: str, asks: Sequence[PaceAsk]) -> list[Place]:
     """Places for these messages, in order; one round trip.
 
     Raises:
         redis.RedisError, OSError, TimeoutError: some may have got places.
     """
-    pipeline = redis.pipeline(transaction=False)
-    pipeline.script_load(_SCRIPT)  # every time, ahead of its uses: no restart of Redis can come between
+    commands: list[Command] = []
     for ask in asks:
-        keys = [f"hub:{installation}:pace:{pace.key}" for pace in ask.paces]
+        keys = [_key(installation, pace) for pace in ask.paces]
         distances = [f"{pace.distance:.6f}" for pace in ask.paces]
-        pipeline.execute_command("EVALSHA", _SHA, len(keys), *keys, f"{ask.patience:.6f}", *distances)
-    _, *replies = await pipeline.execute()
+        commands.append((keys[0], ("EVALSHA", _SHA, len(keys), *keys, f"{ask.patience:.6f}", *distances)))
+    # Loaded every time, ahead of its uses: no restart of Redis can come between.
+    replies = checked(await redis.each(commands, first=("SCRIPT LOAD", _SCRIPT)))
     return [
         Place(wait / 1_000_000, full == 0, ask.paces[full - 1].key if full else None)
         for ask, (wait, full) in zip(asks, replies, strict=True)
     ]
+
+
+def _key(installation: str, pace: Pace) -> str:
+    channel, _, name = pace.key.partition(":")
+    return f"hub:{installation}:pace:{{{channel}}}:{name}"

@@ -8,6 +8,10 @@
     hub:{installation}:leaving                               sorted set  project:base64url(user) → unix time, by Redis's
                                                                     clock, at which the grace ends
 
+In a cluster people are spread over parts, each with all of these keys under a hash tag of its own, between the
+installation and the rest: what is written, read or moved as a whole is in one slot. A gateway has a lease in each part,
+and a part whose server is away, or came new, is unknown alone.
+
 A connection's id begins with its gateway's incarnation, and an entry counts only while that incarnation's lease lives;
 so a killed gateway leaves nobody online, and refreshing costs one command per gateway, not one per connection. A
 gateway removes its own entries only: a connection that was closed late cannot take a newer one with it.
@@ -31,8 +35,10 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple, TypeAlias, cast
 
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.client import Pipeline
+from redis.crc import key_slot
+
+from hub.bus.client import AWAY, Bus, checked
 
 log = structlog.get_logger("hub.presence")
 
@@ -40,7 +46,6 @@ SETTLE_SECONDS = 60  # design.md; gateways reconnect within 2 s and then write 1
 GRACE_SECONDS = 15.0  # design.md: reloads take 1–2 s, a drained client's return at most 3 s, a tunnel a little more
 GRACE_LEAST_SHARE = 0.8  # of it, at random: the 10,000 people of a gateway that ended fall due over 3 s, not in one
 READ_TIMEOUT_SECONDS = 1.0  # a batch of 500 takes 7 ms; who waits longer had better decide later
-AWAY = (RedisError, OSError, TimeoutError)  # what a Redis that does not answer raises
 
 State: TypeAlias = Literal["active", "idle"]
 INCARNATION_CHARACTERS = 12  # hex
@@ -60,6 +65,17 @@ def parse_person_key(key: str) -> tuple[int, str]:
     """Project and user of a person_key. Raises ValueError: it is none."""
     project_id, _, name = key.partition(":")
     return int(project_id), urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode("utf-8")
+
+
+def prefixes(redis: Bus, installation: str) -> list[str]:
+    """What the keys of each part of the people begin with."""
+    return [f"hub:{installation}{tag}" for tag in redis.tags]
+
+
+def prefix_of(redis: Bus, installation: str, person: str) -> str:
+    """What the keys of the part of one person begin with, by their person_key."""
+    tags = redis.tags
+    return f"hub:{installation}{tags[key_slot(person.encode('ascii')) % len(tags)] if len(tags) > 1 else tags[0]}"
 
 
 class Entry(NamedTuple):
@@ -88,7 +104,7 @@ UNKNOWN = Presence("unknown", ())
 
 
 async def read_presence(
-    redis: Redis,
+    redis: Bus,
     installation: str,
     project_id: int,
     user: str,
@@ -110,7 +126,7 @@ async def read_presence(
 
 
 async def read_presences(
-    redis: Redis,
+    redis: Bus,
     installation: str,
     people: Sequence[tuple[int, str]],
     *,
@@ -132,34 +148,61 @@ async def read_presences(
     """
     if not people:
         return []
-    prefix = f"hub:{installation}"
     keys = [person_key(*person) for person in people]
-    pipeline = redis.pipeline(transaction=True)  # one snapshot of entries and graces: between two, somebody returns
-    for key in keys:
-        pipeline.hgetall(f"{prefix}:present:{key}")
-    pipeline.zmscore(f"{prefix}:leaving", keys)
-    pipeline.get(f"{prefix}:present-since")
-    pipeline.time()
-    pipeline.info("server")
+    parts: dict[str, list[str]] = {}
+    if len(redis.tags) == 1:
+        parts[f"hub:{installation}{redis.tags[0]}"] = keys
+    else:
+        for key in keys:
+            parts.setdefault(prefix_of(redis, installation, key), []).append(key)
+    settle = SETTLE_SECONDS if settle_seconds is None else settle_seconds
     deadline = asyncio.get_running_loop().time() + timeout_seconds
+    work = [_read_part(redis, *part, grace_seconds, settle, deadline) for part in parts.items()]
+    found: dict[str, Presence] = {}
+    for of_part in [await work[0]] if len(work) == 1 else await asyncio.gather(*work):
+        found |= of_part
+    return [found[key] for key in keys]
+
+
+async def _read_part(
+    redis: Bus, prefix: str, keys: Sequence[str], grace_seconds: float, settle_seconds: float, deadline: float
+) -> dict[str, Presence]:
+    """Of people of one part, by their keys."""
+
+    def snapshot(pipeline: Pipeline) -> None:  # of entries and graces at once: between two, somebody returns
+        for key in keys:
+            pipeline.hgetall(f"{prefix}:present:{key}")
+        pipeline.zmscore(f"{prefix}:leaving", list(keys))
+        pipeline.get(f"{prefix}:present-since")
+        pipeline.time()
+        pipeline.info("server")
+
     try:
         async with asyncio.timeout_at(deadline):
-            *held, ends, since, (seconds, microseconds), server = await pipeline.execute()
+            *held, ends, since, (seconds, microseconds), server = await redis.at(f"{prefix}:leaving", snapshot)
         entries = [_entries(found) for found in held]
         gateways = sorted({entry.gateway for of_person in entries for entry in of_person})
         async with asyncio.timeout_at(deadline):  # anew: redis-py may lose the cancellation of the first (tasks.py)
-            leases = await redis.mget([f"{prefix}:lease:{gateway}" for gateway in gateways]) if gateways else []
+            alive = await living(redis, prefix, gateways)
+        up_seconds = min(server["uptime_in_seconds"], redis.age(f"{prefix}:leaving"))
     except AWAY as error:
-        log.warning("presence.unknown", people=len(people), error=repr(error))
-        return [UNKNOWN] * len(people)
-    alive = {gateway for gateway, lease in zip(gateways, leases, strict=True) if lease is not None}
-    settle = SETTLE_SECONDS if settle_seconds is None else settle_seconds
-    settled = since is not None and seconds - int(since) >= settle and server["uptime_in_seconds"] >= settle
+        log.warning("presence.unknown", people=len(keys), error=repr(error))
+        return dict.fromkeys(keys, UNKNOWN)
+    settled = since is not None and seconds - int(since) >= settle_seconds and up_seconds >= settle_seconds
     now = seconds + microseconds / 1_000_000
-    return [
-        _judge(of_person, alive, grace_end, settled=settled, now=now, grace_seconds=grace_seconds)
-        for of_person, grace_end in zip(entries, ends, strict=True)
-    ]
+    return {
+        key: _judge(of_person, alive, grace_end, settled=settled, now=now, grace_seconds=grace_seconds)
+        for key, of_person, grace_end in zip(keys, entries, ends, strict=True)
+    }
+
+
+async def living(redis: Bus, prefix: str, gateways: Sequence[str]) -> set[str]:
+    """Those of these gateways whose lease in a part lives. Raises redis.RedisError, OSError."""
+    if not gateways:
+        return set()
+    leases = [f"{prefix}:lease:{gateway}" for gateway in gateways]
+    (found,) = checked(await redis.each([(leases[0], ("MGET", *leases))]))
+    return {gateway for gateway, lease in zip(gateways, found, strict=True) if lease is not None}
 
 
 def _entries(held: Mapping[bytes, bytes]) -> list[Entry]:
@@ -191,7 +234,8 @@ def _judge(
     return Presence("idle" if live else "offline", live, grace)
 
 
-async def holds(redis: Redis, installation: str, project_id: int, user: str, connection: str) -> bool:
+async def holds(redis: Bus, installation: str, project_id: int, user: str, connection: str) -> bool:
     """Whether this connection is this person's, on any gateway. Raises redis.RedisError, OSError."""
-    key = f"hub:{installation}:present:{person_key(project_id, user)}"
-    return bool(await redis.hexists(key, connection))
+    person = person_key(project_id, user)
+    key = f"{prefix_of(redis, installation, person)}:present:{person}"
+    return bool(checked(await redis.each([(key, ("HEXISTS", key, connection))]))[0])

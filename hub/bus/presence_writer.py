@@ -1,4 +1,4 @@
-"""A gateway's part of presence: it writes who is connected to it. Keys and their meaning are in presence.py."""
+"""A gateway's share of presence: it writes who is connected to it. Keys and their meaning are in presence.py."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from itertools import islice
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
-from hub.bus.presence import AWAY, GRACE_LEAST_SHARE, GRACE_SECONDS, State, person_key
+from hub.bus.client import AWAY, Bus, checked
+from hub.bus.presence import GRACE_LEAST_SHARE, GRACE_SECONDS, State, person_key, prefix_of, prefixes
 from hub.bus.tasks import end
 
 log = structlog.get_logger("hub.presence")
@@ -31,22 +32,15 @@ end
 """
 
 
-class PresenceWriter:
-    """A gateway's own entries: kept here, written to Redis in batches, written again when Redis has lost them.
+class _Part:
+    """The entries of one part of the people: kept here, written in batches, written again when Redis has lost them.
 
-    Owner: one gateway. `start()` makes its one task; `close()` removes what is left and may be called twice.
+    `start()` makes its one task; `close()` removes what is left and may be called twice.
     """
 
-    def __init__(
-        self,
-        redis: Redis,
-        installation: str,
-        incarnation: str,
-        lease_seconds: float = 10.0,
-        grace_seconds: float = GRACE_SECONDS,
-    ) -> None:
+    def __init__(self, redis: Bus, prefix: str, incarnation: str, lease_seconds: float, grace_seconds: float) -> None:
         self._redis = redis
-        self._prefix = f"hub:{installation}"
+        self._prefix = prefix
         self._incarnation = incarnation
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
@@ -62,15 +56,11 @@ class PresenceWriter:
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="presence")
 
-    def set(self, project_id: int, user: str, connection: str, state: State) -> asyncio.Future[None]:
-        """This connection is there, in this state. The future is done once Redis has it; nobody has to wait."""
-        person = person_key(project_id, user)
+    def set(self, person: str, connection: str, state: State) -> asyncio.Future[None]:
         self._people.setdefault(person, {})[connection] = state
         return self._change(person, connection)
 
-    def remove(self, project_id: int, user: str, connection: str) -> None:
-        """This connection is gone; whoever was active with it alone is leaving."""
-        person = person_key(project_id, user)
+    def remove(self, person: str, connection: str) -> None:
         held = self._people.get(person)
         if held is None or held.pop(connection, None) is None:
             return
@@ -79,14 +69,12 @@ class PresenceWriter:
         self._change(person, connection)
 
     def rewrite(self) -> None:
-        """Redis may have lost entries: write all of them again, and let nobody be absent until every gateway has."""
         self._reconnected = True
         self._due = 0.0
         self._change_all()
         self._wake.set()
 
     async def close(self) -> None:
-        """Removes this gateway's entries, at most 2 s, and ends the task. Everybody it held is leaving."""
         task, self._task = self._task, None
         if task is None:
             return
@@ -95,11 +83,14 @@ class PresenceWriter:
         self._people.clear()
         try:
             async with asyncio.timeout(2):
-                await self._flush()
-                await self._redis.delete(self._lease, f"{self._prefix}:people:{self._incarnation}")
-                await self._redis.srem(f"{self._prefix}:gateways", self._incarnation)
+                await self.flush()
+                await self._redis.at(self._lease, self._remove)
         except AWAY as error:
             log.warning("presence.not_removed", error=repr(error))
+
+    def _remove(self, pipeline: Pipeline) -> None:
+        pipeline.delete(self._lease, f"{self._prefix}:people:{self._incarnation}")
+        pipeline.srem(f"{self._prefix}:gateways", self._incarnation)
 
     @property
     def _lease(self) -> str:
@@ -121,7 +112,7 @@ class PresenceWriter:
             try:
                 if time.monotonic() >= self._due:
                     await self._refresh()
-                await self._flush()
+                await self.flush()
             except AWAY as error:
                 log.warning("presence.away", error=repr(error), people=len(self._changed))
                 self.rewrite()
@@ -140,18 +131,21 @@ class PresenceWriter:
     async def _refresh(self) -> None:
         """Renews the lease. Where it had gone, Redis was emptied, or we were too slow: everything is written again."""
         milliseconds = int(self._lease_seconds * 1000)
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.set(self._lease, b"1", px=milliseconds, get=True)
-        pipeline.sadd(f"{self._prefix}:gateways", self._incarnation)
-        pipeline.time()
-        before, _, (now, _) = await pipeline.execute()
+
+        def renew(pipeline: Pipeline) -> None:
+            pipeline.set(self._lease, b"1", px=milliseconds, get=True)
+            pipeline.sadd(f"{self._prefix}:gateways", self._incarnation)
+            pipeline.time()
+
+        before, _, (now, _) = await self._redis.at(self._lease, renew, transaction=False)
         if before is None and self._leased:
             self.rewrite()
-        await self._redis.set(f"{self._prefix}:present-since", int(now), nx=not self._reconnected)
+        since, words = f"{self._prefix}:present-since", () if self._reconnected else ("NX",)
+        checked(await self._redis.each([(since, ("SET", since, int(now), *words))]))
         self._reconnected, self._leased = False, True
         self._due = time.monotonic() + self._lease_seconds / 3
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
         self._wake.clear()
         written, self._written = self._written, None
         try:
@@ -176,25 +170,80 @@ class PresenceWriter:
         """
         prefix, leaving = self._prefix, f"{self._prefix}:leaving"
         people = f"{prefix}:people:{self._incarnation}"
-        pipeline: Any = self._redis.pipeline(transaction=False)
-        if held := [person for person in batch if person in self._people]:
-            pipeline.sadd(f"{prefix}:gateways", self._incarnation)  # a reaper may have taken us for dead
-            pipeline.sadd(people, *held)
-        active = [person for person in held if "active" in self._people[person].values()]
-        if away := batch.keys() - active:
-            shares = ((random.uniform(GRACE_LEAST_SHARE, 1), person) for person in away)
-            graces = [part for share, person in shares for part in (share * self._grace_seconds, person)]
-            pipeline.eval(_LEAVE, 1, leaving, *graces)
-        for person, connections in batch.items():
-            key, states = f"{prefix}:present:{person}", self._people.get(person, {})
-            there = {connection: states[connection] for connection in connections if connection in states}
-            gone = [connection for connection in connections if connection not in states]
-            if there:
-                pipeline.hset(key, mapping=there)
-            if gone:
-                pipeline.hdel(key, *gone)
-        if left := batch.keys() - held:
-            pipeline.srem(people, *left)
-        if active:
-            pipeline.zrem(leaving, *active)
-        await pipeline.execute()
+
+        def write(pipeline: Any) -> None:
+            if held := [person for person in batch if person in self._people]:
+                pipeline.sadd(f"{prefix}:gateways", self._incarnation)  # a reaper may have taken us for dead
+                pipeline.sadd(people, *held)
+            active = [person for person in held if "active" in self._people[person].values()]
+            if away := batch.keys() - active:
+                shares = ((random.uniform(GRACE_LEAST_SHARE, 1), person) for person in away)
+                graces = [part for share, person in shares for part in (share * self._grace_seconds, person)]
+                pipeline.eval(_LEAVE, 1, leaving, *graces)
+            for person, connections in batch.items():
+                key, states = f"{prefix}:present:{person}", self._people.get(person, {})
+                there = {connection: states[connection] for connection in connections if connection in states}
+                gone = [connection for connection in connections if connection not in states]
+                if there:
+                    pipeline.hset(key, mapping=there)
+                if gone:
+                    pipeline.hdel(key, *gone)
+            if left := batch.keys() - held:
+                pipeline.srem(people, *left)
+            if active:
+                pipeline.zrem(leaving, *active)
+
+        await self._redis.at(leaving, write, transaction=False)
+
+
+class PresenceWriter:
+    """A gateway's own entries, in as many parts as Redis has: each goes on while the server of another is away.
+
+    Owner: one gateway. `start()` makes its tasks; `close()` removes what is left and may be called twice.
+    """
+
+    def __init__(
+        self,
+        redis: Bus,
+        installation: str,
+        incarnation: str,
+        lease_seconds: float = 10.0,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._redis = redis
+        self._installation = installation
+        self._parts = {
+            prefix: _Part(redis, prefix, incarnation, lease_seconds, grace_seconds)
+            for prefix in prefixes(redis, installation)
+        }
+        self._only = next(iter(self._parts.values())) if len(self._parts) == 1 else None
+
+    def start(self) -> None:
+        for part in self._parts.values():
+            part.start()
+
+    def set(self, project_id: int, user: str, connection: str, state: State) -> asyncio.Future[None]:
+        """This connection is there, in this state. The future is done once Redis has it; nobody has to wait."""
+        person = person_key(project_id, user)
+        return self._part_of(person).set(person, connection, state)
+
+    def remove(self, project_id: int, user: str, connection: str) -> None:
+        """This connection is gone; whoever was active with it alone is leaving."""
+        person = person_key(project_id, user)
+        self._part_of(person).remove(person, connection)
+
+    def _part_of(self, person: str) -> _Part:
+        return self._only or self._parts[prefix_of(self._redis, self._installation, person)]
+
+    def rewrite(self) -> None:
+        """Redis may have lost entries: write all of them again, and let nobody be absent until every gateway has."""
+        for part in self._parts.values():
+            part.rewrite()
+
+    async def flush(self) -> None:
+        """Writes what has changed now. Raises redis.RedisError, OSError."""
+        await asyncio.gather(*(part.flush() for part in self._parts.values()))
+
+    async def close(self) -> None:
+        """Removes this gateway's entries, at most 2 s, and ends the tasks. Everybody it held is leaving."""
+        await asyncio.gather(*(part.close() for part in self._parts.values()))

@@ -11,12 +11,12 @@ to be one that may be repeated.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 import structlog
-from redis.asyncio import Redis
 
-from hub.bus.presence import GRACE_LEAST_SHARE
+from hub.bus.client import AWAY, Bus, checked
+from hub.bus.presence import GRACE_LEAST_SHARE, living, prefix_of, prefixes
 
 log = structlog.get_logger("hub.presence")
 
@@ -63,6 +63,13 @@ end
 return {moved, left}
 """
 
+# KEYS: leaving. ARGV: how many. Answers person and score, in turn, of those whose grace has passed by its clock.
+_TAKE = """
+local time = redis.call('TIME')
+local now = string.format('%.6f', time[1] + time[2] / 1000000)
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[1])
+"""
+
 # KEYS: leaving. ARGV: person and score as it was read, in turn.
 _FORGET = """
 for i = 1, #ARGV, 2 do
@@ -74,7 +81,7 @@ end
 """
 
 
-async def reap_dead_gateways(redis: Redis, installation: str, grace_seconds: float) -> int:
+async def reap_dead_gateways(redis: Bus, installation: str, grace_seconds: float) -> int:
     """Moves the people of gateways whose lease has ended to `leaving`; how many.
 
     Who is active on another gateway is not leaving, only their dead entries go: if that gateway is dead too, its turn
@@ -88,53 +95,80 @@ async def reap_dead_gateways(redis: Redis, installation: str, grace_seconds: flo
         grace_seconds: From now until they are absent; up to a fifth less, at random.
 
     Raises:
-        redis.RedisError, OSError: Redis does not answer. What was moved has been moved.
+        redis.RedisError, OSError: Redis does not answer; of a cluster, no part does: otherwise those that do are done.
+            What was moved has been moved.
     """
-    found = cast("set[bytes]", await redis.smembers(f"hub:{installation}:gateways"))
-    gateways = sorted(name.decode("ascii") for name in found)
-    leases = await redis.mget([f"hub:{installation}:lease:{gateway}" for gateway in gateways]) if gateways else []
     total = 0
-    for gateway in (gateway for gateway, lease in zip(gateways, leases, strict=True) if lease is None):
-        moved, left = await reap_batch(redis, installation, gateway, grace_seconds)
+    parts = prefixes(redis, installation)
+    errors: list[Exception] = []
+    for prefix in parts:
+        try:
+            total += await _reap_part(redis, prefix, grace_seconds)
+        except AWAY as error:
+            errors.append(error)
+    if len(errors) == len(parts):
+        raise errors[0]
+    if errors:
+        log.warning("presence.parts_away", parts=len(errors), error=repr(errors[0]))
+    return total
+
+
+async def _reap_part(redis: Bus, prefix: str, grace_seconds: float) -> int:
+    key = f"{prefix}:gateways"
+    (found,) = checked(await redis.each([(key, ("SMEMBERS", key))]))
+    gateways = sorted(name.decode("ascii") for name in found)
+    alive = await living(redis, prefix, gateways)
+    total = 0
+    for gateway in (gateway for gateway in gateways if gateway not in alive):
+        moved, left = await reap_batch(redis, prefix, gateway, grace_seconds)
         total += moved
         while left:
-            moved, left = await reap_batch(redis, installation, gateway, grace_seconds)
+            moved, left = await reap_batch(redis, prefix, gateway, grace_seconds)
             total += moved
         log.info("presence.reaped", gateway=gateway)
     return total
 
 
-async def reap_batch(redis: Redis, installation: str, gateway: str, grace_seconds: float) -> tuple[int, int]:
-    """Up to REAP_PEOPLE of one gateway's people, unless its lease lives: how many it moved, and how many are left."""
-    prefix = f"hub:{installation}"
+async def reap_batch(redis: Bus, prefix: str, gateway: str, grace_seconds: float) -> tuple[int, int]:
+    """Up to REAP_PEOPLE of one gateway's people in one part, unless its lease lives there.
+
+    How many it moved, and how many are left.
+    """
     keys = (f"{prefix}:lease:{gateway}", f"{prefix}:people:{gateway}", f"{prefix}:gateways", f"{prefix}:leaving")
     arguments = (gateway, f"{prefix}:present:", REAP_PEOPLE, grace_seconds, GRACE_LEAST_SHARE)
-    moved, left = await redis.eval(_REAP, len(keys), *keys, *arguments)
+    ((moved, left),) = checked(await redis.each([(keys[0], ("EVAL", _REAP, len(keys), *keys, *arguments))]))
     return moved, left
 
 
-async def take_absent(redis: Redis, installation: str, limit: int = TAKE_PEOPLE) -> list[tuple[str, float]]:
+async def take_absent(redis: Bus, installation: str, limit: int = TAKE_PEOPLE) -> list[tuple[str, float]]:
     """People whose grace has passed, longest ago first, each with the score to forget them by; nothing is removed.
 
     `parse_person_key` says who they are. Where they are by now `read_presences` says: some have come back. Forget them
     once it is certain that what waited for them will be decided again, also if their presence is unknown by then.
 
     Raises:
-        redis.RedisError, OSError: Redis does not answer.
+        redis.RedisError, OSError: Redis does not answer. Of a cluster, no part does: those that do are taken from.
     """
-    seconds, microseconds = await redis.time()
-    now = seconds + microseconds / 1_000_000
-    key = f"hub:{installation}:leaving"
-    found: Any = await redis.zrangebyscore(key, "-inf", now, start=0, num=limit, withscores=True)
-    return [(person.decode("ascii"), score) for person, score in found]
+    keys = [f"{prefix}:leaving" for prefix in prefixes(redis, installation)]
+    replies = await redis.each([(key, ("EVAL", _TAKE, 1, key, limit)) for key in keys])
+    if all(isinstance(reply, Exception) for reply in replies):
+        checked(replies)
+    taken = [
+        (person.decode("ascii"), float(score))
+        for reply in replies
+        if not isinstance(reply, Exception)
+        for person, score in zip(reply[::2], reply[1::2], strict=True)
+    ]
+    return sorted(taken, key=lambda pair: pair[1])[:limit]
 
 
-async def forget_absent(redis: Redis, installation: str, taken: Iterable[tuple[str, float]]) -> None:
+async def forget_absent(redis: Bus, installation: str, taken: Iterable[tuple[str, float]]) -> None:
     """Removes each of `taken` whose score is the one that was read: who left once more meanwhile stays.
 
     Raises:
         redis.RedisError, OSError: Redis does not answer; they will be taken again.
     """
-    arguments = [part for pair in taken for part in pair]
-    if arguments:
-        await redis.eval(_FORGET, 1, f"hub:{installation}:leaving", *arguments)
+    parts: dict[str, list[Any]] = {}
+    for person, score in taken:
+        parts.setdefault(f"{prefix_of(redis, installation, person)}:leaving", []).extend((person, score))
+    checked(await redis.each([(key, ("EVAL", _FORGET, 1, key, *pairs)) for key, pairs in parts.items()]))

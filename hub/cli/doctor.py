@@ -15,8 +15,9 @@ from hub.cli.access import read_environment
 from hub.cli.local import HOME, dev_settings
 from hub.cli.output import json_option, print_line, printable, show
 from hub.config import Settings, load_settings
-from hub.doctor import Finding, State, examine
+from hub.doctor import examine
 from hub.exceptions import ConfigError
+from hub.finding import Finding, State
 from hub.local import local_servers
 from hub.local.directory import load_secrets
 from hub.local.running import find_running

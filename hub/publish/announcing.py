@@ -1,7 +1,8 @@
 """Announcing after the commit: one queue per process, emptied in batches.
 
 Batches keep the order of commits of this process, share a Redis pipeline, and delete their outbox rows in one
-statement. A batch that Redis does not accept is dropped here: its outbox rows stay, and a worker repeats them.
+statement. A batch that Redis does not accept is dropped here: its outbox rows stay, and a worker repeats them. Where a
+part of a cluster is away, those of its people are dropped, and all others go on.
 """
 
 from __future__ import annotations
@@ -76,14 +77,18 @@ class AnnounceQueue:
         """Never raises: whatever goes wrong, the outbox has it, and the next batch must be tried."""
         messages = [message for told in batch for message in told.messages]
         try:
-            await self._announcer.publish(messages)
+            refused = set(await self._announcer.publish(messages))
         except Exception as error:
             log.warning("announce.left_to_outbox", error=repr(error), groups=len(batch) + len(self._queue))
             ANNOUNCED.labels("left_to_outbox").inc(len(messages) + self._messages)
             self._queue.clear()
             self._messages = self._bytes = 0
             return
-        ANNOUNCED.labels("accepted").inc(len(messages))
+        ANNOUNCED.labels("accepted").inc(len(messages) - len(refused))
+        if refused:
+            log.warning("announce.left_to_outbox", messages=len(refused))
+            ANNOUNCED.labels("left_to_outbox").inc(len(refused))
+            batch = _accepted(batch, refused)
         try:
             async with self._db.acquire() as conn:
                 await outbox.delete(conn, [told.outbox_id for told in batch])
@@ -97,3 +102,14 @@ class AnnounceQueue:
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
             await end(self._task)
+
+
+def _accepted(batch: list[Announcements], refused: set[int]) -> list[Announcements]:
+    """Those of which every message was accepted; `refused` are the places of the others among all messages."""
+    accepted, place = [], 0
+    for told in batch:
+        places = range(place, place + len(told.messages))
+        place = places.stop
+        if refused.isdisjoint(places):
+            accepted.append(told)
+    return accepted

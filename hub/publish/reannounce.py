@@ -23,7 +23,8 @@ async def reannounce(hub: Hub, limit: int = 200) -> int:
     dying in between repeats it.
 
     Raises:
-        redis.RedisError, OSError: Redis is away; the rows stay.
+        redis.RedisError, OSError: Redis is away; the rows stay. Where only a part of a cluster is, those of its people
+            stay.
     """
 
     async def work(conn: Connection) -> int:
@@ -31,7 +32,7 @@ async def reannounce(hub: Hub, limit: int = 200) -> int:
         if not rows:
             return 0
         heads = await outbox.heads_to_announce(conn, people)
-        await hub.announcer.publish(
+        refused = await hub.announcer.publish(
             [
                 (
                     announce.channel(hub.installation, head["project_id"], head["user_id"]),
@@ -45,8 +46,10 @@ async def reannounce(hub: Hub, limit: int = 200) -> int:
                 for head in heads
             ]
         )
-        await outbox.delete(conn, [row["outbox_id"] for row in rows])
-        return len(rows)
+        missed = {heads[place]["person_id"] for place in refused}
+        told = [row for row in rows if missed.isdisjoint(person_id for person_id, _ in row["changes"])]
+        await outbox.delete(conn, [row["outbox_id"] for row in told])
+        return len(told)
 
     return await hub.db.transaction(work)
 

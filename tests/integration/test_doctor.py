@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from hub.config import DevSettings, Settings, load_settings
-from hub.doctor import Finding, State, examine
+from hub.doctor import examine
+from hub.finding import Finding, State
 from hub.model.cursor import Cursor
 from hub.model.times import truncate
 from hub.publish.accept import accept

@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.asyncio import Redis
-
 from hub.bus import presence
-from hub.bus.client import create_redis
+from hub.bus.client import Server, create_redis
 from hub.bus.presence import Presence, person_key, read_presence
 from hub.bus.presence_writer import PresenceWriter
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
@@ -33,7 +31,7 @@ class Installation:
     @asynccontextmanager
     async def gateway(
         self,
-        redis: Redis | None = None,
+        redis: Server | None = None,
         *,
         lease_seconds: float = LEASE_SECONDS,
         grace_seconds: float = LONG_SECONDS,

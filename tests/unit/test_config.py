@@ -42,7 +42,10 @@ def test_defaults_fit() -> None:
     [
         ("HUB_DATABASE_URL", "mysql://localhost/hub", "must start with postgresql://"),
         ("HUB_REDIS_URL", "http://localhost", "must start with redis://"),
-        ("HUB_REDIS_URL", "redis+cluster://localhost", "Redis Cluster"),
+        ("HUB_REDIS_URL", "redis://one:6379,two:6379", "redis+cluster://host:port"),
+        ("HUB_REDIS_URL", "redis+cluster://one:7000,", "no host"),
+        ("HUB_REDIS_URL", "redis+cluster://one:port", "no number"),
+        ("HUB_REDIS_URL", "redis+cluster://one:7000/3", "other than 0"),
         ("HUB_SECRET", "short", "at least 32 characters"),
         ("HUB_PUBLIC_URL", "hub.example.com", "http or https"),
         ("HUB_ALLOWED_ORIGINS", "https://app.example.com/page", "is no origin"),

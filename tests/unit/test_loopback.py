@@ -60,6 +60,7 @@ def test_a_database_without_a_host_is_where_the_driver_s_environment_says(monkey
         ("redis://?host=cache.example.com", False),
         ("redis://cache.example.com/0", False),
         ("redis+cluster://10.0.0.5:7000", False),
+        ("redis+cluster://127.0.0.1:7000", False),
     ],
 )
 def test_redis_of_this_and_of_another_machine(url: str, *, local: bool) -> None:

@@ -15,6 +15,7 @@ from hub.runtime import Hub
 from hub.store.keys import create_key
 from hub.store.projects import create_project, update_project
 from tests.support.api_server import Answer, Caller
+from tests.support.redis_server import redis_of
 
 PERSON, TENANT, PROJECT = "/v1/users/ada/preferences", "/v1/tenants/acme/preferences", "/v1/preferences"
 NIGHTS = {"weekly": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "22:00", "to": "07:00"}]}
@@ -548,7 +549,7 @@ async def test_what_is_switched_off_does_not_enter_the_inbox_from_the_next_publi
 
 
 async def test_a_change_of_defaults_is_told_to_other_processes(call: Caller, hub: Hub, project_id: int) -> None:
-    async with hub.redis.pubsub() as pubsub:
+    async with redis_of(hub).pubsub() as pubsub:
         await pubsub.subscribe(project_channel(hub.installation, project_id))
         assert await pubsub.get_message(timeout=5) is not None  # the subscription
         for path in (TENANT, PROJECT):

@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
 import pytest
-from redis.asyncio import Redis
 
 from hub.bus.breakers import BreakerStore
-from hub.bus.client import create_redis
+from hub.bus.client import Server, create_redis
 from hub.local.servers import Servers
 from hub.model.breaker import LEAST, Breaker, State, Tally, count, probe
 
@@ -20,7 +19,7 @@ NOW = time.time()
 
 
 @pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
+async def redis(servers: Servers) -> AsyncIterator[Server]:
     made = create_redis(servers.redis_url)
     yield made
     await made.aclose()
@@ -37,7 +36,7 @@ class Late(BreakerStore):
         return await super()._swap(held, wanted)
 
 
-async def opened(redis: Redis) -> tuple[BreakerStore, Late]:
+async def opened(redis: Server) -> tuple[BreakerStore, Late]:
     """Two workers' views of a breaker that is open."""
     installation = secrets.token_hex(4)
     store, late = BreakerStore(redis, installation, "email"), Late(redis, installation, "email")
@@ -50,13 +49,13 @@ async def opened(redis: Redis) -> tuple[BreakerStore, Late]:
     return store, late
 
 
-async def test_who_comes_second_learns_who_probes(redis: Redis) -> None:
+async def test_who_comes_second_learns_who_probes(redis: Server) -> None:
     _, late = await opened(redis)
     found = await late.exchange({"relay-1": partial(probe, who="late", now=NOW + 60)})
     assert (found["relay-1"].state, found["relay-1"].probe) == (State.HALF_OPEN, "other")
 
 
-async def test_what_is_changed_all_the_time_is_left_as_it_is(redis: Redis) -> None:
+async def test_what_is_changed_all_the_time_is_left_as_it_is(redis: Server) -> None:
     store, late = await opened(redis)
     late.change = staticmethod(lambda breaker: Breaker(breaker.state, breaker.until + 1))
     found = await late.exchange({"relay-1": partial(probe, who="late", now=NOW + 60), "relay-2": lambda b: b})
@@ -64,7 +63,7 @@ async def test_what_is_changed_all_the_time_is_left_as_it_is(redis: Redis) -> No
     assert found["relay-1"].probe == ""
 
 
-async def test_of_many_at_once_one_probes(redis: Redis) -> None:
+async def test_of_many_at_once_one_probes(redis: Server) -> None:
     store, _ = await opened(redis)
     names = [str(number) for number in range(30)]
     found = await asyncio.gather(

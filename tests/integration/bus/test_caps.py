@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from redis.asyncio import Redis
 
 from hub.bus.caps import Bound, CapAsk, CapFull, Wanted, release, reserve
-from hub.bus.client import create_redis
+from hub.bus.client import Server, create_redis
 from hub.local.servers import Servers
 
 HOUR = timedelta(hours=1)
@@ -41,7 +40,7 @@ class Store:
 class Caps:
     """An installation of its own in the shared Valkey."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Server) -> None:
         self.redis = redis
         self.name = secrets.token_hex(4)
         self.store = Store()
@@ -149,7 +148,7 @@ async def test_of_two_sets_only_the_lost_one_is_asked_for(caps: Caps) -> None:
     news, over_all = Bound("news", 5, HOUR), Bound("", 5, HOUR)
     await caps.ask(news, over_all)
     caps.store.asked.clear()
-    await caps.redis.delete(f"hub:{caps.name}:cap:1:")
+    await caps.redis.delete(f"hub:{caps.name}:cap:{{1}}:")
     await caps.ask(news, over_all)
     assert [(entry.person_id, entry.scope) for entry in caps.store.asked] == [(1, "")]
 

@@ -7,10 +7,9 @@ import time
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from hub.bus import reaper
-from hub.bus.client import create_redis
+from hub.bus.client import Server, create_redis
 from hub.bus.presence import Presence, person_key, read_presences
 from hub.bus.presence_writer import PresenceWriter
 from hub.bus.reaper import forget_absent, reap_batch, reap_dead_gateways, take_absent
@@ -92,7 +91,7 @@ async def test_gateways_that_live_are_left_alone(installation: Installation) -> 
         await writer.set(*ADA, f"{incarnation}1", "active")
         before = await keys_of(installation)
         assert await reap(installation) == 0
-        assert await reap_batch(installation.redis, installation.name, incarnation, 0) == (0, 0)
+        assert await reap_batch(installation.redis, f"hub:{installation.name}", incarnation, 0) == (0, 0)
         assert await keys_of(installation) == before
         assert await installation.state() == "active"
 
@@ -170,7 +169,7 @@ async def test_a_worker_that_dies_half_way_loses_nobody(
 ) -> None:
     monkeypatch.setattr(reaper, "REAP_PEOPLE", 10)
     dead = await crowd_on_a_dead_gateway(installation)
-    assert await reap_batch(installation.redis, installation.name, dead, LONG_SECONDS) == (10, 15)
+    assert await reap_batch(installation.redis, f"hub:{installation.name}", dead, LONG_SECONDS) == (10, 15)
     assert len(await installation.leaving()) == 10
     assert await installation.members("gateways") == {dead}
     between = await read_presences(installation.redis, installation.name, CROWD)
@@ -181,7 +180,7 @@ async def test_a_worker_that_dies_half_way_loses_nobody(
     assert await keys_of(installation) == {"leaving"}
 
 
-def breaking_off(redis: Redis, commands: int) -> None:
+def breaking_off(redis: Server, commands: int) -> None:
     """Lets this client send so many commands of each pipeline, and then loses the connection."""
     make = redis.pipeline
 
@@ -216,10 +215,10 @@ async def test_a_gateway_that_dies_while_it_writes_loses_nobody(installation: In
         writer.set(*ADA, first, "active")
         if change == "swap":
             writer.set(*ADA, second, "idle")
-        await writer._flush()
+        await writer.flush()
         if change.startswith("come"):
             writer.remove(*ADA, first)
-            await writer._flush()
+            await writer.flush()
         breaking_off(redis, commands)
         match change:
             case "leave":
@@ -232,7 +231,7 @@ async def test_a_gateway_that_dies_while_it_writes_loses_nobody(installation: In
             case _:
                 writer.set(*ADA, second, "active" if change == "come back" else "idle")
         try:
-            await writer._flush()
+            await writer.flush()
             complete = True
         except ConnectionError:
             commands += 1
@@ -302,7 +301,7 @@ async def test_what_was_written_without_a_lease_is_found(installation: Installat
     incarnation = "0" * 12
     writer = PresenceWriter(installation.redis, installation.name, incarnation)
     writer.set(*ADA, f"{incarnation}1", "active")
-    await writer._flush()
+    await writer.flush()
     assert await reap(installation) == 1
     assert await keys_of(installation) == {"leaving"}
 

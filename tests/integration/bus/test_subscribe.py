@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
-from hub.bus.client import create_redis
+from hub.bus.client import Server, create_redis
+from hub.bus.link import Link
 from hub.bus.subscribe import Subscriber, SubscriberClosed
 from hub.local.servers import Servers
 from tests.support.tcp_proxy import tcp_proxy
@@ -33,12 +33,12 @@ class Listener:
             self.fail = False
             raise ValueError("a message that fails")
 
-    def gap(self) -> None:
+    def gap(self, _channels: frozenset[bytes] | None) -> None:
         self.gaps.put_nowait(None)
 
 
 @pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
+async def redis(servers: Servers) -> AsyncIterator[Server]:
     client = create_redis(servers.redis_url)
     yield client
     await client.aclose()
@@ -69,7 +69,7 @@ def name() -> bytes:
     return b"test:" + secrets.token_hex(6).encode()
 
 
-async def test_what_is_published_after_the_confirmation_arrives_in_order(servers: Servers, redis: Redis) -> None:
+async def test_what_is_published_after_the_confirmation_arrives_in_order(servers: Servers, redis: Server) -> None:
     listener, channel = Listener(), name()
     async with subscriber(servers.redis_url, listener, redis.publish) as bus:
         await bus.subscribe(channel)
@@ -78,7 +78,7 @@ async def test_what_is_published_after_the_confirmation_arrives_in_order(servers
         assert [await listener.messages.get() for _ in range(100)] == [(channel, b"%d" % n) for n in range(100)]
 
 
-async def test_thousands_of_subscriptions_are_all_confirmed(servers: Servers, redis: Redis) -> None:
+async def test_thousands_of_subscriptions_are_all_confirmed(servers: Servers, redis: Server) -> None:
     listener, channels = Listener(), [name() for _ in range(2_000)]
     async with subscriber(servers.redis_url, listener, redis.publish) as bus:
         await asyncio.gather(*(bus.subscribe(channel) for channel in channels))
@@ -89,7 +89,7 @@ async def test_thousands_of_subscriptions_are_all_confirmed(servers: Servers, re
         assert {(await listener.messages.get())[1] for _ in channels} == set(channels)
 
 
-async def test_an_unsubscribed_channel_is_silent_and_can_be_subscribed_again(servers: Servers, redis: Redis) -> None:
+async def test_an_unsubscribed_channel_is_silent_and_can_be_subscribed_again(servers: Servers, redis: Server) -> None:
     listener, channel, other = Listener(), name(), name()
     async with subscriber(servers.redis_url, listener, redis.publish) as bus:
         await bus.subscribe(channel)
@@ -103,7 +103,7 @@ async def test_an_unsubscribed_channel_is_silent_and_can_be_subscribed_again(ser
         assert await listener.messages.get() == (channel, b"heard")
 
 
-async def test_changing_its_mind_before_the_answer_leaves_what_was_wanted_last(servers: Servers, redis: Redis) -> None:
+async def test_changing_its_mind_before_the_answer_leaves_what_was_wanted_last(servers: Servers, redis: Server) -> None:
     listener, channel = Listener(), name()
     async with subscriber(servers.redis_url, listener, redis.publish) as bus:
         await bus.wait_connected()
@@ -119,7 +119,7 @@ async def test_changing_its_mind_before_the_answer_leaves_what_was_wanted_last(s
 
 
 async def test_a_cut_connection_comes_back_with_everything_and_says_that_there_was_a_gap(
-    servers: Servers, redis: Redis
+    servers: Servers, redis: Server
 ) -> None:
     listener, channels = Listener(), [name() for _ in range(600)]
     async with tcp_proxy(servers.redis_url) as (proxy, url), subscriber(url, listener, redis.publish) as bus:
@@ -132,7 +132,22 @@ async def test_a_cut_connection_comes_back_with_everything_and_says_that_there_w
             assert await listener.messages.get() == (channel, b"after")
 
 
-async def test_a_connection_that_is_open_but_dead_is_noticed_by_its_probe(servers: Servers, redis: Redis) -> None:
+async def test_a_connection_that_is_lost_before_everything_stood_is_a_gap_for_what_did(
+    servers: Servers, redis: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener, channel = Listener(), name()
+    with monkeypatch.context() as first_connection:
+        first_connection.setattr(Link, "mark", lambda _link: asyncio.get_running_loop().create_future())
+        async with tcp_proxy(servers.redis_url) as (proxy, url), subscriber(url, listener, redis.publish) as bus:
+            await bus.subscribe(channel)
+            first_connection.undo()
+            proxy.cut()
+            await listener.gaps.get()
+            await redis.publish(channel, b"after")
+            assert await listener.messages.get() == (channel, b"after")
+
+
+async def test_a_connection_that_is_open_but_dead_is_noticed_by_its_probe(servers: Servers, redis: Server) -> None:
     listener, channel = Listener(), name()
     async with tcp_proxy(servers.redis_url) as (proxy, url), subscriber(url, listener, redis.publish) as bus:
         await bus.subscribe(channel)
@@ -144,7 +159,7 @@ async def test_a_connection_that_is_open_but_dead_is_noticed_by_its_probe(server
         assert await listener.messages.get() == (channel, b"after")
 
 
-async def test_a_probe_that_could_not_be_published_proves_nothing(servers: Servers, redis: Redis) -> None:
+async def test_a_probe_that_could_not_be_published_proves_nothing(servers: Servers, redis: Server) -> None:
     listener, channel = Listener(), name()
     failed = asyncio.Queue[None]()
 
@@ -160,7 +175,7 @@ async def test_a_probe_that_could_not_be_published_proves_nothing(servers: Serve
         assert listener.gaps.empty()
 
 
-async def test_subscribing_waits_while_redis_is_away(servers: Servers, redis: Redis) -> None:
+async def test_subscribing_waits_while_redis_is_away(servers: Servers, redis: Server) -> None:
     listener, channel = Listener(), name()
     async with tcp_proxy(servers.redis_url) as (proxy, url):
         proxy.refusing = True
@@ -173,7 +188,7 @@ async def test_subscribing_waits_while_redis_is_away(servers: Servers, redis: Re
             assert await redis.publish(channel, b"x") == 1
 
 
-async def test_a_message_that_fails_does_not_cost_the_next_ones(servers: Servers, redis: Redis) -> None:
+async def test_a_message_that_fails_does_not_cost_the_next_ones(servers: Servers, redis: Server) -> None:
     listener, channel = Listener(), name()
     async with subscriber(servers.redis_url, listener, redis.publish) as bus:
         await bus.subscribe(channel)
@@ -184,7 +199,7 @@ async def test_a_message_that_fails_does_not_cost_the_next_ones(servers: Servers
         assert listener.gaps.empty()
 
 
-async def test_whoever_waits_for_a_closed_subscriber_is_told(servers: Servers, redis: Redis) -> None:
+async def test_whoever_waits_for_a_closed_subscriber_is_told(servers: Servers, redis: Server) -> None:
     listener, channel = Listener(), name()
     async with tcp_proxy(servers.redis_url) as (proxy, url):
         proxy.refusing = True
@@ -198,7 +213,7 @@ async def test_whoever_waits_for_a_closed_subscriber_is_told(servers: Servers, r
                 await bus.subscribe(channel)
 
 
-async def test_a_wrong_password_is_no_connection(servers: Servers, redis: Redis) -> None:
+async def test_a_wrong_password_is_no_connection(servers: Servers, redis: Server) -> None:
     listener = Listener()
     url = servers.redis_url.replace("redis://:", "redis://:wrong")
     async with subscriber(url, listener, redis.publish) as bus:

@@ -15,6 +15,7 @@ from hub.runtime import Hub
 from tests.integration.deliveries.test_digests import gathered
 from tests.support.deliveries import Steps, put_category, rows, sent
 from tests.support.publishing import publish
+from tests.support.redis_server import redis_of
 
 PUSH = [{"channel": "in_app"}, {"channel": "web_push"}]
 
@@ -49,9 +50,9 @@ async def test_what_is_over_is_folded(hub: Hub, project_id: int, worker: Steps) 
 
 async def forget(hub: Hub) -> None:
     """Redis has lost the caps."""
-    keys = [key async for key in hub.redis.scan_iter(match=f"hub:{hub.installation}:cap:*")]
+    keys = [key async for key in redis_of(hub).scan_iter(match=f"hub:{hub.installation}:cap:*")]
     if keys:
-        await hub.redis.delete(*keys)
+        await redis_of(hub).delete(*keys)
 
 
 async def test_caps_survive_the_loss_of_redis(hub: Hub, project_id: int, worker: Steps) -> None:

@@ -15,6 +15,7 @@ from hub.runtime import Hub
 from tests.integration.deliveries.test_ladder import act, prefer
 from tests.support.deliveries import Steps, here, put_category, rows, sent, told
 from tests.support.publishing import publish
+from tests.support.redis_server import redis_of
 
 EMAIL = [{"channel": "in_app"}, {"channel": "email", "if": "unseen"}]
 
@@ -154,7 +155,7 @@ async def test_presence_holds_a_digest_of_pushes(hub: Hub, project_id: int, work
         await worker.run()
         assert await sent(hub) == []
     hub.settings.presence_grace_seconds = 0
-    await hub.redis.delete(f"hub:{hub.installation}:leaving")
+    await redis_of(hub).delete(f"hub:{hub.installation}:leaving")
     await worker.later(minutes=10)
     await worker.run()
     assert await gathered(hub) == [(2, 2)]

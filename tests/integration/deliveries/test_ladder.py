@@ -17,6 +17,7 @@ from hub.store import people
 from hub.store.inbox import open_inbox
 from tests.support.deliveries import Steps, here, put_category, rows, sent, states, told
 from tests.support.publishing import inbox, publish, work
+from tests.support.redis_server import redis_of
 
 PUSH_ALWAYS = [{"channel": "in_app"}, {"channel": "web_push"}]
 
@@ -388,7 +389,7 @@ async def test_one_call_can_be_a_trial(hub: Hub, project_id: int, worker: Steps)
 
 
 async def test_unknown_presence_sends_nothing(hub: Hub, project_id: int, worker: Steps) -> None:
-    await hub.redis.delete(f"hub:{hub.installation}:present-since")
+    await redis_of(hub).delete(f"hub:{hub.installation}:present-since")
     await publish(hub, project_id, recipients=["ada"], title="t")
     await worker.run()
     assert await states(hub) == [("web_push", "waiting", "presence_unknown")]

@@ -11,6 +11,7 @@ from gateway.connection import Connection
 from gateway.switchboard import Switchboard
 from hub.runtime import Hub
 from tests.support.gateway import RawSocket, RunningGateway, client, token, until
+from tests.support.redis_server import redis_of
 
 
 def _kept(gateway: RunningGateway) -> dict[str, int]:
@@ -22,8 +23,8 @@ def _kept(gateway: RunningGateway) -> dict[str, int]:
         "projects": len(board._projects),
         "channels": len(board.subscriber._wanted) - 1,  # the control channel stays
         "waiters": len(board.subscriber._waiters),
-        "present": len(board.presence._people),
-        "unwritten": len(board.presence._changed),
+        "present": sum(len(part._people) for part in board.presence._parts.values()),
+        "unwritten": sum(len(part._changed) for part in board.presence._parts.values()),
         "deadlines": sum(len(slot) for slot in board.wheel._slots.values()),
     }
 
@@ -43,7 +44,7 @@ async def test_nothing_is_kept_of_who_left(hub: Hub, project_id: int, gateway: R
     for start in range(0, 300, 50):
         await asyncio.gather(*(come_and_go(n) for n in range(start, start + 50)))
     await until(lambda: not any(_kept(gateway).values()))
-    keys = [key async for key in hub.redis.scan_iter(f"hub:{hub.installation}:present:*")]
+    keys = [key async for key in redis_of(hub).scan_iter(f"hub:{hub.installation}:present:*")]
     assert keys == []
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,8 @@ from hub.bus.presence import read_presence
 from hub.config import Settings
 from hub.local.valkey import Valkey
 from hub.runtime import Hub
-from hub.store.inbox import InboxQuery, open_inbox, read_page
-from tests.support.client_model import ClientModel
+from tests.support.crowd import USERS, converged, crowd, publish_some
 from tests.support.gateway import (
-    Client,
-    EventStream,
     RunningGateway,
     another_hub,
     client,
@@ -34,84 +30,7 @@ from tests.support.gateway import (
 )
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 
-USERS = ("ada", "bob", "cyd")
 QUICK = {"probe_seconds": 0.3, "reconcile_seconds": 600.0}
-
-
-class Crowd:
-    """Two sockets and a stream for each of several people, all following."""
-
-    def __init__(self) -> None:
-        self.models: dict[str, list[ClientModel]] = {user: [] for user in USERS}
-        self.sockets: list[Client] = []
-        self.tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def reconnected(self) -> bool:
-        return any(task.done() for task in self.tasks) or any(s.socket.close_code is not None for s in self.sockets)
-
-
-@asynccontextmanager
-async def crowd(hub: Hub, project_id: int, gateway: RunningGateway) -> AsyncIterator[Crowd]:
-    """Connects everybody."""
-    people = Crowd()
-    async with AsyncExitStack() as stack:
-        for user in USERS:
-            text = await issue(hub, project_id, user)
-            for _ in range(2):
-                socket = await stack.enter_async_context(client(gateway.ws_url))
-                socket.model.receive(await socket.hello(text))
-                socket.follow()
-                people.models[user].append(socket.model)
-                people.sockets.append(socket)
-            stream = await stack.enter_async_context(events(gateway, text))
-            stream.model.receive(await stream.receive_type("welcome"))
-            people.models[user].append(stream.model)
-            people.tasks.append(asyncio.create_task(_follow(stream)))
-        try:
-            yield people
-        finally:
-            for task in people.tasks:
-                task.cancel()
-            await asyncio.gather(*people.tasks, return_exceptions=True)
-
-
-async def _follow(stream: EventStream) -> None:
-    while True:
-        assert not stream.model.receive((await stream.receive())[1])
-
-
-async def _inboxes(hub: Hub, project_id: int) -> dict[str, tuple[int, dict[str, Any], dict[str, int]]]:
-    """What the store has for everybody."""
-    found = {}
-    for user in USERS:
-        head = await open_inbox(hub.db, project_id, user)
-        page = await read_page(hub.db, head.person_id, InboxQuery(limit=1000))
-        assert page is not None
-        items = {item["id"]: item for item in map(json.loads, page.items)}
-        found[user] = (page.head.rev, items, page.head.counts._asdict())
-    return found
-
-
-async def converged(hub: Hub, project_id: int, people: Crowd) -> None:
-    """Returns once every client holds what the store has, without having reconnected or reloaded."""
-    expected = await _inboxes(hub, project_id)
-
-    def same() -> bool:
-        return all(
-            (model.rev, model.items, model.counts) == expected[user]
-            for user, models in people.models.items()
-            for model in models
-        )
-
-    await until(same, 30)
-    assert not people.reconnected
-    assert all(model.reloads == 0 for models in people.models.values() for model in models)
-
-
-async def _publish_some(hub: Hub, project_id: int, count: int = 20) -> None:
-    for n in range(count):
-        await publish(hub, project_id, USERS, title=f"{n}")
 
 
 @asynccontextmanager
@@ -128,7 +47,7 @@ async def broken_redis(settings: Settings) -> AsyncIterator[tuple[TcpProxy, Runn
 async def test_a_cut_redis_connection(settings: Settings, hub: Hub, project_id: int) -> None:
     async with broken_redis(settings) as (proxy, gateway), crowd(hub, project_id, gateway) as people:
         for _ in range(3):
-            publishing = asyncio.create_task(_publish_some(hub, project_id))
+            publishing = asyncio.create_task(publish_some(hub, project_id))
             proxy.cut()
             await publishing
         await converged(hub, project_id, people)
@@ -137,11 +56,11 @@ async def test_a_cut_redis_connection(settings: Settings, hub: Hub, project_id: 
 async def test_a_black_holed_redis_connection(settings: Settings, hub: Hub, project_id: int) -> None:
     async with broken_redis(settings) as (proxy, gateway), crowd(hub, project_id, gateway) as people:
         proxy.swallowing = True
-        await _publish_some(hub, project_id)
+        await publish_some(hub, project_id)
         await until(lambda: not gateway.board.subscriber.connected)
-        await _publish_some(hub, project_id)
+        await publish_some(hub, project_id)
         proxy.heal()
-        await _publish_some(hub, project_id)
+        await publish_some(hub, project_id)
         await converged(hub, project_id, people)
 
 
@@ -153,11 +72,11 @@ async def test_a_redis_that_is_away_for_the_gateway_only_costs_seconds(
         proxy.refusing = True
         proxy.cut()
         await until(lambda: not gateway.board.subscriber.connected)
-        await _publish_some(hub, project_id)
+        await publish_some(hub, project_id)
         await converged(hub, project_id, people)  # by comparing heads with the store alone
         proxy.refusing = False
         await until(lambda: gateway.board.subscriber.connected)
-        await _publish_some(hub, project_id)
+        await publish_some(hub, project_id)
         await converged(hub, project_id, people)
 
 
@@ -173,7 +92,7 @@ async def test_a_redis_that_restarts_empty(
             running_gateway(hub) as gateway,
             crowd(hub, project_id, gateway) as people,
         ):
-            publishing = asyncio.create_task(_publish_some(hub, project_id, 60))
+            publishing = asyncio.create_task(publish_some(hub, project_id, 60))
             await valkey.kill()
             await valkey.start()
             await publishing
@@ -196,11 +115,11 @@ async def test_announcements_lost_without_a_sign_are_found_by_comparison(
         crowd(hub, project_id, gateway) as people,
     ):
 
-        async def swallow(messages: Sequence[tuple[str, bytes]]) -> None:
-            pass
+        async def swallow(messages: Sequence[tuple[str, bytes]]) -> list[int]:
+            return []
 
         hub.announcer.publish = swallow  # type: ignore[method-assign]
-        await _publish_some(hub, project_id)
+        await publish_some(hub, project_id)
         await converged(hub, project_id, people)
 
 
@@ -212,14 +131,15 @@ async def test_announcements_in_any_order_and_more_than_once(
         send = hub.announcer.publish
         late: list[tuple[str, bytes]] = []
 
-        async def shuffle(messages: Sequence[tuple[str, bytes]]) -> None:
+        async def shuffle(messages: Sequence[tuple[str, bytes]]) -> list[int]:
             late.extend(messages)
             if len(late) > 6:
                 await send([*reversed(late), late[0]])
                 late.clear()
+            return []
 
         hub.announcer.publish = shuffle  # type: ignore[method-assign]
-        await _publish_some(hub, project_id)
+        await publish_some(hub, project_id)
         await until(lambda: not hub.announcing._queue)
         await send(late)
         await converged(hub, project_id, people)
@@ -242,7 +162,7 @@ async def test_a_database_that_is_away(settings: Settings, hub: Hub, project_id:
         await publish(
             hub, project_id, USERS, data={"x": "y" * 12_000}, body="z" * 3_000
         )  # has to be read from the store
-        await _publish_some(hub, project_id)
+        await publish_some(hub, project_id)
         waiting = asyncio.create_task(_greet(gateway, await issue(hub, project_id, "eve")))
         done, _ = await asyncio.wait({waiting}, timeout=0.5)
         assert not done
@@ -295,7 +215,7 @@ async def test_a_restored_database_resets_everybody_on_the_same_connection(setti
         running_gateway(hub) as gateway,
         crowd(hub, project_id, gateway) as people,
     ):
-        await _publish_some(hub, project_id, 5)
+        await publish_some(hub, project_id, 5)
         await converged(hub, project_id, people)
         await hub.db.execute("UPDATE projects SET epoch = epoch + 1")
         await hub.db.execute("UPDATE inbox_heads SET rev = 3, unseen = 3, unread = 3, total = 3")

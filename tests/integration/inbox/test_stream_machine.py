@@ -76,8 +76,9 @@ class Network:
     def __init__(self) -> None:
         self.waiting: list[tuple[str, bytes]] = []
 
-    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> list[int]:
         self.waiting += messages
+        return []
 
 
 class Device:

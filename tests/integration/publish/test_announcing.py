@@ -17,12 +17,13 @@ from hub.publish.reannounce import reannounce
 from hub.publish.writer import Announcements
 from hub.runtime import Hub
 from tests.support.publishing import inbox, publish
+from tests.support.redis_server import redis_of
 
 
 @asynccontextmanager
 async def listening(hub: Hub, project_id: int, user: str) -> AsyncIterator[Any]:
     """Yields a function that waits for the next announcement of a user."""
-    async with hub.redis.pubsub() as pubsub:
+    async with redis_of(hub).pubsub() as pubsub:
         await pubsub.subscribe(announce.channel(hub.installation, project_id, user))
 
         async def following() -> announce.Announcement:

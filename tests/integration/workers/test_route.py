@@ -9,9 +9,8 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from redis.asyncio import Redis
 
-from hub.bus.client import create_redis
+from hub.bus.client import Server, create_redis
 from hub.local.servers import Servers
 from hub.model.breaker import LEAST, OPEN_SECONDS, PROBE_SECONDS, State
 from hub.model.outcome import Attempt, Failed, Held, Rejected, Sent, Throttled
@@ -29,7 +28,7 @@ OUT = Failed("421 service not available")
 class World:
     """Two relays, and workers whose routes ask them."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Server) -> None:
         self.clock = Clock()
         self.first, self.second = Relay(), Relay()
         self.fleet = Fleet(redis, secrets.token_hex(4))
@@ -54,14 +53,14 @@ class World:
 
 
 @pytest.fixture
-async def redis(servers: Servers) -> AsyncIterator[Redis]:
+async def redis(servers: Servers) -> AsyncIterator[Server]:
     made = create_redis(servers.redis_url)
     yield made
     await made.aclose()
 
 
 @pytest.fixture
-async def world(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def world(redis: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A machine that is busy with other tests may take longer to answer than a message waits."""
     monkeypatch.setattr("workers.breaker.ANSWER_SECONDS", 10.0)
     monkeypatch.setattr("workers.pacing.ANSWER_SECONDS", 10.0)
@@ -334,7 +333,7 @@ async def test_a_redis_that_says_nothing_holds_up_nothing(
         await redis.aclose()
 
 
-async def test_a_value_that_cannot_be_read_is_a_closed_breaker(world: World, redis: Redis) -> None:
+async def test_a_value_that_cannot_be_read_is_a_closed_breaker(world: World, redis: Server) -> None:
     route = world.route()
     key = f"hub:{world.fleet.installation}:breaker:email:relay-1"
     for value in (b"nonsense", b'["melted", 1]', b"[]"):
@@ -347,7 +346,7 @@ async def test_a_value_that_cannot_be_read_is_a_closed_breaker(world: World, red
 # Pacing
 
 
-async def test_workers_keep_one_pace_together(redis: Redis) -> None:
+async def test_workers_keep_one_pace_together(redis: Server) -> None:
     installation = secrets.token_hex(4)
     pacers = [Pacer(redis, installation) for _ in range(2)]
     pace = Pace("email:provider:relay-1", 10.0)
@@ -359,7 +358,7 @@ async def test_workers_keep_one_pace_together(redis: Redis) -> None:
     assert all(35 <= wait <= MAX_HOLD_SECONDS for wait in later)
 
 
-async def test_a_moment_that_no_pace_can_have_written_holds_up_nothing(redis: Redis) -> None:
+async def test_a_moment_that_no_pace_can_have_written_holds_up_nothing(redis: Server) -> None:
     installation, pace = secrets.token_hex(4), Pace("relay", 1.0)
     seconds, _ = await redis.time()
     await redis.set(f"hub:{installation}:pace:relay", f"{seconds + 3_600}.0", ex=3_600)
@@ -369,7 +368,7 @@ async def test_a_moment_that_no_pace_can_have_written_holds_up_nothing(redis: Re
     await pacer.close()
 
 
-async def test_a_place_is_taken_in_all_paces_or_in_none(redis: Redis) -> None:
+async def test_a_place_is_taken_in_all_paces_or_in_none(redis: Server) -> None:
     pacer = Pacer(redis, secrets.token_hex(4))
     relay, ada = Pace("relay", 5.0), Pace("ada", 3_600.0)
     assert (await pacer.place([ada], 1.0)).taken
