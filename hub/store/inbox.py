@@ -178,18 +178,16 @@ async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPag
     Raises:
         Invalid: the cursor is none of ours.
     """
-    pinned, seq = _decode_page_cursor(query.cursor)
-    rows = await db.fetch(
-        _SQL["read_page"],
+    statement, values = page_statement(
         person_id,
         query.status,
         query.category,
         query.tag,
         query.tenant,
-        pinned,
-        seq,
+        _decode_page_cursor(query.cursor),
         query.limit + 1,
     )
+    rows = await db.fetch(statement, *values)
     if not rows:
         return None
     found = [row for row in rows if row["item_id"] is not None]
@@ -202,9 +200,9 @@ async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPag
     return InboxPage(head_of(rows[0]), [render(row) for row in page], following)
 
 
-def _decode_page_cursor(text: str | None) -> tuple[bool | None, int | None]:
+def _decode_page_cursor(text: str | None) -> tuple[bool, int] | None:
     if text is None:
-        return None, None
+        return None
     try:
         pinned, seq = _PAGE_CURSOR.unpack(urlsafe_b64decode(text.encode("ascii")))
         if seq >= 2**63:
@@ -214,6 +212,19 @@ def _decode_page_cursor(text: str | None) -> tuple[bool | None, int | None]:
             "cursor", "invalid_cursor", "is not a cursor of this list; start again without it"
         ) from None
     return pinned, seq
+
+
+def page_statement(
+    person_id: int,
+    status: str,
+    category: str | None,
+    tag: str | None,
+    tenant: str | None,
+    after: tuple[bool, int] | None,
+    limit: int,
+) -> tuple[str, list[Any]]:
+    pinned, seq = after or (None, None)
+    return _SQL["read_page"], [person_id, status, category, tag, tenant, pinned, seq, limit]
 
 
 async def read_snapshot(db: Database, person_id: int, limit: int = 50) -> InboxPage | None:
