@@ -6,6 +6,8 @@ the one kind is slow some of the time.
 
 from __future__ import annotations
 
+import struct
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from hub.store.inbox import page_statement
+from hub.store.inbox import InboxQuery, page_statement
 from hub.store.sql import load
 
 _LAST = UUID(int=2**128 - 1)
@@ -89,20 +91,20 @@ async def statements(
     upto = await conn.fetchval("SELECT max(person_id) FROM people")
     newest = await conn.fetchval("SELECT notification_id FROM notifications ORDER BY notification_id DESC LIMIT 1")
 
-    def page(what: str, status: str = "all", category: str | None = None, seq: int | None = None) -> Statement:
-        sql, values = page_statement(largest, status, category, None, None, None if seq is None else (False, seq), 51)
-        return Statement(f"read_page, {what}", sql, values)
+    def page(what: str, **query: Any) -> Statement:
+        return Statement(f"read_page, {what}", *page_statement(largest, InboxQuery(**query)))
 
+    deep = urlsafe_b64encode(PAGE_CURSOR.pack(*(False, rev // 2))).decode()
     return [
         page("first"),
-        page("deep", seq=rev // 2),
-        page("unread", "unread"),
-        page("unseen", "unseen"),
-        page("archived", "archived"),
-        page("snoozed", "snoozed"),
+        page("deep", cursor=deep),
+        page("unread", status="unread"),
+        page("unseen", status="unseen"),
+        page("archived", status="archived"),
+        page("snoozed", status="snoozed"),
         page("category, common", category="mentions"),
         page("category, rare", category="billing"),
-        page("category, unread", "unread", "mentions"),
+        page("category, unread", status="unread", category="mentions"),
         Statement("read_changes, 40 behind", inbox["read_changes"], [largest, rev - 40, _LAST, rev - 40, 201]),
         Statement("read_changes, at the head", inbox["read_changes"], [largest, rev, _LAST, rev, 201]),
         Statement("read_heads, 500 people", inbox["read_heads"], [list(some)]),
