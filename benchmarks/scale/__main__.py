@@ -63,6 +63,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--yes", action="store_true", help="seed without asking")
     parser.add_argument("--output", type=Path, default=RESULTS / "scale.json", help="the result file")
     parsed = parser.parse_args()
+    parsed.empty = True
+    if parsed.directory is not None:
+        parsed.directory.mkdir(parents=True, exist_ok=True)
+        parsed.empty = not any(parsed.directory.iterdir())
     if parsed.people < 2_000 or not 1_000 <= parsed.largest < parsed.items:
         parser.error("there are at least 2,000 people, and 1,000 items of one of them, which are not all")
     if not 1 <= parsed.connected <= parsed.people // 2:
@@ -169,13 +173,15 @@ async def measure(hub: Fleet, parsed: argparse.Namespace, sizes: Sizes, progress
 def show(found: dict[str, Any]) -> None:
     """Prints the figures."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=150)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("a page of 50, or a hello")
     for title in ("who", "p50 ms", "p99 ms", "gateway CPU ms", "Postgres CPU ms"):
         table.add_column(title, justify="right")
     for row in found["reading"]:
         figures = (row["p50_ms"], row["p99_ms"], row["gateway_ms"], row["postgres_ms"])
-        table.add_row(row["what"], row["who"], *(f"{figure:.2f}" for figure in figures))
+        table.add_row(row["what"], row["who"], *("" if figure is None else f"{figure:.2f}" for figure in figures))
     console.print(table)
     plans = Table(box=None, pad_edge=False, header_style="bold")
     plans.add_column("statement")
@@ -197,11 +203,9 @@ async def run(parsed: argparse.Namespace) -> int:
         print(f"only {files} open files are allowed, {wanted} are needed: raise `ulimit -n`", file=sys.stderr)
         return 1
     directory: Path | None = parsed.directory
-    if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
     progress = Progress()
     try:
-        if directory is None or not (directory / "servers").exists():
+        if parsed.empty:
             progress.say(f"{sizes.describe()}; {sizes.check_disk(directory or Path(tempfile.gettempdir()))}")
             if not parsed.yes and not confirmed():
                 return 1
@@ -242,11 +246,18 @@ async def run(parsed: argparse.Namespace) -> int:
         "postgres": POSTGRES,
         **found,
     }
-    parsed.output.parent.mkdir(parents=True, exist_ok=True)
-    parsed.output.write_text(json.dumps(document, indent=1) + "\n")
+    write(document, parsed.output)
     show(found)
     print(f"\n{parsed.output}")
     return 0
+
+
+def write(document: dict[str, Any], path: Path) -> None:
+    """The result file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(document, indent=1) + "\n")
+    temporary.replace(path)
 
 
 def confirmed() -> bool:

@@ -114,12 +114,11 @@ async def _come(hub: Fleet, notification: str, later: Sequence[str]) -> None:
     """Half connect first; then everybody reads the whole list, twice: it is there once, and counts are exact."""
     reader = Reader(hub, "later", later)
     seats = Round(1, Plan(), hub).seats(later[::2])
-    async with crowd(HOST, hub.gateway.port, seats, lambda *_: None, in_flight=16):
-        async with connected(hub) as connection:
-            for _ in range(2):
-                for user in later:
-                    found = [
-                        item for item in await walk(connection, reader, user) if item["notification_id"] == notification
-                    ]
-                    if len(found) != 1:
-                        raise FleetError(f"{user} came later and finds the broadcast {len(found)} times")
+    async with crowd(HOST, hub.gateway.port, seats, lambda *_: None, in_flight=16), connected(hub) as connection:
+        for _ in range(2):
+            for user in later:
+                found = [
+                    item for item in await walk(connection, reader, user) if item["notification_id"] == notification
+                ]
+                if len(found) != 1:
+                    raise FleetError(f"{user} came later and finds the broadcast {len(found)} times")

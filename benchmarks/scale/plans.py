@@ -6,8 +6,6 @@ the one kind is slow some of the time.
 
 from __future__ import annotations
 
-import struct
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from hub.store.inbox import InboxQuery, page_statement
+from hub.store.inbox import InboxQuery, page_cursor, page_statement
 from hub.store.sql import load
 
 _LAST = UUID(int=2**128 - 1)
@@ -94,7 +92,7 @@ async def statements(
     def page(what: str, **query: Any) -> Statement:
         return Statement(f"read_page, {what}", *page_statement(largest, InboxQuery(**query)))
 
-    deep = urlsafe_b64encode(PAGE_CURSOR.pack(*(False, rev // 2))).decode()
+    deep = page_cursor(pinned=False, seq=rev // 2)
     return [
         page("first"),
         page("deep", cursor=deep),

@@ -104,9 +104,10 @@ FROM (
     FROM (
         SELECT person_id, i, CASE WHEN i = 0 THEN $3::int ELSE
             (floor($2::float8 * (10 * (i / 10) + CASE WHEN i % 10 > 0 THEN 5 + 0.5 * (i % 10) ELSE 0 END) / $4::float8)
-             - floor($2::float8 * (10 * ((i - 1) / 10) + CASE WHEN (i - 1) % 10 > 0 THEN 5 + 0.5 * ((i - 1) % 10) ELSE 0 END)
+             - floor($2::float8 * (10 * (b / 10) + CASE WHEN b % 10 > 0 THEN 5 + 0.5 * (b % 10) ELSE 0 END)
                      / $4::float8))::int END AS n
-        FROM (SELECT person_id, right(user_id, 7)::int AS i FROM people WHERE project_id = $1) p
+        FROM (SELECT person_id, right(user_id, 7)::int AS i, right(user_id, 7)::int - 1 AS b
+              FROM people WHERE project_id = $1) p
     ) s
 ) t"""
 
@@ -114,8 +115,8 @@ FROM (
 _ROWS = """
 CREATE TEMP TABLE seed_rows ON COMMIT DROP AS
 SELECT person_id, index, number, kept, items, archived, returned, marks,
-       CASE WHEN index = 0 THEN -number ELSE (row_number() OVER (PARTITION BY index = 0 ORDER BY at, person_id) - 1) / {group}
-       END AS batch, at
+       CASE WHEN index = 0 THEN -number
+            ELSE (row_number() OVER (PARTITION BY index = 0 ORDER BY at, person_id) - 1) / {group} END AS batch, at
 FROM (
     SELECT s.*, n.number, date_trunc('milliseconds', '{start}'::timestamptz
                                      + interval '90 days' * ((n.number - s.phase) / s.items)) AS at
@@ -139,7 +140,8 @@ FROM (
 ) b"""
 
 _NOTIFICATIONS = """
-INSERT INTO notifications (notification_id, project_id, category, priority, request, recipients, created_at, people_upto)
+INSERT INTO notifications (notification_id, project_id, category, priority, request, recipients, created_at,
+                           people_upto)
 SELECT notification_id, $1, category, 'normal',
        jsonb_build_object('recipients', users, 'category', category, 'priority', 'normal',
            'title', 'Your order ' || hash || ' is on its way',
@@ -172,7 +174,8 @@ FROM (
 _MARKS = """
 INSERT INTO bulk_marks (person_id, rev, body)
 SELECT person_id, upto + m.step,
-       '{"rev":' || upto + m.step || ',"all":true,"upto":' || CASE m.step WHEN 1 THEN upto ELSE archived END || ',"set":{'
+       '{"rev":' || upto + m.step || ',"all":true,"upto":' || CASE m.step WHEN 1 THEN upto ELSE archived END
+       || ',"set":{'
        || CASE m.step WHEN 1 THEN '"read_at":"' || at || '","seen_at":"' || at || '"}}'
                       ELSE '"archived_at":"' || at || '"}}' END
 FROM (SELECT *, items - kept AS upto,
@@ -191,13 +194,14 @@ CREATE FUNCTION pg_temp.seed_uuid(at timestamptz, hash text) RETURNS uuid LANGUA
             || '8' || substr(hash, 4, 15))::uuid
 $$;
 CREATE FUNCTION pg_temp.seed_marked(items int, kept int) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
-    SELECT date_trunc('milliseconds', '{start}'::timestamptz + interval '90 days' * ((items - kept + 1.0) / (items + 1)))
+    SELECT date_trunc('milliseconds', '{start}'::timestamptz
+                                      + interval '90 days' * ((items - kept + 1.0) / (items + 1)))
 $$;"""
 
 # Revisions of these people that nothing explains, and heads whose counts are not what the rows say.
 CHECK = """
-SELECT count(*) AS people, count(*) FILTER (WHERE NOT counted) AS miscounted, count(*) FILTER (WHERE NOT whole) AS holes,
-       sum(rows)::bigint AS items
+SELECT count(*) AS people, count(*) FILTER (WHERE NOT counted) AS miscounted,
+       count(*) FILTER (WHERE NOT whole) AS holes, sum(rows)::bigint AS items
 FROM (
     SELECT h.person_id, i.rows, (h.unseen, h.unread, h.total) = (i.unseen, i.unread, i.total) AS counted,
            h.rev = e.revs AND h.rev = e.newest AS whole

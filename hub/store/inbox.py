@@ -197,9 +197,13 @@ async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPag
     following = None
     if len(found) > len(page):
         last = page[-1]
-        packed = _PAGE_CURSOR.pack(last["pinned_at"] is not None, last["seq"])
-        following = urlsafe_b64encode(packed).decode("ascii")
+        following = page_cursor(pinned=last["pinned_at"] is not None, seq=last["seq"])
     return InboxPage(head_of(rows[0]), [render(row) for row in page], following)
+
+
+def page_cursor(*, pinned: bool, seq: int) -> str:
+    """The cursor of the page after this item."""
+    return urlsafe_b64encode(_PAGE_CURSOR.pack(pinned, seq)).decode("ascii")
 
 
 def _decode_page_cursor(text: str | None) -> tuple[bool, int] | None:
