@@ -62,7 +62,7 @@ format: $(TOOLS)  ## Formats, sorts imports, mends what lint can mend
 bench: $(HUB) $(TOOLS)  ## Measures, compares with benchmarks/baseline.json
 	@$(RUN)/python -m benchmarks
 
-bench-scale: $(HUB) $(TOOLS)  ## Measures in a database of 10 million items and 1 million people (12 GB: it asks first)
+bench-scale: $(HUB) $(TOOLS)  ## Measures in a database of 10 million items and 1 million people (18 GB: it asks first)
 	@$(RUN)/python -m benchmarks.scale $(SCALE)
 
 soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results

@@ -23,7 +23,7 @@ from rich.table import Table
 from benchmarks.fleet import Fleet, FleetError, fleet
 from benchmarks.measure import Meter, Round, must
 from benchmarks.plan import Plan as Load
-from benchmarks.process import raise_file_limit
+from benchmarks.process import fsync_ms, raise_file_limit
 from benchmarks.publisher import Answer, PublishError, pace, pump
 from benchmarks.report import Progress
 from benchmarks.results import RESULTS, new_result
@@ -155,6 +155,7 @@ async def measure(hub: Fleet, parsed: argparse.Namespace, sizes: Sizes, progress
         async with progress.step("broadcast"):
             told = await broadcast(hub, conn, sizes.people, here, later)
         found["broadcast"] = msgspec.to_builtins(told)
+        found["broadcast"]["fsync_ms"] = round(fsync_ms(hub.directory), 2)
         progress.say(f"broadcast: last of {len(here):,} screens after {told.last_screen_ms} ms")
 
         names = [user_of(0), *some, *here[:SAMPLE], *later]

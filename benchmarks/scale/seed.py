@@ -24,11 +24,11 @@ CHUNK = 250_000  # items a transaction: a few seconds
 PEOPLE_CHUNK = 100_000
 GROUP = 10  # recipients of a notification; those of the largest inbox have one each
 
-# On two shared cores, November 2026: what 2 million items of 200,000 people took.
-BYTES_PER_ITEM = 1_150  # row, five index entries, its share of the notification
+# What 2 million items of 200,000 people took on two busy cores, November 2026.
+BYTES_PER_ITEM = 1_050  # row, index entries, its share of the notification
 BYTES_PER_PERSON = 600
 LOG_BYTES = 6 * 2**30  # the write-ahead log before it is recycled, see POSTGRES in __main__
-ITEMS_PER_SECOND = 20_000
+ITEMS_PER_SECOND = 11_000
 
 
 class Refused(Exception):
