@@ -1,4 +1,4 @@
-/** The elements from the package, in any bundler: `npm install @notification-hub/widget`. */
+/** The elements from the package, in any bundler: `npm install` of what `npm pack` in web-widget/ makes. */
 
 import "@notification-hub/widget";
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 from playwright.async_api import Error as PlaywrightError
 
 from tests.support.browser import Tab, chromium, device
@@ -304,3 +304,35 @@ async def test_who_signs_out_leaves_nothing_behind_and_another_person_sees_only_
             assert "for mary" not in kept
         finally:
             world.site.signed_in = True
+
+
+async def test_an_element_whose_token_is_taken_away_forgets_who_it_was(browser: Browser, world: World) -> None:
+    async with device(browser) as laptop:
+        tab = await laptop.open(world.page_of("rosa"))
+        page = tab.page
+        await live(tab)
+        await page.evaluate("store.stop()")
+        await page.evaluate(
+            """async (hub) => {
+              await import("/widget/hub-inbox.js");
+              window.inbox = document.createElement("hub-inbox");
+              inbox.setAttribute("hub", hub);
+              inbox.getToken = async () => (await fetch("/token?user=rosa")).text();
+              inbox.open = true;
+              document.body.append(inbox);
+            }""",
+            world.site.hub,
+        )
+        await until(page, "inbox.store?.snapshot.status === 'live'")
+        await world.publish("rosa", "for rosa")
+        await expect(page.get_by_role("article")).to_have_count(1)
+        # What a browser knows of its line shows at once, long before a ping stays out.
+        await laptop.context.set_offline(True)
+        await expect(page.get_by_text("Connection lost. Reconnecting…")).to_be_visible()
+        await laptop.context.set_offline(False)
+        await expect(page.get_by_text("Connection lost. Reconnecting…")).to_be_hidden()
+        await until(page, "JSON.stringify(localStorage).includes('for rosa')")
+        await page.evaluate("inbox.getToken = null")
+        await expect(page.get_by_text("Sign in again to see your notifications.")).to_be_visible()
+        await expect(page.get_by_role("article")).to_have_count(0)
+        assert "for rosa" not in await page.evaluate("JSON.stringify(localStorage)")

@@ -64,9 +64,9 @@ export class HubBell extends HubElement {
     this.bell.ariaLabel = this.words.bell(count);
   }
 
-  /** @override @param {Item} item */
-  arrived(item) {
-    this.fire("hub-arrived", { item });
+  /** @override @param {Item} item @param {boolean} missed */
+  arrived(item, missed) {
+    this.fire("hub-arrived", { item, missed });
     this.speaker.arrived(item);
     this.bell.classList.remove("ringing");
     requestAnimationFrame(() => this.bell.classList.add("ringing"));

@@ -79,6 +79,7 @@ export class HubElement extends Base {
     const clock = setInterval(() => document.hidden || this.changed(), CLOCK_MS);
     signal.addEventListener("abort", () => clearInterval(clock));
     document.addEventListener("visibilitychange", () => this.changed(), { signal });
+    for (const event of ["online", "offline"]) globalThis.addEventListener(event, () => this.changed(), { signal });
     this.connected(signal);
     elements.add(this);
     this.#translate();
@@ -114,8 +115,11 @@ export class HubElement extends Base {
   }
 
   set getToken(getToken) {
+    const before = this.#shared();
     this.#getToken = getToken;
     resolveAll();
+    // Who takes it away signs out: of that person nothing stays.
+    if (!getToken && before && !made.has(before)) before.store.forget();
   }
 
   /** The store in use. One that the page sets is started and stopped by the page. */
@@ -216,8 +220,15 @@ export class HubElement extends Base {
     }
     if (store) {
       this.#shared()?.users.add(this);
+      /** @type {HubStore["person"] | undefined} undefined until there is somebody */
+      let person = store.person ?? undefined;
       this.#unlisten.push(
-        store.subscribe(() => this.changed()),
+        store.subscribe(() => {
+          // Of who signed out nothing stays, also in what is shown once and kept.
+          if (person !== undefined && person !== store.person) this.rebuild();
+          person = store.person ?? (person && null);
+          this.changed();
+        }),
         store.on("item", ({ item, missed }) => this.arrived(item, missed)),
       );
     }
@@ -236,7 +247,18 @@ export class HubElement extends Base {
     if (getToken) {
       const url = this.getAttribute("hub");
       for (const one of made) if (one.url === url && one.getToken === getToken) return one.store;
-      const store = new HubStore({ getToken, url: url ?? undefined });
+      const store = new HubStore({
+        getToken: async () => {
+          try {
+            return await getToken();
+          } catch (error) {
+            // The page's own mistake perhaps, of which the panel says only that there is no connection.
+            console.warn("getToken:", error);
+            throw error;
+          }
+        },
+        url: url ?? undefined,
+      });
       made.add({ store, url, getToken, users: new Set() });
       store.start();
       return store;
@@ -254,15 +276,11 @@ export class HubElement extends Base {
     while (at && !(found = at.closest("[lang]"))) at = /** @type {ShadowRoot} */ (at.getRootNode()).host ?? null;
     const language = (this.language = found?.getAttribute("lang") || undefined);
     this.#reword();
-    try {
-      const load = LOCALES[language?.split("-")[0] ?? ""];
-      const locale = load ? (await load()).default : {};
-      if (this.language !== language) return;
-      this.#locale = locale;
-      this.#reword();
-    } catch {
-      // English, then.
-    }
+    const locale = await LOCALES[language?.split("-")[0] ?? ""]?.().catch(() => null);
+    if (this.language !== language) return;
+    // English, where there is none or it cannot be had.
+    this.#locale = locale?.default ?? {};
+    this.#reword();
   }
 
   #reword() {

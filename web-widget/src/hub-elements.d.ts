@@ -56,7 +56,7 @@ export interface HubElements {
 export interface HubEvents {
   "hub-activate": CustomEvent<{ item: Item }>;
   "hub-action": CustomEvent<{ item: Item; action: Action }>;
-  "hub-arrived": CustomEvent<{ item: Item }>;
+  "hub-arrived": CustomEvent<{ item: Item; missed: boolean }>;
   "hub-opened": CustomEvent<null>;
   "hub-closed": CustomEvent<null>;
   "hub-bell-click": CustomEvent<null>;

@@ -179,6 +179,8 @@ export function createList(host, createRow) {
   /** Some rows are left to the next frames. */
   let drawing = false;
   let kind = "unknown";
+  /** Somebody was signed in: that nobody is, is then no beginning. */
+  let had = false;
 
   const top = h("div", { class: "top" });
   const bottom = h("div", { class: "probe" });
@@ -217,6 +219,7 @@ export function createList(host, createRow) {
     words = { ...WORDS, ...host.words };
     tab = shown;
     feed = host.store?.feed(tab) ?? null;
+    had ||= !!feed;
     unsubscribe = feed?.subscribe(() => host.changed()) ?? (() => {});
     older.textContent = words.older;
     end.textContent = words.end;
@@ -405,6 +408,7 @@ export function createList(host, createRow) {
     // Signing in again mends a token, not an origin.
     if (snapshot?.stopped) return snapshot.stopped.code === ORIGIN_REFUSED ? "refused" : "stopped";
     if (count) return "";
+    if (had && !feed) return "nobody";
     if (snapshot?.ready && found?.ready) return "empty";
     if (snapshot?.status === "waiting") return "unreachable";
     return found?.error ? "failed" : "loading";
@@ -436,6 +440,7 @@ export function createList(host, createRow) {
         ),
       unreachable: () => say(BROKEN, words.unreachable, words.unreachableHint),
       stopped: () => say(BROKEN, words.stopped, words.stoppedHint, again),
+      nobody: () => say(BROKEN, words.stopped, words.stoppedHint),
       refused: () => say(BROKEN, words.stopped, words.refusedHint, again),
       failed: () => say(BROKEN, words.failed, words.failedHint, () => void feed?.refresh().catch(() => {})),
       loading: () =>

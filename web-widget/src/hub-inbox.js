@@ -27,7 +27,6 @@ export { HubBell, HubClient, HubStore };
 /** @typedef {import("./hub-elements.js").HubElements} HubElements */
 /** @typedef {import("./hub-elements.js").HubEvents} HubEvents */
 /** @import { RenderItem } from "./hub-loader.js" */
-/** @import { Panel } from "./hub-panel.js" */
 /** @import { Item } from "./hub-state.js" */
 /** @import { Tab } from "./hub-threads.js" */
 /** @import { Toolkit } from "./hub-toolkit.js" */
@@ -57,7 +56,7 @@ const whenIdle = (task) => (globalThis.requestIdleCallback ?? setTimeout)(task);
  * @attr lang - of words and times; else that of the nearest element that says one
  * @fires hub-activate - a title was followed; `detail.item`; `preventDefault()` keeps the link from being followed
  * @fires hub-action - one of an item's buttons was; `detail.item`, `detail.action`; cancelable as well
- * @fires hub-arrived - a new item came; `detail.item`
+ * @fires hub-arrived - a new item came; `detail.item`, and `detail.missed`: while nobody was connected
  * @fires hub-opened - the panel opened
  * @fires hub-closed - the panel closed
  * @slot bell - in place of the bell's picture; the button is named by `messages.bell`
@@ -158,9 +157,10 @@ export class HubInbox extends HubBell {
     this.#live = true;
     signal.addEventListener("abort", () => {
       // A popover that leaves the document is closed by that.
-      this.#live = this.#shown = false;
+      this.#live = false;
+      this.#show(false);
     });
-    if (this.open) this.#turned();
+    this.#turned();
   }
 
   /**
@@ -184,7 +184,7 @@ export class HubInbox extends HubBell {
 
   async toggle() {
     this.open = !this.open;
-    if (this.open) (await this.#panel())?.element.focus({ preventScroll: true });
+    if (this.open) (await this.#loader.load().catch(ignore))?.element.focus({ preventScroll: true });
   }
 
   /** What the tabs show; over the attribute of this name. @returns {Tab[]} */
@@ -207,7 +207,7 @@ export class HubInbox extends HubBell {
 
   /** @override */
   get reading() {
-    return this.#shown && !document.hidden;
+    return this.#shown && this.#loader.reading;
   }
 
   /** @override */
@@ -231,35 +231,39 @@ export class HubInbox extends HubBell {
     if (this.reading) this.store?.seen();
   }
 
-  /** @override @param {Item} item */
-  arrived(item) {
-    super.arrived(item);
+  /** @override @param {Item} item @param {boolean} missed */
+  arrived(item, missed) {
+    super.arrived(item, missed);
     this.#loader.panel?.list.arrived(item);
   }
 
-  /** @returns {Promise<Panel | null>} null where it cannot be had, which is said */
-  async #panel() {
-    try {
-      return await this.#loader.load();
-    } catch {
-      this.open = false;
-      this.speaker.say(this.words.failed);
-      return null;
-    }
+  /** @param {boolean} shown */
+  #show(shown) {
+    const { panel } = this.#loader;
+    this.#shown = shown;
+    panel?.element.classList.toggle("shown", shown);
+    if (panel) panel.list.shown = shown;
   }
 
   /** The attribute `open` came or went. */
   async #turned() {
     this.bell.ariaExpanded = String(this.open);
-    const panel = this.#loader.panel ?? (await this.#panel());
+    let { panel } = this.#loader;
+    if (!panel && this.open) {
+      try {
+        panel = await this.#loader.load();
+      } catch {
+        // Closed again meanwhile, nobody waits for it.
+        if (this.open) this.speaker.say(this.words.failed);
+        this.open = false;
+      }
+    }
     // It may have turned back meanwhile, or left the page.
     if (!panel || !this.#live || this.open === this.#shown) return;
     const { open } = this;
     const { element, list } = panel;
     const inside = element.contains(this.root.activeElement);
-    this.#shown = open;
-    element.classList.toggle("shown", open);
-    list.shown = open;
+    this.#show(open);
     if (open) {
       element.showPopover?.();
       panel.place(this.bell);
@@ -286,7 +290,7 @@ export class HubFeed extends HubElement {
 
   /** @override */
   get reading() {
-    return !!this.#loader.panel && !document.hidden && this.checkVisibility();
+    return this.#loader.reading;
   }
 
   get tabs() {
@@ -321,9 +325,9 @@ export class HubFeed extends HubElement {
     if (this.reading) this.store?.seen();
   }
 
-  /** @override @param {Item} item */
-  arrived(item) {
-    this.fire("hub-arrived", { item });
+  /** @override @param {Item} item @param {boolean} missed */
+  arrived(item, missed) {
+    this.fire("hub-arrived", { item, missed });
     this.speaker.arrived(item);
     this.#loader.panel?.list.arrived(item);
   }
@@ -334,6 +338,8 @@ class Shell extends HubElement {
   /** @type {{destroy(): void} | null} */
   #module = null;
   #turn = 0;
+  /** It could not be had. */
+  #missing = false;
   /** @internal @type {HTMLElement} */
   place = h("div");
 
@@ -353,9 +359,18 @@ class Shell extends HubElement {
     this.#module = null;
     const turn = ++this.#turn;
     if (!this.store) return;
-    const { mount } = await this.load();
+    const module = await this.load().catch(ignore);
     // It may have left the page meanwhile.
-    if (turn === this.#turn) this.#module = mount(this.place, this.toolkit);
+    if (turn !== this.#turn) return;
+    this.#missing = !module;
+    if (module) this.#module = module.mount(this.place, this.toolkit);
+  }
+
+  /** @override */
+  draw() {
+    if (!this.#missing) return;
+    this.#missing = false;
+    void this.rebuild();
   }
 }
 

@@ -38,20 +38,24 @@ export class PanelLoader {
     this.#close = close;
   }
 
-  /** @returns {Promise<Panel>} rejects where a module cannot be had; the next call asks again */
+  /** @returns {Promise<Panel>} rejects where a module cannot be had, or fails; the next call tries again */
   load() {
-    this.#loading ??= Promise.all([import("./hub-panel.js"), import("./hub-feed.js"), import("./hub-row.js")]).then(
-      ([{ createPanel }, { createList }, { createRows }]) => {
+    this.#loading ??= Promise.all([import("./hub-panel.js"), import("./hub-feed.js"), import("./hub-row.js")])
+      .then(([{ createPanel }, { createList }, { createRows }]) => {
         const panel = createPanel(this.#host, createList, createRows, this.#close);
         this.#place(panel);
         return (this.panel = panel);
-      },
-      (error) => {
+      })
+      .catch((error) => {
         this.#loading = null;
         throw error;
-      },
-    );
+      });
     return this.#loading;
+  }
+
+  /** The list is before the person's eyes: not where the preferences stand in its place, nor in what the page hides. */
+  get reading() {
+    return !document.hidden && !!this.panel?.list.element.checkVisibility();
   }
 
   get tabs() {

@@ -42,7 +42,7 @@ const CSS = `
   width: min(var(--hub-panel-width, 400px), calc(100vw - 16px));
   height: fit-content;
   max-height: min(var(--hub-panel-height, 600px), var(--_room, 9999px));
-  color: inherit;
+  color: var(--_text);
   background: var(--_surface);
   border: 1px solid var(--_line);
   border-radius: var(--_radius);
@@ -243,6 +243,7 @@ export function createPanel(host, createList, createRows, close) {
 
   /** The words, the tabs or the store are others: from nothing. */
   const rebuild = () => {
+    const inside = element.contains(host.root.activeElement);
     words = { ...WORDS, ...host.words };
     ({ tabs } = host);
     showList();
@@ -267,6 +268,7 @@ export function createPanel(host, createList, createRows, close) {
       ),
     );
     select(Math.min(chosen, tabs.length - 1));
+    if (inside && !host.root.activeElement?.checkVisibility()) element.focus({ preventScroll: true });
   };
 
   /** @param {number} at */
@@ -309,7 +311,8 @@ export function createPanel(host, createList, createRows, close) {
     for (const count of tablist.querySelectorAll(".count")) {
       count.textContent = unread ? unread.toLocaleString(host.language) : "";
     }
-    offline.hidden = !ready || status === "live" || status === "stopped";
+    // A browser knows at once that it is offline; that a line is dead shows only when a ping stays out.
+    offline.hidden = !ready || (status === "live" && navigator.onLine) || status === "stopped";
     list.shown = shown;
     list.draw();
     if (shown && ready && !asked && host.hasAttribute("push")) askForPush();
@@ -333,14 +336,19 @@ export function createPanel(host, createList, createRows, close) {
   const showPreferences = async () => {
     turn(true);
     back.focus();
-    const { mount } = await import("./hub-preferences.js");
-    if (!preferences && !settings.hidden) preferences = mount(settings, toolkit());
+    const module = await import("./hub-preferences.js").catch(() => null);
+    if (preferences || settings.hidden) return;
+    if (module) preferences = module.mount(settings, toolkit());
+    else {
+      showList(true);
+      host.speaker.say(words.failed);
+    }
   };
 
   const askForPush = async () => {
     asked = true;
-    const { mount } = await import("./hub-push-prompt.js");
-    if (asked && !push) push = mount(prompt, toolkit());
+    const module = await import("./hub-push-prompt.js").catch(() => null);
+    if (asked && !push && module) push = module.mount(prompt, toolkit());
   };
 
   const toolkit = () => ({ ...host.toolkit, close: () => showList(true) });

@@ -113,7 +113,6 @@ const CSS = `
 .title {
   flex: 1;
   min-width: 0;
-  text-align: start;
   text-decoration: none;
   color: inherit;
 }
@@ -122,6 +121,8 @@ const CSS = `
   display: -webkit-box;
   -webkit-box-orient: vertical;
   -webkit-line-clamp: 3;
+  text-align: -webkit-match-parent;
+  text-align: match-parent;
   overflow: hidden;
   overflow-wrap: anywhere;
   text-wrap: pretty;
@@ -254,7 +255,7 @@ export function createRows(host) {
 
   /** @param {Item} item the face of who did it, else the first letter of what it is about */
   const avatar = ({ actor, category }) => {
-    const who = actor?.name ?? actor?.id ?? category;
+    const who = actor?.name || actor?.id || category || "?";
     const element = h(
       "span",
       { class: actor ? "avatar" : "avatar thing", part: "avatar", "aria-hidden": "true" },
@@ -286,8 +287,9 @@ export function createRows(host) {
         : h("button", { class: kind, part: kind, type: "button", click });
     };
     const title = control("title", item.action_url, (event) => list.activate("hub-activate", row.entry.item, event));
-    // Isolated: a Latin title in an Arabic page keeps its full stop at its own end.
-    title.append(h("bdi", {}, item.title));
+    // Of its own direction: a Latin title in an Arabic page keeps its full stop, and is cut, at its own end.
+    title.dir = "auto";
+    title.append(item.title);
     const actions = (item.actions ?? []).map((action) => {
       const button = control("action", action.url, (event) =>
         list.activate("hub-action", row.entry.item, event, action),
@@ -299,9 +301,10 @@ export function createRows(host) {
     const toggle = iconButton("toggle", CHECK, () => list.toggle(row));
     const archive = iconButton("archive", "", () => list.archive(row));
     const menu = iconButton("more", MENU, async () => {
-      const { openMenu } = await import("./hub-menu.js");
+      const module = await import("./hub-menu.js").catch(() => null);
+      if (!module) host.speaker.say(words.failed);
       // Not where the row is gone meanwhile.
-      if (menu.isConnected) openMenu(host.toolkit, { item: row.entry.item, anchor: menu });
+      else if (menu.isConnected) module.openMenu(host.toolkit, { item: row.entry.item, anchor: menu });
     });
     menu.ariaHasPopup = "menu";
     name(menu, `${words.menu}: ${item.title}`, words.menu);
@@ -314,13 +317,14 @@ export function createRows(host) {
         "div",
         { class: "text" },
         h("div", { class: "line" }, title, time),
-        item.body && h("p", { class: "body" }, h("bdi", {}, item.body)),
+        item.body && h("p", { class: "body", dir: "auto" }, item.body),
         actions.length > 0 && h("div", { class: "actions" }, ...actions),
         h(
           "div",
           { class: "meta" },
           item.priority === "critical" && h("span", { class: "urgent" }, icon(ALERT), words.critical),
-          h("span", { class: "category", part: "category" }, item.category),
+          item.category !== "general" &&
+            h("span", { class: "category", part: "category" }, item.category?.replace(/[\s._/:-]+/g, " ")),
           thread,
         ),
       ),

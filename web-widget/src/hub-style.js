@@ -21,6 +21,8 @@ const CSS = `
   font-family: var(--hub-font, inherit);
   font-size: var(--hub-font-size, 14px);
   line-height: 1.43;
+}
+:host(hub-preferences) {
   color: var(--_text);
 }
 :host([hidden]),

@@ -35,7 +35,7 @@ function kept(key, make) {
 export function ago(time, now, language, justNow) {
   const seconds = (now - Date.parse(time)) / 1000;
   for (const [unit, length] of UNITS) {
-    if (seconds < length) continue;
+    if (!(seconds >= length)) continue;
     const format = kept(`${language}`, () => new Intl.RelativeTimeFormat(language, { style: "narrow" }));
     return format.format(-Math.floor(seconds / length), unit);
   }

@@ -18,7 +18,7 @@ const ENTRIES = new Map([
 ]);
 const LAZY = 4 * KIB;
 /** What a page has loaded when somebody reads the list: our own number, so that nothing only moves. */
-export const OPENED = { files: ["hub-inbox.js", "hub-panel.js", "hub-feed.js", "hub-row.js"], budget: 23.5 * KIB };
+export const OPENED = { files: ["hub-inbox.js", "hub-panel.js", "hub-feed.js", "hub-row.js"], budget: 24 * KIB };
 
 /**
  * @typedef {object} Size

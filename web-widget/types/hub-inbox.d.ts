@@ -45,7 +45,7 @@ import type { Toolkit } from "./hub-toolkit.js";
  * @attr lang - of words and times; else that of the nearest element that says one
  * @fires hub-activate - a title was followed; `detail.item`; `preventDefault()` keeps the link from being followed
  * @fires hub-action - one of an item's buttons was; `detail.item`, `detail.action`; cancelable as well
- * @fires hub-arrived - a new item came; `detail.item`
+ * @fires hub-arrived - a new item came; `detail.item`, and `detail.missed`: while nobody was connected
  * @fires hub-opened - the panel opened
  * @fires hub-closed - the panel closed
  * @slot bell - in place of the bell's picture; the button is named by `messages.bell`
@@ -127,8 +127,8 @@ export declare class HubInbox extends HubBell {
     rebuild(): void;
     /** @override */
     draw(): void;
-    /** @override @param {Item} item */
-    arrived(item: Item): void;
+    /** @override @param {Item} item @param {boolean} missed */
+    arrived(item: Item, missed: boolean): void;
 }
 /**
  * The list with its tabs in the page. Attributes, events, slots, parts and properties are those of `<hub-inbox>` that are
@@ -151,8 +151,8 @@ export declare class HubFeed extends HubElement {
     rebuild(): void;
     /** @override */
     draw(): undefined;
-    /** @override @param {Item} item */
-    arrived(item: Item): void;
+    /** @override @param {Item} item @param {boolean} missed */
+    arrived(item: Item, missed: boolean): void;
 }
 /** An element whose module is loaded when there is one with a store in the page. */
 declare class Shell extends HubElement {
@@ -168,6 +168,8 @@ declare class Shell extends HubElement {
     }>;
     /** @override */
     rebuild(): Promise<void>;
+    /** @override */
+    draw(): void;
 }
 /**
  * Arrivals while nobody looks at the list, each for a moment in a corner of the page.

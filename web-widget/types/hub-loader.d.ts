@@ -30,8 +30,10 @@ export declare class PanelLoader {
      * @param {() => void} [close] what closes it; without, it is part of the page
      */
     constructor(host: PanelHost, place: (panel: Panel) => void, close?: () => void);
-    /** @returns {Promise<Panel>} rejects where a module cannot be had; the next call asks again */
+    /** @returns {Promise<Panel>} rejects where a module cannot be had, or fails; the next call tries again */
     load(): Promise<Panel>;
+    /** The list is before the person's eyes: not where the preferences stand in its place, nor in what the page hides. */
+    get reading(): boolean;
     get tabs(): Tab[];
     set tabs(tabs: Tab[]);
     get renderItem(): RenderItem;
