@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ LIMITS_OFF = {
     "HUB_CONNECTIONS_PER_ADDRESS": "1000000",
     "HUB_CONNECTIONS_PER_USER": "1000000",
     "HUB_RATE_LIMIT_PER_SECOND": "1000000",
+    "HUB_CLIENT_RATE_LIMIT_PER_SECOND": "1000000",
     "HUB_DRAIN_SECONDS": "1",
     "HUB_PRESENCE_SETTLE_SECONDS": "0",  # or nobody would count as away for the first minute
 }
@@ -184,16 +185,20 @@ def _new_directory() -> Path:
 
 
 @asynccontextmanager
-async def fleet() -> AsyncIterator[Fleet]:
+async def fleet(kept: Path | None = None, postgres_options: Mapping[str, str] | None = None) -> AsyncIterator[Fleet]:
     """Servers and a prepared database in a new directory, all gone when the block ends.
+
+    Args:
+        kept: A directory that stays instead, with its data; made when missing.
+        postgres_options: Settings as in postgresql.conf, over those of an embedded server.
 
     Raises:
         LocalError: the embedded servers do not start; FleetError: a hub command failed.
     """
-    directory = _new_directory()
+    directory = _new_directory() if kept is None else kept
     try:
         # Durable: what is measured is a hub that keeps its promise over a power cut.
-        async with local_servers(directory / "servers", durable=True) as servers:
+        async with local_servers(directory / "servers", durable=True, postgres_options=postgres_options) as servers:
             environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
             environment |= LIMITS_OFF | {
                 "HUB_DATABASE_URL": servers.database_url,
@@ -205,4 +210,5 @@ async def fleet() -> AsyncIterator[Fleet]:
             await hub.prepare()
             yield hub
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(directory, ignore_errors=True)

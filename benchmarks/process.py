@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from time import perf_counter
 
 PROC = Path("/proc")
 
@@ -72,6 +74,19 @@ def pss_kib(pid: int) -> int:
     except FileNotFoundError:
         raise ProcessLookupError(f"process {pid} is gone") from None
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+
+
+def fsync_ms(directory: Path, count: int = 20) -> float:
+    """How long a page takes to be on this disk for good, median in milliseconds: what a commit waits for."""
+    samples = []
+    with tempfile.NamedTemporaryFile(dir=directory) as file:
+        for _ in range(count):
+            start = perf_counter()
+            file.write(bytes(8192))
+            file.flush()
+            os.fsync(file.fileno())
+            samples.append((perf_counter() - start) * 1e3)
+    return sorted(samples)[count // 2]
 
 
 def raise_file_limit(wanted: int) -> int:

@@ -11,6 +11,7 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,7 +29,16 @@ _SQL = load("inbox")
 _PAGE_CURSOR = struct.Struct(">?Q")
 MAX_BEHIND = 1_000  # contract: more changes than this are not replayed but reset
 FIRST_ID = UUID(int=0)
-STATUSES = ("all", "unread", "unseen", "archived", "snoozed")
+_LIVE = "archived_at IS NULL AND snoozed_until IS NULL"
+_STATUSES = {
+    "all": _LIVE,
+    "unread": f"read_at IS NULL AND {_LIVE}",
+    "unseen": f"seen_at IS NULL AND read_at IS NULL AND {_LIVE}",  # no mark reads what it does not see: the same index
+    "archived": "archived_at IS NOT NULL",
+    "snoozed": "snoozed_until IS NOT NULL AND archived_at IS NULL",
+}
+STATUSES = tuple(_STATUSES)
+_FILTERS = ("category = ${}::text", "${}::text = ANY(tags)", "tenant = ${}::text")
 
 
 class HeadState(NamedTuple):
@@ -178,18 +188,8 @@ async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPag
     Raises:
         Invalid: the cursor is none of ours.
     """
-    pinned, seq = _decode_page_cursor(query.cursor)
-    rows = await db.fetch(
-        _SQL["read_page"],
-        person_id,
-        query.status,
-        query.category,
-        query.tag,
-        query.tenant,
-        pinned,
-        seq,
-        query.limit + 1,
-    )
+    statement, values = page_statement(person_id, query)
+    rows = await db.fetch(statement, *values)
     if not rows:
         return None
     found = [row for row in rows if row["item_id"] is not None]
@@ -197,14 +197,18 @@ async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPag
     following = None
     if len(found) > len(page):
         last = page[-1]
-        packed = _PAGE_CURSOR.pack(last["pinned_at"] is not None, last["seq"])
-        following = urlsafe_b64encode(packed).decode("ascii")
+        following = page_cursor(pinned=last["pinned_at"] is not None, seq=last["seq"])
     return InboxPage(head_of(rows[0]), [render(row) for row in page], following)
 
 
-def _decode_page_cursor(text: str | None) -> tuple[bool | None, int | None]:
+def page_cursor(*, pinned: bool, seq: int) -> str:
+    """The cursor of the page after this item."""
+    return urlsafe_b64encode(_PAGE_CURSOR.pack(pinned, seq)).decode("ascii")
+
+
+def _decode_page_cursor(text: str | None) -> tuple[bool, int] | None:
     if text is None:
-        return None, None
+        return None
     try:
         pinned, seq = _PAGE_CURSOR.unpack(urlsafe_b64decode(text.encode("ascii")))
         if seq >= 2**63:
@@ -214,6 +218,32 @@ def _decode_page_cursor(text: str | None) -> tuple[bool | None, int | None]:
             "cursor", "invalid_cursor", "is not a cursor of this list; start again without it"
         ) from None
     return pinned, seq
+
+
+def page_statement(person_id: int, query: InboxQuery) -> tuple[str, list[Any]]:
+    """The SQL that reads one page and one row more, and its values.
+
+    Raises:
+        Invalid: the cursor is none of ours.
+    """
+    after = _decode_page_cursor(query.cursor)
+    filters = (query.category, query.tag, query.tenant)
+    values = [person_id, query.limit + 1, *(value for value in filters if value is not None), *(after or ())]
+    return _page_sql(query.status, tuple(value is not None for value in filters), after is not None), values
+
+
+@cache
+def _page_sql(status: str, filtered: tuple[bool, ...], after: bool) -> str:
+    conditions, place = [_STATUSES[status]], 3
+    for condition, wanted in zip(_FILTERS, filtered, strict=True):
+        if wanted:
+            conditions.append(condition.format(place))
+            place += 1
+    if after:
+        conditions.append(f"((pinned_at IS NOT NULL), seq) < (${place}::boolean, ${place + 1}::bigint)")
+    # All are found with as many as the head counts: then the search ends, and does not go on through what was seen.
+    limit = "LEAST($2::bigint, h.unseen)" if status == "unseen" else "$2::bigint"
+    return _SQL["read_page"].replace("{where}", " AND ".join(conditions)).replace("{limit}", limit)
 
 
 async def read_snapshot(db: Database, person_id: int, limit: int = 50) -> InboxPage | None:

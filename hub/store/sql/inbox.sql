@@ -46,7 +46,8 @@ JOIN projects j ON j.project_id = p.project_id
 WHERE h.person_id = ANY($1::bigint[])
 
 -- name: read_page
--- $2 status, $3 category, $4 tag, $5 tenant, $6 pinned and $7 seq of the last row of the page before, $8 limit
+-- {where} and {limit} are filled in by hub.store.inbox: each kind of list is a statement of its own, because one for all
+-- would be planned for none and read the whole inbox for every page.
 SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev AS head_rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
        h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at, i.*
 FROM inbox_heads h
@@ -56,20 +57,9 @@ LEFT JOIN LATERAL (
     SELECT item_id, notification_id, seq, rev, content, created_at, seen_at, read_at, clicked_at, archived_at, pinned_at,
            snoozed_until, expires_at
     FROM inbox_items
-    WHERE person_id = h.person_id AND removed_at IS NULL
-      AND CASE $2::text
-          WHEN 'all' THEN archived_at IS NULL AND snoozed_until IS NULL
-          WHEN 'unread' THEN read_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL
-          WHEN 'unseen' THEN seen_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL
-          WHEN 'archived' THEN archived_at IS NOT NULL
-          WHEN 'snoozed' THEN snoozed_until IS NOT NULL AND archived_at IS NULL
-          END
-      AND ($3::text IS NULL OR category = $3)
-      AND ($4::text IS NULL OR $4 = ANY(tags))
-      AND ($5::text IS NULL OR tenant = $5)
-      AND ($6::boolean IS NULL OR ((pinned_at IS NOT NULL), seq) < ($6, $7::bigint))
+    WHERE person_id = h.person_id AND removed_at IS NULL AND {where}
     ORDER BY (pinned_at IS NOT NULL) DESC, seq DESC
-    LIMIT $8
+    LIMIT {limit}
 ) i ON true
 WHERE h.person_id = $1
 ORDER BY (i.pinned_at IS NOT NULL) DESC, i.seq DESC
@@ -81,19 +71,24 @@ FROM inbox_items
 WHERE person_id = $1 AND item_id = $2 AND removed_at IS NULL
 
 -- name: read_changes
--- $2 and $3: the position after which to read; $4: the client's rev, from which bulk marks count; $5 limit
-SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev AS head_rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
-       h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at,
-       CASE WHEN h.rev > $4 THEN
-           (SELECT array_agg(b.body ORDER BY b.rev) FROM bulk_marks b WHERE b.person_id = h.person_id AND b.rev > $4)
-       END AS marks,
-       CASE WHEN h.rev > $4 THEN
-           (SELECT array_agg(b.rev ORDER BY b.rev) FROM bulk_marks b WHERE b.person_id = h.person_id AND b.rev > $4)
-       END AS mark_revs,
-       i.*
-FROM inbox_heads h
-JOIN people p ON p.person_id = h.person_id
-JOIN projects j ON j.project_id = p.project_id
+-- $2 and $3: the position after which to read; $4: the client's rev, from which bulk marks count; $5 limit. OFFSET 0 has the
+-- marks read once, not once for each item.
+SELECT h.*, i.*
+FROM (
+    SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev AS head_rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
+           h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at,
+           CASE WHEN h.rev > $4 THEN
+               (SELECT array_agg(b.body ORDER BY b.rev) FROM bulk_marks b WHERE b.person_id = h.person_id AND b.rev > $4)
+           END AS marks,
+           CASE WHEN h.rev > $4 THEN
+               (SELECT array_agg(b.rev ORDER BY b.rev) FROM bulk_marks b WHERE b.person_id = h.person_id AND b.rev > $4)
+           END AS mark_revs
+    FROM inbox_heads h
+    JOIN people p ON p.person_id = h.person_id
+    JOIN projects j ON j.project_id = p.project_id
+    WHERE h.person_id = $1
+    OFFSET 0
+) h
 LEFT JOIN LATERAL (
     SELECT item_id, notification_id, seq, rev, item_rev, content, created_at, seen_at, read_at, clicked_at, archived_at,
            pinned_at, snoozed_until, expires_at, removed_at
@@ -102,7 +97,6 @@ LEFT JOIN LATERAL (
     ORDER BY item_rev, item_id
     LIMIT $5
 ) i ON true
-WHERE h.person_id = $1
 ORDER BY i.item_rev, i.item_id
 
 -- name: record_delivered

@@ -1,0 +1,1 @@
+"""A database of millions: what reading, resuming, publishing and a broadcast take in it, and by which plans."""
