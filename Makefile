@@ -66,6 +66,7 @@ bench-scale: $(HUB) $(TOOLS)  ## Measures in a database of 10 million items and 
 	@$(RUN)/python -m benchmarks.scale $(SCALE)
 
 soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results
+	@$(RUN)/python -m pytest -q tests/chaos/soak_cluster.py
 	@$(RUN)/python -m tests.chaos.soak_deliveries
 	@$(RUN)/python -m tests.chaos.soak
 
