@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import structlog
 
 from gateway.codes import Code
-from gateway.message import Message, from_announcement
+from gateway.message import Message
 from gateway.session import Read, State
-from hub.bus.announce import REVOKED, Announcement
+from hub.bus.announce import HEADER_BYTES, REVOKED, read_header
 from hub.exceptions import Forbidden, NotFound, RateLimited, Refused, Unavailable
+from hub.model.cursor import STEM_LENGTH, decode_cursor
 from hub.model.mark import Mark, parse_mark, seen_upto
 from hub.model.person import Person
 from hub.publish import inbox as publish_inbox
@@ -35,6 +36,7 @@ MARKS_WAITING = 200  # per person; two tabs at the frame limit for 20 s of a dat
 RETRY_SECONDS = (0.2, 3.0)  # between reads while the store is away: first, longest; full jitter
 PAGE_ROWS = 200  # contract: items ≤ 200
 SNAPSHOT_ITEMS = 50  # contract
+_REVOKED = REVOKED.encode("ascii")
 
 Wanted: TypeAlias = "tuple[Any, Any]"
 
@@ -44,9 +46,11 @@ class Room:
 
     __slots__ = (
         "_board",
+        "_epoch",
         "_marking",
         "_marks",
         "_reading",
+        "_stem",
         "_unchecked",
         "_wanted",
         "channel",
@@ -65,22 +69,30 @@ class Room:
         self.connections: list[Connection] = []  # oldest first
         self._wanted: dict[Wanted, list[Connection]] = {}
         self._reading = False
+        self._stem, self._epoch = b"", 0  # of the cursor that was heard last, and what it means
         self._unchecked = False  # a revocation came before the person was known
         self._marks: deque[tuple[Connection, int | None, Mark]] = deque()
         self._marking = False
 
-    def hear(self, announced: Announcement) -> None:
-        """An announcement on the person's channel."""
-        if announced.kind == REVOKED:
+    def hear(self, payload: bytes) -> None:
+        """An announcement on the person's channel. The hot path of a gateway: most are forwarded and that is all."""
+        if len(payload) < HEADER_BYTES:
+            return  # none of ours
+        kind, rev, cursor = read_header(payload)
+        if kind == _REVOKED:
             self.check_tokens()
             return
-        message = from_announcement(announced)
-        if message is None:
-            return
+        if cursor[:STEM_LENGTH] != self._stem:
+            position = decode_cursor(cursor.decode("ascii", "replace"))
+            if position is None:
+                return
+            self._stem, self._epoch = cursor[:STEM_LENGTH], position.epoch
+        message = Message(payload[HEADER_BYTES:], cursor, rev, self._epoch)
         for connection in tuple(self.connections):
-            actions = connection.session.announced(message)
-            if actions:
-                connection.perform(actions)
+            if connection.session.follows(message):
+                connection.write(message)
+            else:
+                connection.perform(connection.session.announced(message))
 
     def check_tokens(self) -> None:
         """Tokens were revoked, or the person was deleted; looked up once it is known which person that is."""
@@ -159,7 +171,7 @@ class Room:
                 for connection in waiting:
                     connection.perform(connection.session.reset())
                 return
-            message = Message(page.frame(), page.cursor)
+            message = Message(page.frame(), page.cursor.encode("ascii"))
             for connection in waiting:
                 connection.perform(connection.session.page(page, message))
             head = page.head

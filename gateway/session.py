@@ -50,6 +50,9 @@ class State(Enum):
     CLOSED = auto()
 
 
+_LIVE = State.LIVE
+
+
 class Event(Enum):
     GREETED = auto()  # hello, well formed
     ADMITTED = auto()  # its token is good
@@ -381,7 +384,7 @@ class Session:
         welcome = self._welcome(
             rev=head.rev, cursor=head.cursor, counts=head.counts, items=page.items, next_cursor=page.next_cursor
         )
-        return [Message(welcome, head.cursor), *self._caught_up()]
+        return [Message(welcome, head.cursor.encode("ascii")), *self._caught_up()]
 
     def page(self, page: ChangesPage, message: Message) -> Actions:
         """A page of changes; `message` is its frame, shared by all sessions that asked for it."""
@@ -420,15 +423,24 @@ class Session:
 
     # What Redis says
 
+    def follows(self, message: Message) -> bool:
+        """Whether this change is the next one of a live session: then it counts as sent, and is to be written.
+
+        What `announced` does first, without an answer to be looked through: nearly all that a gateway hears is this.
+        """
+        rev = message.rev
+        if rev != self.rev + 1 or self.state is not _LIVE or message.epoch != self.epoch or not message.payload:
+            return False
+        self.rev = rev
+        return True
+
     def announced(self, message: Message) -> Actions:
         """A change, in whatever order; never forwarded but as the next revision of this epoch."""
+        if self.follows(message):
+            return (message,)
         if self.state is State.LIVE:
-            if message.epoch == self.epoch:
-                if message.rev <= self.rev:
-                    return ()
-                if message.rev == self.rev + 1 and message.payload:
-                    self.rev = message.rev
-                    return (message,)
+            if message.epoch == self.epoch and message.rev <= self.rev:
+                return ()
             self._buffer = [message]
             return self._sort_out()
         if self.state in (State.JOINING, State.RESUMING, State.HOLDING):

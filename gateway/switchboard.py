@@ -285,9 +285,7 @@ class Switchboard:
     def _hear(self, channel: bytes, payload: bytes) -> None:
         room = self.rooms.get(channel)
         if room is not None:
-            announced = announce.unpack(payload)
-            if announced is not None:
-                room.hear(announced)
+            room.hear(payload)
         elif channel.endswith(b":!"):
             project_id = int(channel.split(b":")[2])
             if payload == b"b":

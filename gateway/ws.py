@@ -53,6 +53,9 @@ class Phase(Enum):
     BROKEN = auto()  # the peer's bytes have lost their meaning; they are read away so that it hears why
 
 
+_OPEN = Phase.OPEN
+
+
 class WebSocket(Connection, asyncio.Protocol):
     """One WebSocket. Subclassed per gateway by `protocol_class`, because uvicorn makes the instances."""
 
@@ -82,6 +85,8 @@ class WebSocket(Connection, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
+        if self._bound < LARGE_BYTES:  # what is not congested is not measured
+            self._transport.set_write_buffer_limits(high=self._bound)
         self._peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -219,23 +224,19 @@ class WebSocket(Connection, asyncio.Protocol):
         return self._congested
 
     def write(self, message: Message) -> None:
-        if self._phase is not Phase.OPEN:
-            return
-        if message is PING and self._congested:
-            return  # it would wait behind what the client has not taken yet, and prove nothing
+        if self._phase is not _OPEN or (message is PING and self._congested):
+            return  # a ping would wait behind what the client has not taken yet, and prove nothing
         self.board.sent += 1
-        self._put(message.ws)
+        self._put(message.framed or message.ws)
 
     def _put(self, data: bytes) -> None:
         """Writes, unless too much waits already. One frame, however large, is never too much by itself."""
-        transport = self._transport
-        waiting = transport.get_write_buffer_size()
-        if waiting > self._bound:
+        if self._congested and (waiting := self._transport.get_write_buffer_size()) > self._bound:
             self.end(Code.TOO_SLOW, f"{waiting} bytes wait to be read")
             return
-        transport.write(data)
+        self._transport.write(data)
         if len(data) > LARGE_BYTES:
-            self._bound = self.board.write_buffer_bytes + transport.get_write_buffer_size()
+            self._bound = self.board.write_buffer_bytes + self._transport.get_write_buffer_size()
 
     def hang_up(self, close: Close) -> None:
         if self._phase is not Phase.OPEN:

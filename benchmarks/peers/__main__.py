@@ -25,7 +25,7 @@ from hub.exceptions import HubError
 
 CONTENDERS = (
     Contender("hub", hub_ws, through_redis=True),
-    Contender("hub, SSE", hub_sse, through_redis=True),
+    Contender("hub SSE", hub_sse, through_redis=True),
     Contender("Nchan", nchan, through_redis=False),
     Contender("node ws", channels.node_ws, through_redis=True),
     Contender("Starlette", channels.starlette, through_redis=True),

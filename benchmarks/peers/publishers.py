@@ -65,7 +65,9 @@ class RedisPublisher(asyncio.Protocol):
     @classmethod
     async def connect(cls, url: str) -> RedisPublisher:
         parts = urlsplit(url)
-        _, made = await asyncio.get_running_loop().create_connection(cls, parts.hostname, parts.port)
+        _, made = await asyncio.get_running_loop().create_connection(
+            cls, parts.hostname or "localhost", parts.port or 6379
+        )
         if parts.password:
             made.send([_command(b"AUTH", parts.password.encode())])
         return made

@@ -181,13 +181,19 @@ class Subscriber:
         kind = options.pop("connection_class", None)
         loop = asyncio.get_running_loop()
         tls = SSLConnection(**options).ssl_context.get() if kind is SSLConnection else None
+
+        def made() -> _Link:
+            return _Link(self._deliver, self._confirm)
+
         link: _Link
         async with asyncio.timeout(CONNECT_SECONDS):
             if "path" in options:
-                _, link = await loop.create_unix_connection(lambda: _Link(self._deliver), str(options["path"]))
+                _, link = await loop.create_unix_connection(
+                    lambda: _Link(self._deliver, self._confirm), str(options["path"])
+                )
             else:
                 host, port = str(options.get("host", "localhost")), int(options.get("port", 6379))
-                _, link = await loop.create_connection(lambda: _Link(self._deliver), host, port, ssl=tls)
+                _, link = await loop.create_connection(made, host, port, ssl=tls)
             try:
                 if options.get("password"):
                     user = [str(options["username"])] if options.get("username") else []
@@ -227,29 +233,30 @@ class Subscriber:
 
     # What comes in
 
-    def _deliver(self, kind: bytes, channel: bytes, payload: Any) -> None:
-        if kind == b"message":
-            if channel == self._control and payload.startswith(_PROBE):
-                if payload == self._probe and self._returned is not None and not self._returned.done():
-                    self._returned.set_result(None)
-                return
-            try:
-                self._on_message(channel, payload)
-            except Exception:  # one message that fails must not cost the connection and everybody's next ones
-                log.exception("subscriber.message_failed", channel=channel)
-        elif kind == b"subscribe":
-            waiter = self._waiters.get(channel)
-            if waiter is not None and self._link is not None and self._link.confirmed(channel):
-                del self._waiters[channel]
-                if not waiter.done():
-                    waiter.set_result(None)
+    def _deliver(self, channel: bytes, payload: bytes) -> None:
+        if channel == self._control and payload.startswith(_PROBE):
+            if payload == self._probe and self._returned is not None and not self._returned.done():
+                self._returned.set_result(None)
+            return
+        try:
+            self._on_message(channel, payload)
+        except Exception:  # one message that fails must not cost the connection and everybody's next ones
+            log.exception("subscriber.message_failed", channel=channel)
+
+    def _confirm(self, channel: bytes) -> None:
+        waiter = self._waiters.get(channel)
+        if waiter is not None and self._link is not None and self._link.confirmed(channel):
+            del self._waiters[channel]
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class _Link(asyncio.Protocol):
     """One connection: commands out, replies and messages in, and which channels stand on it."""
 
-    def __init__(self, deliver: Callable[[bytes, bytes, Any], None]) -> None:
+    def __init__(self, deliver: Callable[[bytes, bytes], None], confirm: Callable[[bytes], None]) -> None:
         self._deliver = deliver
+        self._confirm = confirm
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._commands: list[asyncio.Future[Any]] = []
@@ -318,7 +325,10 @@ class _Link(asyncio.Protocol):
             if reply is False:
                 return
             if isinstance(reply, list):
-                self._pushed(*reply)
+                if reply[0] == b"message":
+                    self._deliver(reply[1], reply[2])
+                else:
+                    self._pushed(reply[0], reply[1])
             elif self._commands:
                 self._answered(self._commands.pop(0), reply)
             elif isinstance(reply, hiredis.ReplyError):
@@ -327,20 +337,20 @@ class _Link(asyncio.Protocol):
                 self.abort()
                 return
 
-    def _pushed(self, kind: bytes, channel: bytes, payload: Any = None) -> None:
+    def _pushed(self, kind: bytes, channel: bytes) -> None:
         if kind == b"pong":
             if self._marks:
                 mark = self._marks.pop(0)
                 if not mark.done():
                     mark.set_result(None)
             return
-        if kind != b"message":
-            left = self._pending.get(channel, 0) - 1
-            if left > 0:
-                self._pending[channel] = left
-            else:
-                self._pending.pop(channel, None)
-        self._deliver(kind, channel, payload)
+        left = self._pending.get(channel, 0) - 1
+        if left > 0:
+            self._pending[channel] = left
+        else:
+            self._pending.pop(channel, None)
+        if kind == b"subscribe":
+            self._confirm(channel)
 
     def _answered(self, command: asyncio.Future[Any], reply: Any) -> None:
         if command.done():

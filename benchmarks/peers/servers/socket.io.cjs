@@ -7,12 +7,14 @@ const { createClient } = require("redis");
 const [port, url] = process.argv.slice(2);
 const server = http.createServer();
 const io = new Server(server, { transports: ["websocket"], perMessageDeflate: false });
+const subscribed = new Set();
 const subscriber = createClient({ url });
 
 io.use(async (socket, next) => {
   const channel = socket.handshake.query.id;
   socket.join(channel);
-  if (io.sockets.adapter.rooms.get(channel).size === 1) {
+  if (!subscribed.has(channel)) {
+    subscribed.add(channel);
     await subscriber.subscribe(channel, (message) => io.to(channel).emit("item", JSON.parse(message)));
   }
   next();

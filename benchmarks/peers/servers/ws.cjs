@@ -15,10 +15,11 @@ const forward = (message, channel) => {
 
 new WebSocketServer({ server, perMessageDeflate: false }).on("connection", async (socket, request) => {
   const channel = new URL(request.url, "http://localhost").searchParams.get("id");
-  if (!channels.has(channel)) channels.set(channel, new Set());
+  const known = channels.has(channel);
+  if (!known) channels.set(channel, new Set());
   channels.get(channel).add(socket);
   socket.on("close", () => channels.get(channel).delete(socket));
-  if (channels.get(channel).size === 1) await subscriber.subscribe(channel, forward);
+  if (!known) await subscriber.subscribe(channel, forward);
   socket.send('{"type":"welcome","rev":0,"cursor":null}');
 });
 

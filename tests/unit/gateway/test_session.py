@@ -57,7 +57,7 @@ def cursor(rev: int, epoch: int = EPOCH) -> str:
 
 def announcement(rev: int, epoch: int = EPOCH, *, body: bool = True) -> Message:
     payload = frames.removed(rev, cursor(rev, epoch), ["x"], Counts(0, 0, 0)) if body else b""
-    return Message(payload, cursor(rev, epoch), rev=rev, epoch=epoch)
+    return Message(payload, cursor(rev, epoch).encode(), rev=rev, epoch=epoch)
 
 
 def head(rev: int, epoch: int = EPOCH) -> HeadState:
@@ -72,7 +72,7 @@ def changes(since: int, rev: int, *, more: bool = False) -> tuple[ChangesPage, M
     page = ChangesPage(
         since, rev, cursor(rev), [], [], [], more, Counts(1, 2, 3), Position(rev, UUID(int=1)), head(rev)
     )
-    return page, Message(page.frame(), page.cursor)
+    return page, Message(page.frame(), page.cursor.encode())
 
 
 def frame(kind: str, **fields: Any) -> bytes:
