@@ -88,7 +88,8 @@ class Room:
                 return
             self._stem, self._epoch = cursor[:STEM_LENGTH], position.epoch
         message = Message(payload[HEADER_BYTES:], cursor, rev, self._epoch)
-        for connection in tuple(self.connections):
+        connections = self.connections
+        for connection in connections if len(connections) == 1 else tuple(connections):  # writing may end some of them
             if connection.session.follows(message):
                 connection.write(message)
             else:
