@@ -31,7 +31,7 @@ from gateway.grant import READ, WRITE, Grant
 from gateway.message import Message
 from hub.model import frames
 from hub.model.cursor import Cursor, decode_cursor
-from hub.store.inbox import ChangesPage, InboxPage, Position
+from hub.store.inbox import ChangesPage, HeadState, InboxPage, Position, nothing_since
 
 HOLD_SECONDS = 0.05  # design.md; two API processes that announce after the same lock are at most a few ms apart
 GRACE_SECONDS = 10  # contract: silence of heartbeat_seconds + 10 closes
@@ -337,16 +337,25 @@ class Session:
         self.expires = now + grant.seconds_left
         return (Join(),)
 
-    def joined(self, person_id: int) -> Actions:
-        """Announcements arrive from before this moment on; the store has to be read for what was before."""
+    def joined(self, person_id: int, head: HeadState | None = None) -> Actions:
+        """Announcements arrive from before this moment on; the store has to be read for what was before.
+
+        Args:
+            head: What of the store was read since the subscription: who holds all of it needs no more.
+        """
         if self.state is State.CLOSED:
             return ()
         self._move(Event.JOINED)
         self.person_id = person_id
+        cursor = None if self._cursor is None else decode_cursor(self._cursor)
         if self._cursor is None:
             actions: list[Action] = [Read(None)]
+        elif head is not None and cursor == (head.person_id, head.epoch, head.rev):
+            self.epoch, self.rev = head.epoch, head.rev
+            page = nothing_since(head)
+            actions = list(self.page(page, Message(page.frame(), page.cursor.encode("ascii"))))
         else:
-            actions = list(self._read_from(decode_cursor(self._cursor)))
+            actions = list(self._read_from(cursor))
         early, self._early, self._cursor = self._early, None, None
         for frame in early or ():
             actions += self._take(frame)

@@ -12,7 +12,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from gateway import metrics
 from gateway.admission import Admission, Denied
 from gateway.codes import Close, Code
 from gateway.connection import Connection
+from gateway.lookups import Lookups
 from gateway.receipts import Receipts
 from gateway.reconcile import Reconciler
 from gateway.room import Room
@@ -48,6 +49,7 @@ log = structlog.get_logger("hub.gateway")
 WARN_SECONDS = 1.0
 UPKEEP_SECONDS = 1.0  # between flushes of receipts and of counters
 RETRY_SECONDS = 0.5
+HEADS_AT_ONCE = 500  # people who come in a storm, in one statement: a few milliseconds
 DRAIN_SPACING_SECONDS = 0.1  # at most, between two closes of a drain: a few connections need no long window
 DRAIN_RETRY_SECONDS = (1, 3)  # what a drained client waits; the window has spread them already
 LINGER_SECONDS = 5.0  # for the last closing handshakes of a drain
@@ -76,6 +78,7 @@ class Switchboard:
         self.reconciler = Reconciler(self)
         # Hellos and reads queue here, not for the pool, whose patience is short; marks and receipts find a connection.
         self.reads = asyncio.Semaphore(max(1, settings.pool_size - 2))
+        self.heads = Lookups(self._find_heads, self.spawn, HEADS_AT_ONCE)
         self.draining = False
         self.connections: dict[str, Connection] = {}
         self.now = loop.time
@@ -220,13 +223,11 @@ class Switchboard:
         while session.state is State.JOINING:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    await asyncio.gather(self.subscriber.subscribe(room.channel), self.subscriber.subscribe(project))
+                    await self.subscriber.subscribe(project)  # somebody of the project is nearly always here
+                    await self.subscriber.subscribe(room.channel)
                 if session.state is not State.JOINING:
                     return
-                async with self.reads:
-                    head = await inbox.open_inbox(self.hub.db, room.project_id, room.user, token_issued_at=issued_at)
-                    if head.pending_broadcasts:
-                        await pull_broadcasts(self.hub, [head.person_id])
+                head = await self._open_inbox(room, issued_at)
             except SubscriberClosed:
                 return
             except Unauthenticated:
@@ -242,7 +243,26 @@ class Switchboard:
             registered = self.presence.set(room.project_id, room.user, session.connection, session.presence)
             await asyncio.wait({registered}, timeout=RETRY_SECONDS)
             self.receipts.note_seen(head.person_id)
-            connection.perform(session.joined(head.person_id))
+            connection.perform(session.joined(head.person_id, None if head.pending_broadcasts else head))
+
+    async def _open_inbox(self, room: Room, issued_at: float) -> inbox.HeadState:
+        """The head of the room's person, broadcasts pulled; behind it where `pending_broadcasts`.
+
+        Raises:
+            Unauthenticated, GONE.
+        """
+        head = await self.heads.get((room.project_id, room.user))
+        if head is not None and not head.pending_broadcasts and not head.voids(issued_at):
+            return head
+        async with self.reads:
+            head = await inbox.open_inbox(self.hub.db, room.project_id, room.user, token_issued_at=issued_at)
+            if head.pending_broadcasts:
+                await pull_broadcasts(self.hub, [head.person_id])
+        return head
+
+    async def _find_heads(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], inbox.HeadState]:
+        async with self.reads:
+            return await inbox.find_heads(self.hub.db, keys)
 
     def leave(self, connection: Connection) -> None:
         """The session is over: nothing is sent to it any more, and its presence ends."""

@@ -1,9 +1,9 @@
 """WebSocket, from the upgrade on: bytes to sessions, prebuilt frames to the transport.
 
 Stands in uvicorn's place for a WebSocket protocol (`ws=`): no ASGI, so no task, no queue and no event objects per
-connection. `websockets` reads and answers the handshake; frames are read by gateway.framing. A refusal comes after
-accepting, because a browser cannot read a failed handshake; only what is no attempt at this protocol at all (another
-path, another subprotocol, no WebSocket) is answered over HTTP.
+connection. The usual handshake is read and answered by gateway.handshake, any other by `websockets`; frames are read by
+gateway.framing. A refusal comes after accepting, because a browser cannot read a failed handshake; only what is no
+attempt at this protocol at all (another path, another subprotocol, no WebSocket) is answered over HTTP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gateway import framing
+from gateway import framing, handshake
 from gateway.codes import Close, Code
 from gateway.connection import Connection
 from gateway.message import Message
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 PATH = "/v1/inbox/ws"
 SUBPROTOCOL = Subprotocol("hub.v1")
+_PATH, _SUBPROTOCOL = PATH.encode("ascii"), SUBPROTOCOL.encode("ascii")
 CLOSE_SECONDS = 5.0  # for the client's half of the closing handshake (Centrifugo 1 s, websockets 10 s)
 SLOW_CLOSE_SECONDS = 20.0  # for a client that was too slow: what is buffered comes before the close frame
 LARGE_BYTES = 64 * 1024  # asyncio's default high-water mark
@@ -132,28 +133,36 @@ class WebSocket(Connection, asyncio.Protocol):
     # Handshake
 
     def _shake_hands(self, data: bytes) -> None:
+        upgrade = handshake.usual(data, _PATH, _SUBPROTOCOL) or self._negotiate(data)
+        if upgrade is None:
+            return
+        self._transport.write(upgrade.answer)
+        self._phase = Phase.OPEN
+        self.address = self._client_address(upgrade.forwarded)
+        refusal = self.board.open(self)
+        if refusal is None:
+            refusal = self._refused_origin(upgrade)
+        if refusal is not None:
+            self.perform(self.session.end(refusal))
+
+    def _negotiate(self, data: bytes) -> handshake.Upgrade | None:
+        """The same for a handshake that is unusual; None when it was refused."""
         protocol = ServerProtocol(subprotocols=[SUBPROTOCOL], select_subprotocol=_select, logger=_quiet)
         protocol.receive_data(data)
         request = next((event for event in protocol.events_received() if isinstance(event, Request)), None)
         if request is None:  # whole, or it would not be here; but more than the parser of handshakes takes
             self._reject(protocol.reject(431, "The handshake has a line over 8 KiB, or more than 128 headers.\n"))
-            return
+            return None
         if request.path.partition("?")[0] != PATH:
             response = protocol.reject(404, "There is no WebSocket at this path; it is at /v1/inbox/ws.\n")
         else:
             response = protocol.accept(request)
         if response.status_code != 101:
             self._reject(response)
-            return
+            return None
         protocol.send_response(response)
-        self._transport.write(b"".join(protocol.data_to_send()))
-        self._phase = Phase.OPEN
-        self.address = self._client_address(request)
-        refusal = self.board.open(self)
-        if refusal is None:
-            refusal = self._refused_origin(request)
-        if refusal is not None:
-            self.perform(self.session.end(refusal))
+        origins, hosts, forwarded = (request.headers.get_all(name) for name in ("Origin", "Host", "X-Forwarded-For"))
+        return handshake.Upgrade(b"".join(protocol.data_to_send()), origins, hosts, forwarded)
 
     def _reject(self, response: Response) -> None:
         _explain(response)
@@ -164,23 +173,22 @@ class WebSocket(Connection, asyncio.Protocol):
         self._transport.write(response.serialize())
         self._transport.close()
 
-    def _refused_origin(self, request: Request) -> Close | None:
-        origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
+    def _refused_origin(self, upgrade: handshake.Upgrade) -> Close | None:
+        origins, hosts = upgrade.origins, upgrade.hosts
         origin = origins[0] if len(origins) == 1 else None
         rule = self.board.origins
         if len(origins) <= 1 and rule.allows(origin, hosts[0] if hosts else None):
             return None
         return Close(Code.ORIGIN_REFUSED, rule.refusal(origin))
 
-    def _client_address(self, request: Request) -> str:
+    def _client_address(self, forwarded: Sequence[str]) -> str:
         """Whose connections are counted together; "" for a trusted proxy that does not say."""
         peer = get_remote_addr(self._transport)
         address = peer[0] if peer else ""
         trusted = self.board.trusted
         if address not in trusted:
             return household(address)
-        forwarded = ", ".join(request.headers.get_all("X-Forwarded-For"))
-        client = trusted.get_trusted_client_address(forwarded)[0] if forwarded else ""
+        client = trusted.get_trusted_client_address(", ".join(forwarded))[0] if any(forwarded) else ""
         return household(client) if trusted.always_trust or client not in trusted else ""
 
     # Frames in

@@ -27,7 +27,7 @@ from hub.store.sql import load
 _SQL = load("inbox")
 _PAGE_CURSOR = struct.Struct(">?Q")
 MAX_BEHIND = 1_000  # contract: more changes than this are not replayed but reset
-FIRST_ID = UUID(int=0)
+FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
 STATUSES = ("all", "unread", "unseen", "archived", "snoozed")
 
 
@@ -46,6 +46,10 @@ class HeadState(NamedTuple):
     @property
     def cursor(self) -> str:
         return Cursor(self.person_id, self.epoch, self.rev).encode()
+
+    def voids(self, issued_at: float) -> bool:
+        """Whether the person's tokens of that Unix time were revoked since."""
+        return self.tokens_revoked_at is not None and issued_at < self.tokens_revoked_at.timestamp()
 
 
 class InboxQuery(NamedTuple):
@@ -158,12 +162,18 @@ async def open_inbox(db: Database, project_id: int, user: str, *, token_issued_a
         head = await conn.fetchrow(_SQL["read_heads"], [row["person_id"]])
         if head is None:
             raise asyncpg.SerializationError("the person was deleted between two statements")
-        revoked_at = head["tokens_revoked_at"]
-        if revoked_at is not None and token_issued_at < revoked_at.timestamp():
+        found = head_of(head, "rev")
+        if found.voids(token_issued_at):
             raise Unauthenticated("The token is refused: it was revoked.", code="token_revoked")
-        return head_of(head, "rev")
+        return found
 
     return await db.transaction(work)
+
+
+async def find_heads(db: Database, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], HeadState]:
+    """Heads by (project_id, user), of those who have an inbox already."""
+    rows = await db.fetch(_SQL["find_heads"], [project_id for project_id, _ in keys], [user for _, user in keys])
+    return {(row["project_id"], row["user_id"]): head_of(row, "rev") for row in rows}
 
 
 async def read_heads(db: Database, person_ids: Sequence[int]) -> dict[int, HeadState]:
@@ -237,7 +247,7 @@ async def read_changes(
         after: `position` of the page before. Without it the run starts at the cursor's revision.
         limit: Rows of items and tombstones a page.
     """
-    start = after or Position(cursor.rev, UUID(int=2**128 - 1))
+    start = after or Position(cursor.rev, LAST_ID)
     rows = await db.fetch(_SQL["read_changes"], person_id, start.item_rev, start.item_id, cursor.rev, limit + 1)
     if not rows:
         return None
@@ -254,7 +264,7 @@ async def read_changes(
     page = found[:limit]
     more = len(found) > len(page)
     rev = head.rev
-    position = Position(head.rev, UUID(int=2**128 - 1))
+    position = Position(head.rev, LAST_ID)
     if more:
         last, following = page[-1], found[limit]
         # Everything below the next row's revision is on this page or an earlier one; that revision itself may be split.
@@ -271,6 +281,22 @@ async def read_changes(
         more=more,
         counts=head.counts,
         position=position,
+        head=head,
+    )
+
+
+def nothing_since(head: HeadState) -> ChangesPage:
+    """The page of changes after the head itself: none."""
+    return ChangesPage(
+        since=head.rev,
+        rev=head.rev,
+        cursor=head.cursor,
+        items=[],
+        updates=[],
+        removed=[],
+        more=False,
+        counts=head.counts,
+        position=Position(head.rev, LAST_ID),
         head=head,
     )
 

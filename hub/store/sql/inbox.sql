@@ -45,6 +45,15 @@ JOIN people p ON p.person_id = h.person_id
 JOIN projects j ON j.project_id = p.project_id
 WHERE h.person_id = ANY($1::bigint[])
 
+-- name: find_heads
+SELECT p.project_id, p.user_id,
+       h.person_id, h.epoch # j.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
+       h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at
+FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
+JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
+JOIN inbox_heads h ON h.person_id = p.person_id
+JOIN projects j ON j.project_id = p.project_id
+
 -- name: read_page
 -- $2 status, $3 category, $4 tag, $5 tenant, $6 pinned and $7 seq of the last row of the page before, $8 limit
 SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev AS head_rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
