@@ -47,7 +47,6 @@ class Room:
     __slots__ = (
         "_board",
         "_epoch",
-        "_marking",
         "_marks",
         "_reading",
         "_stem",
@@ -71,8 +70,7 @@ class Room:
         self._reading = False
         self._stem, self._epoch = b"", 0  # of the cursor that was heard last, and what it means
         self._unchecked = False  # a revocation came before the person was known
-        self._marks: deque[tuple[Connection, int | None, Mark]] = deque()
-        self._marking = False
+        self._marks: deque[tuple[Connection, int | None, Mark]] | None = None  # while some are carried out
 
     def hear(self, payload: bytes) -> None:
         """An announcement on the person's channel. The hot path of a gateway: most are forwarded and that is all."""
@@ -197,17 +195,17 @@ class Room:
 
     def _enqueue(self, connection: Connection, ref: int | None, mark: Mark) -> None:
         self._board.take_rate(self.project_id, self.user)
+        if self._marks is None:
+            self._marks = deque()
+            self._board.spawn(self._carry_out(self._marks))
         if len(self._marks) >= MARKS_WAITING:
             raise Unavailable("Too many marks wait for the database.")
         self._marks.append((connection, ref, mark))
-        if not self._marking:
-            self._marking = True
-            self._board.spawn(self._mark_waiting())
 
-    async def _mark_waiting(self) -> None:
+    async def _carry_out(self, marks: deque[tuple[Connection, int | None, Mark]]) -> None:
         try:
-            while self._marks:
-                connection, ref, mark = self._marks.popleft()
+            while marks:
+                connection, ref, mark = marks.popleft()
                 session = connection.session
                 try:
                     person = Person(self.person_id, self.project_id, self.user)
@@ -224,7 +222,7 @@ class Room:
                     actions = () if ref is None else session.answer(ref, marked.rev, marked.changed)
                 connection.perform(actions)
         finally:
-            self._marking = False
+            self._marks = None
 
 
 def frame_code(refused: Refused) -> str:

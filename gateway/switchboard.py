@@ -24,6 +24,7 @@ from gateway import metrics
 from gateway.admission import Admission, Denied
 from gateway.codes import Close, Code
 from gateway.connection import Connection
+from gateway.heap import Heap
 from gateway.lookups import Lookups
 from gateway.receipts import Receipts
 from gateway.reconcile import Reconciler
@@ -87,6 +88,7 @@ class Switchboard:
         self._projects: Counter[int] = Counter()
         self._addresses: Counter[str] = Counter()
         self._made = 0
+        self._heap = Heap()
         self._warned: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
@@ -333,6 +335,7 @@ class Switchboard:
             await asyncio.sleep(UPKEEP_SECONDS)
             metrics.SENT.inc(self.sent)
             self.sent = 0
+            self._heap.tidy(self._made, len(self.connections))
             try:
                 await self.receipts.flush()
             except Exception:  # the next second tries again

@@ -37,6 +37,7 @@ MAX_LIFETIME_SECONDS = 24 * 3600  # contract
 LEEWAY_SECONDS = 60  # contract: clocks of hosts differ
 MAX_TOKEN = 8 * 1024  # characters; what servers take for a header line (Apache 8 KiB, nginx 8 KiB)
 HUB_KID = "hub"
+_ALL = frozenset(CLIENT_SCOPES)
 _ALGORITHMS = frozenset({"HS256", "RS256", "ES256", "EdDSA"})
 
 
@@ -177,12 +178,12 @@ def _time(claims: dict[str, Any], name: str) -> float | None:
 
 def _scopes(value: object) -> frozenset[str]:
     if value is None:
-        return frozenset(CLIENT_SCOPES)
+        return _ALL
     if isinstance(value, str):
         value = value.split()
     if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
         raise refused("`scopes` must be a list of strings")
-    return frozenset(value) & frozenset(CLIENT_SCOPES)
+    return _ALL if _ALL.issubset(value) else _ALL.intersection(value)
 
 
 def sign(

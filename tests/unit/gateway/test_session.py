@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -487,7 +488,7 @@ def test_a_second_token_of_the_same_person_moves_the_expiry() -> None:
     assert session.expires == 650.0
 
 
-@pytest.mark.parametrize("other", [grant("bob"), grant()._replace(project_id=2)])
+@pytest.mark.parametrize("other", [grant("bob"), msgspec.structs.replace(grant(), project_id=2)])
 def test_a_second_token_of_somebody_else_closes(other: Grant) -> None:
     assert only(Close, live().renewed(2, other, 1.0)).code is Code.TOKEN_REFUSED
 
