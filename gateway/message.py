@@ -19,7 +19,7 @@ class Message(msgspec.Struct, gc=False, eq=False):
         payload: The frame's JSON, `type` first, without line breaks. Empty when the store has to be read for it.
         cursor: Where a client stands after it, ASCII, or None for frames without a revision.
         rev, epoch: The same as numbers; 0 without a cursor.
-        framed, event: What `ws` and `sse` have built, if they were asked.
+        framed, event, chunk: What `ws`, `sse` and `chunked` have built, if they were asked.
     """
 
     payload: bytes
@@ -28,6 +28,7 @@ class Message(msgspec.Struct, gc=False, eq=False):
     epoch: int = 0
     framed: bytes | None = None
     event: bytes | None = None
+    chunk: bytes | None = None
 
     @property
     def type(self) -> str:
@@ -55,3 +56,11 @@ class Message(msgspec.Struct, gc=False, eq=False):
             place = b"" if self.cursor is None else b"id: %b\n" % self.cursor
             self.event = b"event: %b\n%bdata: %b\n\n" % (self.type.encode("ascii"), place, self.payload)
         return self.event
+
+    @property
+    def chunked(self) -> bytes:
+        """The server-sent event as one chunk of an HTTP/1.1 body (RFC 9112 section 7.1)."""
+        if self.chunk is None:
+            event = self.sse
+            self.chunk = b"%x\r\n%b\r\n" % (len(event), event)
+        return self.chunk
