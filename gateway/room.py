@@ -86,12 +86,14 @@ class Room:
                 return
             self._stem, self._epoch = cursor[:STEM_LENGTH], position.epoch
         message = Message(payload[HEADER_BYTES:], cursor, rev, self._epoch)
-        connections = self.connections
+        connections, forwarded = self.connections, 0
         for connection in connections if len(connections) == 1 else tuple(connections):  # writing may end some of them
             if connection.session.follows(message):
-                connection.write(message)
+                connection.forward(message)
+                forwarded += 1
             else:
                 connection.perform(connection.session.announced(message))
+        self._board.sent += forwarded
 
     def check_tokens(self) -> None:
         """Tokens were revoked, or the person was deleted; looked up once it is known which person that is."""

@@ -88,7 +88,10 @@ class GatewayApp:
         # uvicorn's `send` is a method of the exchange; other servers do not show theirs.
         exchange = getattr(send, "__self__", None)
         scope[EXCHANGE_KEY] = exchange if isinstance(exchange, RequestResponseCycle) else None
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            del scope[EXCHANGE_KEY]  # the exchange holds its scope: a cycle
 
     async def startup(self) -> None:
         """Subscribes. Redis may be away: then clients wait, and /readyz says so."""

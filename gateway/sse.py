@@ -50,12 +50,11 @@ class Flow(Protocol):
 
 
 class Exchange(Protocol):
-    """What is used of uvicorn's RequestResponseCycle: a body under way may be written as `send` would write it."""
+    """What is used of uvicorn's RequestResponseCycle: chunks may be written past `send`, as it would write them."""
 
     transport: asyncio.Transport
     flow: Flow
     disconnected: bool
-    chunked_encoding: bool | None
 
 
 class EventStream(Connection):
@@ -105,14 +104,8 @@ class EventStream(Connection):
     def write(self, message: Message) -> None:
         if self._ended:
             return
-        self.board.sent += 1
         exchange = self._exchange
-        if (
-            exchange is not None
-            and exchange.chunked_encoding
-            and self._sending is None
-            and not (exchange.flow.write_paused or exchange.disconnected)
-        ):
+        if exchange is not None and self._sending is None and not (exchange.flow.write_paused or exchange.disconnected):
             exchange.transport.write(message.chunk or message.chunked)
             return
         self._put(message.sse)

@@ -231,16 +231,15 @@ class WebSocket(Connection, asyncio.Protocol):
     def congested(self) -> bool:
         return self._congested
 
+    def forward(self, message: Message) -> None:
+        if self._phase is _OPEN and not self._congested:
+            self._transport.write(message.framed or message.ws)
+        else:
+            self.write(message)
+
     def write(self, message: Message) -> None:
-        if self._phase is not _OPEN:
-            return
-        data = message.framed or message.ws
-        if not self._congested and len(data) <= LARGE_BYTES:  # nearly always
-            self.board.sent += 1
-            self._transport.write(data)
-        elif message is not PING:  # which would wait behind what the client has not taken yet, and prove nothing
-            self.board.sent += 1
-            self._put(data)
+        if self._phase is _OPEN and not (message is PING and self._congested):
+            self._put(message.ws)  # a ping would wait behind what the client has not taken yet, and prove nothing
 
     def _put(self, data: bytes) -> None:
         """Writes, unless too much waits already. One frame, however large, is never too much by itself."""

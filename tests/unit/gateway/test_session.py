@@ -137,6 +137,23 @@ def test_hello_without_a_cursor_reads_a_snapshot_and_answers_one_full_welcome() 
     }
 
 
+def test_who_holds_all_that_was_just_read_is_live_without_a_read() -> None:
+    session = joined({"cursor": cursor(5)})
+    session.announced(announcement(6))
+    actions = session.joined(PERSON, head(5))
+    assert types(actions) == ["welcome", "changes", "removed"]
+    page, _ = changes(5, 5)
+    assert sent(actions)[1] == json.loads(page.frame())
+    assert (session.state, session.epoch, session.rev) == (State.LIVE, EPOCH, 6)
+
+
+@pytest.mark.parametrize("here", [cursor(4), cursor(6), cursor(5, OTHER_EPOCH), Cursor(8, EPOCH, 5).encode(), "?"])
+def test_who_stands_elsewhere_than_what_was_just_read_is_read_for(here: str) -> None:
+    session = joined({"cursor": here})
+    assert isinstance(session.joined(PERSON, head(5))[-1], Read)
+    assert session.state is State.RESUMING
+
+
 def test_hello_with_a_current_cursor_gets_a_short_welcome_and_empty_changes() -> None:
     session = joined({"cursor": cursor(5)})
     assert session.joined(PERSON) == [Read(Cursor(PERSON, EPOCH, 5))]
