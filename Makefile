@@ -10,7 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN)/pip install -qq
 SYSTEM := $(VENV)/.system
 NODE := $(VENV)/.node
 
-.PHONY: help install dev test check format bench soak requirements widget docs-generate clean
+.PHONY: help install dev test check format bench bench-peers soak requirements widget docs-generate clean
 
 help:  ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,9 @@ format: $(TOOLS)  ## Formats, sorts imports, mends what lint can mend
 
 bench: $(HUB) $(TOOLS)  ## Measures, compares with benchmarks/baseline.json
 	@$(RUN)/python -m benchmarks
+
+bench-peers: $(HUB) $(TOOLS)  ## Measures the gateway beside Nchan, ws, Starlette and Socket.IO, those that are here
+	@$(RUN)/python -m benchmarks.peers
 
 soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results
 	@$(RUN)/python -m tests.chaos.soak_deliveries
