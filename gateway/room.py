@@ -35,7 +35,6 @@ log = structlog.get_logger("hub.gateway")
 MARKS_WAITING = 200  # per person; two tabs at the frame limit for 20 s of a database that is away
 RETRY_SECONDS = (0.2, 3.0)  # between reads while the store is away: first, longest; full jitter
 PAGE_ROWS = 200  # contract: items ≤ 200
-SNAPSHOT_ITEMS = 50  # contract
 _REVOKED = REVOKED.encode("ascii")
 
 Wanted: TypeAlias = "tuple[Any, Any]"
@@ -139,8 +138,7 @@ class Room:
                 delay = RETRY_SECONDS[0]
                 while any(connection.session.state is State.RESUMING for connection in waiting):
                     try:
-                        async with self._board.reads:
-                            await self._answer(wanted, waiting)
+                        await self._answer(wanted, waiting)
                         break
                     except GONE as error:
                         self._board.warn("gateway.read_failed", error)
@@ -155,10 +153,10 @@ class Room:
 
     async def _answer(self, wanted: Wanted, waiting: list[Connection]) -> None:
         cursor, after = wanted
-        board, db = self._board, self._board.hub.db
+        board = self._board
         if cursor is None:
             board.count_read("snapshot")
-            snapshot = await inbox.read_snapshot(db, self.person_id, SNAPSHOT_ITEMS)
+            snapshot = await board.snapshots.get(self.person_id)
             if snapshot is None:
                 await board.reconciler.gone(self)
                 return
@@ -167,7 +165,8 @@ class Room:
             head = snapshot.head
         else:
             board.count_read("changes")
-            page = await inbox.read_changes(db, self.person_id, cursor, after, PAGE_ROWS)
+            async with board.reads:
+                page = await inbox.read_changes(board.hub.db, self.person_id, cursor, after, PAGE_ROWS)
             if page is None:
                 for connection in waiting:
                     connection.perform(connection.session.reset())

@@ -11,6 +11,7 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -200,10 +201,13 @@ async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPag
         seq,
         query.limit + 1,
     )
-    if not rows:
-        return None
+    return _page(rows, query.limit) if rows else None
+
+
+def _page(rows: Sequence[Any], limit: int) -> InboxPage:
+    """The page in rows of one person, of which there is one more where the list goes on."""
     found = [row for row in rows if row["item_id"] is not None]
-    page = found[: query.limit]
+    page = found[:limit]
     following = None
     if len(found) > len(page):
         last = page[-1]
@@ -226,9 +230,12 @@ def _decode_page_cursor(text: str | None) -> tuple[bool | None, int | None]:
     return pinned, seq
 
 
-async def read_snapshot(db: Database, person_id: int, limit: int = 50) -> InboxPage | None:
-    """What a `welcome` shows: the newest, neither archived nor snoozed."""
-    return await read_page(db, person_id, InboxQuery(limit=limit))
+async def read_snapshots(db: Database, person_ids: Sequence[int], limit: int = 50) -> dict[int, InboxPage]:
+    """What a `welcome` shows, by person: the newest, neither archived nor snoozed. Who has no inbox is missing."""
+    rows = await db.fetch(_SQL["read_snapshots"], list(person_ids), limit + 1)
+    return {
+        person_id: _page(list(found), limit) for person_id, found in groupby(rows, key=lambda row: row["person_id"])
+    }
 
 
 async def read_item(db: Database, person_id: int, item_id: UUID) -> bytes | None:
