@@ -17,6 +17,7 @@ from benchmarks.ledger import Ledger, Reconciliation
 from benchmarks.plan import Plan
 from benchmarks.process import cpu_seconds, machine_cpu_seconds, pss_kib
 from benchmarks.publisher import Answer, Connection, OnAnswer, PublishError, connect, pace, pump, request
+from benchmarks.returning import returning
 from benchmarks.stats import percentile
 from benchmarks.tokens import sign
 
@@ -348,16 +349,19 @@ async def storm(this: Round) -> Measurement:
 
         return answered
 
-    async with this.readers(others, ledger) as people, this.connections(plan.latency_connections) as connections:
+    async with (
+        returning(HOST, gateway.port, back) as absent,
+        this.readers(others, ledger) as people,
+        this.connections(plan.latency_connections) as connections,
+    ):
         publishing = asyncio.create_task(pace(connections, publishes(), plan.storm_rate_per_second))
         await asyncio.sleep(SETTLE_SECONDS)
         meter, started = Meter(fleet), perf_counter_ns()
-        async with crowd(HOST, gateway.port, back, nobody.arrived, in_flight=len(back)) as again:
-            seconds, cpu = meter.read()
-            await publishing
-            await _settle(ledger, people, count)
-            await _settle(nobody, again, 0)
-            collection = max([await gateway.collect() for _ in range(3)])
+        await absent.come()
+        seconds, cpu = meter.read()
+        await publishing
+        await _settle(ledger, people, count)
+        collection = max([await gateway.collect() for _ in range(3)])
         account = ledger.reconcile({user: [index] for index, user in enumerate(others)})
     until = started + seconds * 1e9
     delays = [(one.at - sent[id_]) / 1e6 for one, id_ in ledger.deliveries() if started <= sent[id_] <= until]

@@ -28,7 +28,6 @@ async def test_a_publish_is_in_the_inbox_with_its_counts(hub: Hub, project_id: i
     await publish(hub, project_id, recipients=["u1", {"id": "u2", "data": {"b": 2}}], title="Hello", data={"a": 1})
     head = await open_inbox(hub.db, project_id, "u2")
     page = (await read_snapshots(hub.db, [head.person_id]))[head.person_id]
-    assert page is not None
     (item,) = [msgspec.json.decode(item) for item in page.items]
     assert item["title"] == "Hello"
     assert item["data"] == {"a": 1, "b": 2}
