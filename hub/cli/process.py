@@ -26,6 +26,7 @@ from hub.config import Settings, unknown_variables
 from hub.exceptions import HubError
 from hub.runtime import Hub, open_hub
 from hub.telemetry import configure_logging, get_logger
+from hub.web.acceptor import Acceptor
 from hub.web.app import WebApp
 from hub.web.asgi import ASGIApp, Receive, Scope, Send
 from hub.web.documentation import Documentation
@@ -221,8 +222,12 @@ class _Server(uvicorn.Server):
         self._hurry.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
+        self.servers = [Acceptor(listener, self._make_protocol) for listener in sockets or ()]  # type: ignore[misc]
         await self._on_started()
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        return HttpProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
