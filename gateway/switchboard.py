@@ -30,6 +30,7 @@ from gateway.receipts import Receipts
 from gateway.reconcile import Reconciler
 from gateway.room import Room
 from gateway.session import PATIENCE_SECONDS, Rules, Session, State
+from gateway.turns import Turns
 from gateway.wheel import Wheel
 from hub.bus import announce
 from hub.bus.presence import INCARNATION_CHARACTERS
@@ -73,6 +74,7 @@ class Switchboard:
         self.limits = RateLimiter()
         self.refusals = refusal_limiter()
         self.wheel = Wheel(loop)
+        self.turns = Turns(loop)
         self.receipts = Receipts(hub.db)
         self.presence = PresenceWriter(
             hub.redis, hub.installation, self.incarnation, settings.lease_seconds, settings.presence_grace_seconds
@@ -169,7 +171,7 @@ class Switchboard:
 
     def admit(self, connection: Connection, token: str) -> None:
         """Verifies the token of a hello."""
-        self.spawn(self._admit(connection, token))
+        self.turns.take(lambda: self.spawn(self._admit(connection, token)))
 
     async def _admit(self, connection: Connection, token: str) -> None:
         session = connection.session

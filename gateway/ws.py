@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
@@ -97,7 +98,8 @@ class WebSocket(Connection, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.HANDSHAKE:
-            self._shake_hands(data)
+            self._transport.pause_reading()  # nothing more before it is answered, in whatever turn that is
+            self.board.turns.take(partial(self._shake_hands, data))
             return
         if self._deaf:
             return
@@ -133,6 +135,9 @@ class WebSocket(Connection, asyncio.Protocol):
     # Handshake
 
     def _shake_hands(self, data: bytes) -> None:
+        if self._phase is not Phase.HANDSHAKE or self._transport.is_closing():
+            return
+        self._transport.resume_reading()
         upgrade = handshake.usual(data, _PATH, _SUBPROTOCOL) or self._negotiate(data)
         if upgrade is None:
             return

@@ -136,7 +136,7 @@ class _Process:
         self._worker = Worker(hub) if roles.worker else None
         app = self._compose()
         app = app if roles.front is None else roles.front(app)
-        self._server = _Server(_configure(hub.settings, app, self._gateway), self._started, self._drain)
+        self._server = _Server(_configure(hub.settings, app, self._gateway), self._started, self._drain, self._is_busy)
 
     async def run(self) -> None:
         worker: asyncio.Task[None] | None = None
@@ -177,6 +177,9 @@ class _Process:
     def _is_draining(self) -> bool:
         return self._draining
 
+    def _is_busy(self) -> bool:
+        return self._gateway is not None and self._gateway.board.turns.busy
+
     async def _drain(self) -> None:
         if self._api is not None:
             self._api.drain()
@@ -204,9 +207,14 @@ class _Server(uvicorn.Server):
     """uvicorn's server with our order of ending: it would close every socket at once, and die of the signal it got."""
 
     def __init__(
-        self, config: uvicorn.Config, started: Callable[[], Awaitable[None]], drain: Callable[[], Awaitable[None]]
+        self,
+        config: uvicorn.Config,
+        started: Callable[[], Awaitable[None]],
+        drain: Callable[[], Awaitable[None]],
+        busy: Callable[[], bool],
     ) -> None:
         super().__init__(config)
+        self._busy = busy
         self._on_started = started
         self._drain = drain
         self._hurry = asyncio.Event()
@@ -223,7 +231,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
-        self.servers = [Acceptor(listener, self._make_protocol) for listener in sockets or ()]  # type: ignore[misc]
+        self.servers = [Acceptor(listener, self._make_protocol, self._busy) for listener in sockets or ()]  # type: ignore[misc]
         await self._on_started()
 
     def _make_protocol(self) -> asyncio.Protocol:

@@ -20,11 +20,17 @@ PAUSE_SECONDS = 1.0  # when the process has no descriptor left; as asyncio's own
 
 
 class Acceptor:
-    """What uvicorn takes for one of its servers. `close()` may be called twice and leaves the listener to its owner."""
+    """What uvicorn takes for one of its servers. `close()` may be called twice and leaves the listener to its owner.
 
-    def __init__(self, listener: socket.socket, make: Callable[[], asyncio.Protocol]) -> None:
+    Args:
+        make: The protocol of a new connection.
+        busy: Whether there is so much to do for those who came before that nobody else is to be let in yet.
+    """
+
+    def __init__(self, listener: socket.socket, make: Callable[[], asyncio.Protocol], busy: Callable[[], bool]) -> None:
         self._listener = listener
         self._make = make
+        self._busy = busy
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[object]] = set()
         self._paused: asyncio.TimerHandle | None = None
@@ -50,6 +56,8 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
+        if self._busy():
+            return  # asked again in the next turn
         for _ in range(AT_ONCE):
             try:
                 accepted, _address = self._listener.accept()
