@@ -10,7 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN)/pip install -qq
 SYSTEM := $(VENV)/.system
 NODE := $(VENV)/.node
 
-.PHONY: help install dev test check format bench bench-scale soak requirements widget pictures docs-generate clean
+.PHONY: help install dev test check format bench bench-peers bench-scale soak requirements widget pictures docs-generate clean
 
 help:  ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ bench: $(HUB) $(TOOLS)  ## Measures, compares with benchmarks/baseline.json
 
 bench-scale: $(HUB) $(TOOLS)  ## Measures in a database of 10 million items and 1 million people (18 GB: it asks first)
 	@$(RUN)/python -m benchmarks.scale $(SCALE)
+
+bench-peers: $(HUB) $(TOOLS)  ## Measures the gateway beside Nchan, ws, Starlette and Socket.IO, those that are here
+	@$(RUN)/python -m benchmarks.peers
 
 soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results
 	@$(RUN)/python -m pytest -q tests/chaos/soak_cluster.py

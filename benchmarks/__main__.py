@@ -14,7 +14,6 @@ from benchmarks import deliveries, measure, sending, visible
 from benchmarks.fleet import Fleet, FleetError, fleet
 from benchmarks.measure import Round
 from benchmarks.page import write_page
-from benchmarks.peers import PEERS, PeerMissing
 from benchmarks.plan import Plan
 from benchmarks.process import raise_file_limit
 from benchmarks.publisher import PublishError
@@ -37,9 +36,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--readers", type=int, help="connected people in the other measurements")
     parser.add_argument("--rate", type=float, help="publishes a second of the latency measurement")
     parser.add_argument("--quick", action="store_true", help="half a minute, to see that it works")
-    parser.add_argument(
-        "--peers", action="store_true", help="measure other servers' transports too, those that are here"
-    )
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="result file to compare with")
     parser.add_argument("--save-baseline", action="store_true", help="make this run the baseline")
     parser.add_argument("--output", type=Path, default=RESULTS, help="directory of result files")
@@ -90,23 +86,10 @@ async def measure_hub(hub: Fleet, plan: Plan, names: list[str], result: Result, 
                     gc.enable()
 
 
-async def measure_peers(plan: Plan, result: Result, progress: Progress) -> None:
-    for name, peer in PEERS.items():
-        try:
-            for number in range(1, plan.rounds + 1):
-                async with progress.step(f"{number}/{plan.rounds} {name}"):
-                    figures = await peer(plan)
-                for figure, value in figures.items():
-                    result.peers.setdefault(name, {}).setdefault(figure, []).append(value)
-                progress.say(f"{number}/{plan.rounds} {name}: " + ", ".join(f"{n} {v:.3f}" for n, v in figures.items()))
-        except PeerMissing as missing:
-            progress.say(f"{name} left out: {missing}")
-
-
 async def run(parsed: argparse.Namespace) -> int:
     plan = planned(parsed)
     names = [name for name in MEASUREMENTS if not parsed.only or name in parsed.only]
-    wanted = max(plan.connections, plan.readers, plan.screens) + 1_000
+    wanted = max(plan.connections, plan.storm, plan.readers, plan.screens) + 2_000
     if (files := raise_file_limit(wanted)) < wanted:
         print(f"only {files} open files are allowed, {wanted} are needed: raise `ulimit -n`", file=sys.stderr)
         return 1
@@ -122,8 +105,6 @@ async def run(parsed: argparse.Namespace) -> int:
     except (FleetError, HubError) as error:
         print(error, file=sys.stderr)
         return 1
-    if parsed.peers:
-        await measure_peers(plan, result, progress)
 
     base = None
     try:

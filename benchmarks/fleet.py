@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,10 @@ LIMITS_OFF = {
     "HUB_DRAIN_SECONDS": "1",
     "HUB_PRESENCE_SETTLE_SECONDS": "0",  # or nobody would count as away for the first minute
 }
+COLLECTOR = Path(__file__).resolve().parent / "collector"  # lets a process be asked how long a full collection takes
+
+
+_COLLECTION = re.compile(rb"full collection: ([0-9.]+) ms\n")
 
 
 class FleetError(Exception):
@@ -55,6 +60,7 @@ class Process:
     port: int
     popen: subprocess.Popen[bytes]
     log: Path
+    collected: int = 0  # bytes of the log that `collect` has read
 
     @property
     def pid(self) -> int:
@@ -62,6 +68,15 @@ class Process:
 
     def tail(self, lines: int = 20) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    async def collect(self) -> float:
+        """Lets the process collect its garbage; how long that took, milliseconds."""
+        self.popen.send_signal(signal.SIGUSR2)
+        async with asyncio.timeout(STOP_SECONDS):
+            while not (told := _COLLECTION.search(self.log.read_bytes(), self.collected)):
+                await asyncio.sleep(0.05)
+        self.collected = told.end()
+        return float(told[1])
 
     async def ready(self) -> None:
         """Waits until /readyz answers 200.
@@ -205,6 +220,7 @@ async def fleet(kept: Path | None = None, postgres_options: Mapping[str, str] | 
                 "HUB_REDIS_URL": servers.redis_url,
                 "HUB_SECRET": servers.secret,
                 "HUB_LOG_FORMAT": "json",
+                "PYTHONPATH": str(COLLECTOR),
             }
             hub = Fleet(directory, servers, environment)
             await hub.prepare()

@@ -17,6 +17,7 @@ from benchmarks.ledger import Ledger, Reconciliation
 from benchmarks.plan import Plan
 from benchmarks.process import cpu_seconds, machine_cpu_seconds, pss_kib
 from benchmarks.publisher import Answer, Connection, OnAnswer, PublishError, connect, pace, pump, request
+from benchmarks.returning import returning
 from benchmarks.stats import percentile
 from benchmarks.tokens import sign
 
@@ -326,9 +327,64 @@ async def connections(this: Round) -> Measurement:
     )
 
 
+async def storm(this: Round) -> Measurement:
+    """Everybody of a gateway is cut off and comes back at once, while others are published to."""
+    plan, fleet, ledger = this.plan, this.fleet, Ledger()
+    users, others = this.people("storm", plan.storm), this.people("bystander", plan.storm_readers)
+    await this.create(users)
+    seats, gateway, nobody = this.seats(users), fleet.gateway, Ledger()
+    async with crowd(HOST, gateway.port, seats, nobody.arrived, in_flight=plan.handshakes_in_flight) as before:
+        back = [Seat(seat.token, welcome.cursor) for seat, welcome in zip(seats, before.welcomes, strict=True)]
+    count = int(plan.storm_rate_per_second * plan.storm_seconds)
+    sent: dict[str, int] = {}
+
+    def publishes() -> Iterator[tuple[bytes, Callable[[int, Answer], None]]]:
+        for number in range(count):
+            user = others[number % len(others)]
+            yield this.publish([user]), note(user)
+
+    def note(user: str) -> Callable[[int, Answer], None]:
+        def answered(sent_at: int, answer: Answer) -> None:
+            notification = _accepted.decode(must(answer, 202).body).id
+            ledger.accept(notification, [user])
+            sent[notification] = sent_at
+
+        return answered
+
+    async with (
+        returning(HOST, gateway.port, back) as absent,
+        this.readers(others, ledger) as people,
+        this.connections(plan.latency_connections) as connections,
+    ):
+        publishing = asyncio.create_task(pace(connections, publishes(), plan.storm_rate_per_second))
+        await asyncio.sleep(SETTLE_SECONDS)
+        meter, started = Meter(fleet), perf_counter_ns()
+        await absent.come()
+        seconds, cpu = meter.read()
+        await publishing
+        await _settle(ledger, people, count)
+        collection = max([await gateway.collect() for _ in range(3)])
+        account = ledger.reconcile({user: [index] for index, user in enumerate(others)})
+    until = started + seconds * 1e9
+    delays = [(one.at - sent[id_]) / 1e6 for one, id_ in ledger.deliveries() if started <= sent[id_] <= until]
+    return Measurement(
+        {"storm_seconds": seconds, "storm_p99": percentile(delays, 99), "collection": collection},
+        seconds,
+        cpu,
+        account,
+        notes={
+            "handshakes/s": len(back) / seconds,
+            "gateway CPU, ms a handshake": cpu["gateway"] / len(back) * 1e3,
+            "screen of others after, p50 ms": percentile(delays, 50),
+            "publishes meanwhile": len(delays),
+        },
+    )
+
+
 # In the order of a round. Connections come first: their memory is that of a gateway that has done nothing yet.
 MEASUREMENTS: dict[str, Callable[[Round], Awaitable[Measurement]]] = {
     "connections": connections,
+    "storm": storm,
     "latency": latency,
     "publish_single": publish_single,
     "publish_lists": publish_lists,

@@ -22,6 +22,10 @@ class Plan:
     fanouts: int = 150  # publishes to that person: 150,000 deliveries
     connections: int = 5_000  # idle, and handshaken
     handshakes_in_flight: int = 64
+    storm: int = 10_000  # people who come back at once
+    storm_readers: int = 100  # others, who are published to meanwhile
+    storm_rate_per_second: float = 100.0
+    storm_seconds: float = 12.0
     decisions: int = 200_000
     claims: int = 20_000  # due deliveries, each of another person
     queued: int = 100_000  # deliveries of one person, beside them
@@ -45,6 +49,8 @@ class Plan:
             screens=100,
             fanouts=20,
             connections=500,
+            storm=500,
+            storm_seconds=2.0,
             decisions=20_000,
             claims=1_000,
             queued=2_000,

@@ -53,6 +53,11 @@ class Connection(asyncio.Protocol):
         self._on_answer = on_answer
         self._transport.write(data)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it can send nothing more: a server closes what has never said anything after a while."""
+        return self._transport is None
+
     async def ask(self, data: bytes) -> Answer:
         """Sends one request and waits for its answer (status 0 when the connection broke)."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -188,6 +193,8 @@ async def pace(
                 ended = True
                 finish()
                 return
+            while idle and idle[-1].closed:
+                idle.pop()
             if not idle:
                 if not done.done():
                     done.set_exception(PublishError(f"all {len(connections)} connections wait for answers"))

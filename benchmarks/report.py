@@ -114,7 +114,6 @@ def show(result: Result, rows: list[Row], base: Result | None) -> None:
         if machine["cpu"] != there["cpu"] or machine["cores"] != there["cores"]:
             console.print("[yellow]The baseline is of another machine: compare shapes, not numbers.[/]")
     _show_cpu(console, result)
-    _show_peers(console, result)
     for failure in result.failed:
         console.print(f"[red]FAILED[/] {failure}")
 
@@ -149,9 +148,3 @@ def _show_cpu(console: Console, result: Result) -> None:
         told = ", ".join(f"{what} {value:,.4g}" for what, value in notes.items())
         if told:
             console.print(f"[dim]{name}: {told}[/]")
-
-
-def _show_peers(console: Console, result: Result) -> None:
-    for peer, figures in result.peers.items():
-        told = ", ".join(f"{name} {sorted(values)[len(values) // 2]:.3f}" for name, values in figures.items())
-        console.print(f"{peer}: {told}")

@@ -43,7 +43,6 @@ class Result:
     notes: dict[str, dict[str, float]] = field(default_factory=dict)  # measurement → what → value, of the last round
     distributions: dict[str, list[float]] = field(default_factory=dict)  # its quantiles 0 … 1, evenly spaced
     accounts: dict[str, str] = field(default_factory=dict)  # "measurement, round n" → the account in words
-    peers: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # peer → figure → one value per round
     failed: list[str] = field(default_factory=list)  # why the run counts as failed
 
     def add(self, name: str, number: int, measured: Measurement) -> None:
@@ -97,10 +96,11 @@ def quantiles(samples: list[float], count: int) -> list[float]:
 
 def new_result(plan: Plan) -> Result:
     """An empty result of this machine, this commit and now."""
-    return Result(plan.asdict(), _machine(), _commit(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return Result(plan.asdict(), machine(), commit(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What this run runs on."""
     cpuinfo = Path("/proc/cpuinfo").read_text()
     model = next((line.split(":", 1)[1].strip() for line in cpuinfo.splitlines() if line.startswith("model name")), "?")
     return {
@@ -124,7 +124,9 @@ def _loop_ms() -> float:
     return best * 1e3
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The checked out commit, with a + where files were changed since."""
+
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 

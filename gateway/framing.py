@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import msgspec
+
 from gateway.client_frames import MAX_FRAME_BYTES
 from gateway.codes import Close, Code
 
@@ -32,13 +34,10 @@ class Violation(Exception):
         self.close = Close(code, reason)
 
 
-class Reader:
+class Reader(msgspec.Struct, gc=False):
     """Frames out of a client's bytes, however they are cut."""
 
-    __slots__ = ("_rest",)
-
-    def __init__(self) -> None:
-        self._rest = b""
+    _rest: bytes = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """`(opcode, payload)` of each whole frame; holds back at most one frame that is not whole yet.

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import struct
-from base64 import urlsafe_b64decode
 
-from hub.bus.announce import Announcement
-from hub.model.cursor import Cursor
+import msgspec
 
 _TEXT = 0x81  # FIN and opcode 1 (RFC 6455 section 5.2)
 _TYPE_AT = len(b'{"type":"')
-_POSITION = struct.Struct(">QQQ")
 
 
-class Message:
+class Message(msgspec.Struct, gc=False, eq=False):
     """A frame, hub to client. Immutable but for its caches.
+
+    A struct, because one is made for every message of a gateway: made in C, and of no interest to the collector.
 
     Attributes:
         payload: The frame's JSON, `type` first, without line breaks. Empty when the store has to be read for it.
-        cursor: Where a client stands after it, or None for frames without a revision.
+        cursor: Where a client stands after it, ASCII, or None for frames without a revision.
         rev, epoch: The same as numbers; 0 without a cursor.
+        framed, event, chunk: What `ws`, `sse` and `chunked` have built, if they were asked.
     """
 
-    __slots__ = ("_sse", "_ws", "cursor", "epoch", "payload", "rev")
-
-    def __init__(self, payload: bytes, cursor: str | None = None, *, rev: int = 0, epoch: int = 0) -> None:
-        self.payload = payload
-        self.cursor = cursor
-        self.rev = rev
-        self.epoch = epoch
-        self._ws: bytes | None = None
-        self._sse: bytes | None = None
+    payload: bytes
+    cursor: bytes | None = None
+    rev: int = 0
+    epoch: int = 0
+    framed: bytes | None = None
+    event: bytes | None = None
+    chunk: bytes | None = None
 
     @property
     def type(self) -> str:
@@ -40,30 +38,29 @@ class Message:
     @property
     def ws(self) -> bytes:
         """The whole WebSocket frame: unmasked, one piece, text."""
-        if self._ws is None:
+        if self.framed is None:
             size = len(self.payload)
             if size < 126:
                 header = bytes((_TEXT, size))
             elif size < 65536:
-                header = struct.pack("!BBH", _TEXT, 126, size)
+                header = b"\x81\x7e" + size.to_bytes(2, "big")
             else:
                 header = struct.pack("!BBQ", _TEXT, 127, size)
-            self._ws = header + self.payload
-        return self._ws
+            self.framed = header + self.payload
+        return self.framed
 
     @property
     def sse(self) -> bytes:
         """The whole server-sent event; `id` is the cursor, so that a browser resumes by itself."""
-        if self._sse is None:
-            place = b"" if self.cursor is None else b"id: %b\n" % self.cursor.encode("ascii")
-            self._sse = b"event: %b\n%bdata: %b\n\n" % (self.type.encode("ascii"), place, self.payload)
-        return self._sse
+        if self.event is None:
+            place = b"" if self.cursor is None else b"id: %b\n" % self.cursor
+            self.event = b"event: %b\n%bdata: %b\n\n" % (self.type.encode("ascii"), place, self.payload)
+        return self.event
 
-
-def from_announcement(announced: Announcement) -> Message | None:
-    """The message an announcement carries, or None when its cursor is none of ours."""
-    try:
-        position = Cursor(*_POSITION.unpack(urlsafe_b64decode(announced.cursor)))
-    except (ValueError, struct.error):
-        return None
-    return Message(announced.frame, announced.cursor, rev=announced.rev, epoch=position.epoch)
+    @property
+    def chunked(self) -> bytes:
+        """The server-sent event as one chunk of an HTTP/1.1 body (RFC 9112 section 7.1)."""
+        if self.chunk is None:
+            event = self.sse
+            self.chunk = b"%x\r\n%b\r\n" % (len(event), event)
+        return self.chunk

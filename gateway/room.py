@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import structlog
 
 from gateway.codes import Code
-from gateway.message import Message, from_announcement
+from gateway.message import Message
 from gateway.session import Read, State
-from hub.bus.announce import REVOKED, Announcement
+from hub.bus.announce import HEADER_BYTES, REVOKED, read_header
 from hub.exceptions import Forbidden, NotFound, RateLimited, Refused, Unavailable
+from hub.model.cursor import STEM_LENGTH, decode_cursor
 from hub.model.mark import Mark, parse_mark, seen_upto
 from hub.model.person import Person
 from hub.publish import inbox as publish_inbox
@@ -34,7 +35,7 @@ log = structlog.get_logger("hub.gateway")
 MARKS_WAITING = 200  # per person; two tabs at the frame limit for 20 s of a database that is away
 RETRY_SECONDS = (0.2, 3.0)  # between reads while the store is away: first, longest; full jitter
 PAGE_ROWS = 200  # contract: items ≤ 200
-SNAPSHOT_ITEMS = 50  # contract
+_REVOKED = REVOKED.encode("ascii")
 
 Wanted: TypeAlias = "tuple[Any, Any]"
 
@@ -44,9 +45,10 @@ class Room:
 
     __slots__ = (
         "_board",
-        "_marking",
+        "_epoch",
         "_marks",
         "_reading",
+        "_stem",
         "_unchecked",
         "_wanted",
         "channel",
@@ -65,22 +67,32 @@ class Room:
         self.connections: list[Connection] = []  # oldest first
         self._wanted: dict[Wanted, list[Connection]] = {}
         self._reading = False
+        self._stem, self._epoch = b"", 0  # of the cursor that was heard last, and what it means
         self._unchecked = False  # a revocation came before the person was known
-        self._marks: deque[tuple[Connection, int | None, Mark]] = deque()
-        self._marking = False
+        self._marks: deque[tuple[Connection, int | None, Mark]] | None = None  # while some are carried out
 
-    def hear(self, announced: Announcement) -> None:
-        """An announcement on the person's channel."""
-        if announced.kind == REVOKED:
+    def hear(self, payload: bytes) -> None:
+        """An announcement on the person's channel. The hot path of a gateway: most are forwarded and that is all."""
+        if len(payload) < HEADER_BYTES:
+            return  # none of ours
+        kind, rev, cursor = read_header(payload)
+        if kind == _REVOKED:
             self.check_tokens()
             return
-        message = from_announcement(announced)
-        if message is None:
-            return
-        for connection in tuple(self.connections):
-            actions = connection.session.announced(message)
-            if actions:
-                connection.perform(actions)
+        if cursor[:STEM_LENGTH] != self._stem:
+            position = decode_cursor(cursor.decode("ascii", "replace"))
+            if position is None:
+                return
+            self._stem, self._epoch = cursor[:STEM_LENGTH], position.epoch
+        message = Message(payload[HEADER_BYTES:], cursor, rev, self._epoch)
+        connections, forwarded = self.connections, 0
+        for connection in connections if len(connections) == 1 else tuple(connections):  # writing may end some of them
+            if connection.session.follows(message):
+                connection.forward(message)
+                forwarded += 1
+            else:
+                connection.perform(connection.session.announced(message))
+        self._board.sent += forwarded
 
     def check_tokens(self) -> None:
         """Tokens were revoked, or the person was deleted; looked up once it is known which person that is."""
@@ -126,8 +138,7 @@ class Room:
                 delay = RETRY_SECONDS[0]
                 while any(connection.session.state is State.RESUMING for connection in waiting):
                     try:
-                        async with self._board.reads:
-                            await self._answer(wanted, waiting)
+                        await self._answer(wanted, waiting)
                         break
                     except GONE as error:
                         self._board.warn("gateway.read_failed", error)
@@ -142,10 +153,10 @@ class Room:
 
     async def _answer(self, wanted: Wanted, waiting: list[Connection]) -> None:
         cursor, after = wanted
-        board, db = self._board, self._board.hub.db
+        board = self._board
         if cursor is None:
             board.count_read("snapshot")
-            snapshot = await inbox.read_snapshot(db, self.person_id, SNAPSHOT_ITEMS)
+            snapshot = await board.snapshots.get(self.person_id)
             if snapshot is None:
                 await board.reconciler.gone(self)
                 return
@@ -154,12 +165,13 @@ class Room:
             head = snapshot.head
         else:
             board.count_read("changes")
-            page = await inbox.read_changes(db, self.person_id, cursor, after, PAGE_ROWS)
+            async with board.reads:
+                page = await inbox.read_changes(board.hub.db, self.person_id, cursor, after, PAGE_ROWS)
             if page is None:
                 for connection in waiting:
                     connection.perform(connection.session.reset())
                 return
-            message = Message(page.frame(), page.cursor)
+            message = Message(page.frame(), page.cursor.encode("ascii"))
             for connection in waiting:
                 connection.perform(connection.session.page(page, message))
             head = page.head
@@ -184,17 +196,17 @@ class Room:
 
     def _enqueue(self, connection: Connection, ref: int | None, mark: Mark) -> None:
         self._board.take_rate(self.project_id, self.user)
+        if self._marks is None:
+            self._marks = deque()
+            self._board.spawn(self._carry_out(self._marks))
         if len(self._marks) >= MARKS_WAITING:
             raise Unavailable("Too many marks wait for the database.")
         self._marks.append((connection, ref, mark))
-        if not self._marking:
-            self._marking = True
-            self._board.spawn(self._mark_waiting())
 
-    async def _mark_waiting(self) -> None:
+    async def _carry_out(self, marks: deque[tuple[Connection, int | None, Mark]]) -> None:
         try:
-            while self._marks:
-                connection, ref, mark = self._marks.popleft()
+            while marks:
+                connection, ref, mark = marks.popleft()
                 session = connection.session
                 try:
                     person = Person(self.person_id, self.project_id, self.user)
@@ -211,7 +223,7 @@ class Room:
                     actions = () if ref is None else session.answer(ref, marked.rev, marked.changed)
                 connection.perform(actions)
         finally:
-            self._marking = False
+            self._marks = None
 
 
 def frame_code(refused: Refused) -> str:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 import msgspec
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.asyncapi import asyncapi_document
 from gateway.guard import ClientTokenGuard
@@ -18,7 +19,7 @@ from gateway.links import TrackedLinks
 from gateway.pages import LinkPages
 from gateway.push import PushRoutes
 from gateway.rest import InboxRoutes
-from gateway.sse import TRANSPORT_KEY
+from gateway.sse import EXCHANGE_KEY
 from gateway.switchboard import Switchboard
 from gateway.widget import Widget
 from gateway.ws import WebSocket, protocol_class
@@ -84,9 +85,13 @@ class GatewayApp:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # uvicorn's `send` is a method of the exchange, which knows its socket; other servers do not show theirs.
-        scope[TRANSPORT_KEY] = getattr(getattr(send, "__self__", None), "transport", None)
-        await self.app(scope, receive, send)
+        # uvicorn's `send` is a method of the exchange; other servers do not show theirs.
+        exchange = getattr(send, "__self__", None)
+        scope[EXCHANGE_KEY] = exchange if isinstance(exchange, RequestResponseCycle) else None
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            del scope[EXCHANGE_KEY]  # the exchange holds its scope: a cycle
 
     async def startup(self) -> None:
         """Subscribes. Redis may be away: then clients wait, and /readyz says so."""

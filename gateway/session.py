@@ -31,7 +31,7 @@ from gateway.grant import READ, WRITE, Grant
 from gateway.message import Message
 from hub.model import frames
 from hub.model.cursor import Cursor, decode_cursor
-from hub.store.inbox import ChangesPage, InboxPage, Position
+from hub.store.inbox import ChangesPage, HeadState, InboxPage, Position, nothing_since
 
 HOLD_SECONDS = 0.05  # design.md; two API processes that announce after the same lock are at most a few ms apart
 GRACE_SECONDS = 10  # contract: silence of heartbeat_seconds + 10 closes
@@ -48,6 +48,9 @@ class State(Enum):
     LIVE = auto()
     HOLDING = auto()
     CLOSED = auto()
+
+
+_LIVE = State.LIVE
 
 
 class Event(Enum):
@@ -334,16 +337,25 @@ class Session:
         self.expires = now + grant.seconds_left
         return (Join(),)
 
-    def joined(self, person_id: int) -> Actions:
-        """Announcements arrive from before this moment on; the store has to be read for what was before."""
+    def joined(self, person_id: int, head: HeadState | None = None) -> Actions:
+        """Announcements arrive from before this moment on; the store has to be read for what was before.
+
+        Args:
+            head: What of the store was read since the subscription: who holds all of it needs no more.
+        """
         if self.state is State.CLOSED:
             return ()
         self._move(Event.JOINED)
         self.person_id = person_id
+        cursor = None if self._cursor is None else decode_cursor(self._cursor)
         if self._cursor is None:
             actions: list[Action] = [Read(None)]
+        elif head is not None and cursor == (head.person_id, head.epoch, head.rev):
+            self.epoch, self.rev = head.epoch, head.rev
+            page = nothing_since(head)
+            actions = list(self.page(page, Message(page.frame(), page.cursor.encode("ascii"))))
         else:
-            actions = list(self._read_from(decode_cursor(self._cursor)))
+            actions = list(self._read_from(cursor))
         early, self._early, self._cursor = self._early, None, None
         for frame in early or ():
             actions += self._take(frame)
@@ -381,7 +393,7 @@ class Session:
         welcome = self._welcome(
             rev=head.rev, cursor=head.cursor, counts=head.counts, items=page.items, next_cursor=page.next_cursor
         )
-        return [Message(welcome, head.cursor), *self._caught_up()]
+        return [Message(welcome, head.cursor.encode("ascii")), *self._caught_up()]
 
     def page(self, page: ChangesPage, message: Message) -> Actions:
         """A page of changes; `message` is its frame, shared by all sessions that asked for it."""
@@ -420,15 +432,24 @@ class Session:
 
     # What Redis says
 
+    def follows(self, message: Message) -> bool:
+        """Whether this change is the next one of a live session: then it counts as sent, and is to be written.
+
+        What `announced` does first, without an answer to be looked through: nearly all that a gateway hears is this.
+        """
+        rev = message.rev
+        if rev != self.rev + 1 or self.state is not _LIVE or message.epoch != self.epoch or not message.payload:
+            return False
+        self.rev = rev
+        return True
+
     def announced(self, message: Message) -> Actions:
         """A change, in whatever order; never forwarded but as the next revision of this epoch."""
+        if self.follows(message):
+            return (message,)
         if self.state is State.LIVE:
-            if message.epoch == self.epoch:
-                if message.rev <= self.rev:
-                    return ()
-                if message.rev == self.rev + 1 and message.payload:
-                    self.rev = message.rev
-                    return (message,)
+            if message.epoch == self.epoch and message.rev <= self.rev:
+                return ()
             self._buffer = [message]
             return self._sort_out()
         if self.state in (State.JOINING, State.RESUMING, State.HOLDING):

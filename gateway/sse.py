@@ -1,8 +1,9 @@
 """Server-sent events: the same session, one way, over one HTTP answer.
 
 Raw ASGI, because an event has to leave from where the announcement arrives: synchronously, without a task or a queue in
-between. An ASGI `send` that does not have to wait runs to its end within one step, so it is stepped by hand; when it
-would wait, its bytes are kept, bounded, and a task sends them when the client has read on.
+between. Where the server shows its exchange, a chunk that is built once for all streams goes straight to its transport.
+Elsewhere an ASGI `send` that does not have to wait runs to its end within one step, so it is stepped by hand. When it
+would wait, the bytes are kept, bounded, and a task sends them when the client has read on.
 
 Once the token is accepted the answer is 200 whatever comes: an EventSource that reads any other status never tries
 again. What else goes wrong is said by `event: close`.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,8 +27,8 @@ from gateway.switchboard import Switchboard
 from hub.web.asgi import Receive, Scope, Send
 from hub.web.limits import household
 
-TRANSPORT_KEY = "hub.transport"
-"""Where the socket's transport is left in the scope, when the server shows it: to break off a stuck client."""
+EXCHANGE_KEY = "hub.exchange"
+"""Where the server's exchange is left in the scope, when it is uvicorn's."""
 COMMENT_SECONDS = (12.0, 16.0)  # contract: every 15 s or so; proxies cut at 30 s at the earliest
 RETRY_MILLISECONDS = (1_000, 5_000)  # browsers wait this long; jittered, so that streams cut together do not return so
 SILENCE_MILLISECONDS = (
@@ -42,18 +43,33 @@ _HEADERS = [
 ]
 
 
+class Flow(Protocol):
+    """uvicorn's FlowControl."""
+
+    write_paused: bool
+
+
+class Exchange(Protocol):
+    """What is used of uvicorn's RequestResponseCycle: chunks may be written past `send`, as it would write them."""
+
+    transport: asyncio.Transport
+    flow: Flow
+    disconnected: bool
+
+
 class EventStream(Connection):
     """One stream of server-sent events."""
 
-    __slots__ = ("_broken_off", "_comment_at", "_ended", "_held", "_send", "_sending", "_transport")
+    __slots__ = ("_broken_off", "_comment_at", "_ended", "_exchange", "_held", "_send", "_sending")
 
     transport_name = "sse"
 
-    def __init__(self, board: Switchboard, address: str, send: Send, transport: asyncio.Transport | None) -> None:
+    def __init__(self, board: Switchboard, address: str, send: Send, exchange: Exchange | None) -> None:
         super().__init__(board, board.session(beats=False), address)
         self._send = send
-        self._transport = transport
-        _limit_silence(transport)
+        self._exchange = exchange
+        if exchange is not None:
+            _limit_silence(exchange.transport)
         self._held = bytearray()
         self._sending: asyncio.Task[None] | None = None
         self._ended = False
@@ -88,7 +104,10 @@ class EventStream(Connection):
     def write(self, message: Message) -> None:
         if self._ended:
             return
-        self.board.sent += 1
+        exchange = self._exchange
+        if exchange is not None and self._sending is None and not (exchange.flow.write_paused or exchange.disconnected):
+            exchange.transport.write(message.chunk or message.chunked)
+            return
         self._put(message.sse)
         if len(self._held) - len(message.sse) > self.board.write_buffer_bytes:
             self.end(Code.TOO_SLOW, f"{len(self._held)} bytes wait to be read")
@@ -147,8 +166,8 @@ class EventStream(Connection):
         self._held.clear()
         if self._sending is not None:
             self._sending.cancel()
-        if self._transport is not None:
-            self._transport.abort()
+        if self._exchange is not None:
+            self._exchange.transport.abort()
 
 
 async def serve(
@@ -162,13 +181,13 @@ async def serve(
 ) -> None:
     """Answers one accepted request with a stream."""
     await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-    stream = EventStream(board, _address(scope, board), send, scope.get(TRANSPORT_KEY))
+    stream = EventStream(board, _address(scope, board), send, scope.get(EXCHANGE_KEY))
     await stream.run(receive, grant, cursor, presence)
 
 
-def _limit_silence(transport: asyncio.Transport | None) -> None:
+def _limit_silence(transport: asyncio.Transport) -> None:
     """Lets the kernel end a connection whose client takes nothing any more: no frame of a stream's client tells."""
-    if transport is None or transport.is_closing():  # a client that left already: its socket has no number any more
+    if transport.is_closing():  # a client that left already: its socket has no number any more
         return
     raw = transport.get_extra_info("socket")
     if raw is not None and hasattr(socket, "TCP_USER_TIMEOUT") and raw.family in (socket.AF_INET, socket.AF_INET6):

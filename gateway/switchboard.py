@@ -12,7 +12,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -24,10 +24,13 @@ from gateway import metrics
 from gateway.admission import Admission, Denied
 from gateway.codes import Close, Code
 from gateway.connection import Connection
+from gateway.heap import Heap
+from gateway.lookups import Lookups
 from gateway.receipts import Receipts
 from gateway.reconcile import Reconciler
 from gateway.room import Room
 from gateway.session import PATIENCE_SECONDS, Rules, Session, State
+from gateway.turns import Turns
 from gateway.wheel import Wheel
 from hub.bus import announce
 from hub.bus.presence import INCARNATION_CHARACTERS
@@ -49,6 +52,9 @@ log = structlog.get_logger("hub.gateway")
 WARN_SECONDS = 1.0
 UPKEEP_SECONDS = 1.0  # between flushes of receipts and of counters
 RETRY_SECONDS = 0.5
+SNAPSHOT_ITEMS = 50  # contract
+SNAPSHOTS_AT_ONCE = 20  # people: at most a thousand items in one answer
+HEADS_AT_ONCE = 100  # people who come in a storm, in one statement; what each batch goes on to do takes some 10 ms
 DRAIN_SPACING_SECONDS = 0.1  # at most, between two closes of a drain: a few connections need no long window
 DRAIN_RETRY_SECONDS = (1, 3)  # what a drained client waits; the window has spread them already
 LINGER_SECONDS = 5.0  # for the last closing handshakes of a drain
@@ -69,6 +75,7 @@ class Switchboard:
         self.limits = RateLimiter()
         self.refusals = refusal_limiter()
         self.wheel = Wheel(loop)
+        self.turns = Turns(loop)
         self.receipts = Receipts(hub.db)
         self.presence = PresenceWriter(
             hub.redis, hub.installation, self.incarnation, settings.lease_seconds, settings.presence_grace_seconds
@@ -77,6 +84,8 @@ class Switchboard:
         self.reconciler = Reconciler(self)
         # Hellos and reads queue here, not for the pool, whose patience is short; marks and receipts find a connection.
         self.reads = asyncio.Semaphore(max(1, settings.pool_size - 2))
+        self.heads = Lookups(self._find_heads, self.spawn, HEADS_AT_ONCE)
+        self.snapshots = Lookups(self._read_snapshots, self.spawn, SNAPSHOTS_AT_ONCE)
         self.draining = False
         self.connections: dict[str, Connection] = {}
         self.now = loop.time
@@ -85,6 +94,7 @@ class Switchboard:
         self._projects: Counter[int] = Counter()
         self._addresses: Counter[str] = Counter()
         self._made = 0
+        self._heap = Heap()
         self._warned: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
@@ -125,6 +135,7 @@ class Switchboard:
     def session(self, *, beats: bool = True) -> Session:
         """A session for a connection that was just accepted."""
         self._made += 1
+        self._heap.tidy(self._made, len(self.connections))
         return Session(f"{self.incarnation}{self._made:x}", self.rules, self.now(), random.random(), beats=beats)
 
     def open(self, connection: Connection) -> Close | None:
@@ -161,7 +172,7 @@ class Switchboard:
 
     def admit(self, connection: Connection, token: str) -> None:
         """Verifies the token of a hello."""
-        self.spawn(self._admit(connection, token))
+        self.turns.take(lambda: self.spawn(self._admit(connection, token)))
 
     async def _admit(self, connection: Connection, token: str) -> None:
         session = connection.session
@@ -221,13 +232,11 @@ class Switchboard:
         while session.state is State.JOINING:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    await asyncio.gather(self.subscriber.subscribe(room.channel), self.subscriber.subscribe(project))
+                    await self.subscriber.subscribe(project)  # somebody of the project is nearly always here
+                    await self.subscriber.subscribe(room.channel)
                 if session.state is not State.JOINING:
                     return
-                async with self.reads:
-                    head = await inbox.open_inbox(self.hub.db, room.project_id, room.user, token_issued_at=issued_at)
-                    if head.pending_broadcasts:
-                        await pull_broadcasts(self.hub, [head.person_id])
+                head = await self._open_inbox(room, issued_at)
             except SubscriberClosed:
                 return
             except Unauthenticated:
@@ -243,7 +252,30 @@ class Switchboard:
             registered = self.presence.set(room.project_id, room.user, session.connection, session.presence)
             await asyncio.wait({registered}, timeout=RETRY_SECONDS)
             self.receipts.note_seen(head.person_id)
-            connection.perform(session.joined(head.person_id))
+            connection.perform(session.joined(head.person_id, None if head.pending_broadcasts else head))
+
+    async def _open_inbox(self, room: Room, issued_at: float) -> inbox.HeadState:
+        """The head of the room's person, broadcasts pulled; behind it where `pending_broadcasts`.
+
+        Raises:
+            Unauthenticated, GONE.
+        """
+        head = await self.heads.get((room.project_id, room.user))
+        if head is not None and not head.pending_broadcasts and not head.voids(issued_at):
+            return head
+        async with self.reads:
+            head = await inbox.open_inbox(self.hub.db, room.project_id, room.user, token_issued_at=issued_at)
+            if head.pending_broadcasts:
+                await pull_broadcasts(self.hub, [head.person_id])
+        return head
+
+    async def _find_heads(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], inbox.HeadState]:
+        async with self.reads:
+            return await inbox.find_heads(self.hub.db, keys)
+
+    async def _read_snapshots(self, person_ids: Sequence[int]) -> dict[int, inbox.InboxPage]:
+        async with self.reads:
+            return await inbox.read_snapshots(self.hub.db, person_ids, SNAPSHOT_ITEMS)
 
     def leave(self, connection: Connection) -> None:
         """The session is over: nothing is sent to it any more, and its presence ends."""
@@ -286,9 +318,7 @@ class Switchboard:
     def _hear(self, channel: bytes, payload: bytes) -> None:
         room = self.rooms.get(channel)
         if room is not None:
-            announced = announce.unpack(payload)
-            if announced is not None:
-                room.hear(announced)
+            room.hear(payload)
         elif channel.endswith(b":!"):
             project_id = int(channel.split(b":")[2])
             if payload == b"b":

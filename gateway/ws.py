@@ -1,9 +1,9 @@
 """WebSocket, from the upgrade on: bytes to sessions, prebuilt frames to the transport.
 
 Stands in uvicorn's place for a WebSocket protocol (`ws=`): no ASGI, so no task, no queue and no event objects per
-connection. `websockets` reads and answers the handshake; frames are read by gateway.framing. A refusal comes after
-accepting, because a browser cannot read a failed handshake; only what is no attempt at this protocol at all (another
-path, another subprotocol, no WebSocket) is answered over HTTP.
+connection. The usual handshake is read and answered by gateway.handshake, any other by `websockets`; frames are read by
+gateway.framing. A refusal comes after accepting, because a browser cannot read a failed handshake; only what is no
+attempt at this protocol at all (another path, another subprotocol, no WebSocket) is answered over HTTP.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
@@ -22,7 +23,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gateway import framing
+from gateway import framing, handshake
 from gateway.codes import Close, Code
 from gateway.connection import Connection
 from gateway.message import Message
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 PATH = "/v1/inbox/ws"
 SUBPROTOCOL = Subprotocol("hub.v1")
+_PATH, _SUBPROTOCOL = PATH.encode("ascii"), SUBPROTOCOL.encode("ascii")
 CLOSE_SECONDS = 5.0  # for the client's half of the closing handshake (Centrifugo 1 s, websockets 10 s)
 SLOW_CLOSE_SECONDS = 20.0  # for a client that was too slow: what is buffered comes before the close frame
 LARGE_BYTES = 64 * 1024  # asyncio's default high-water mark
@@ -51,6 +53,9 @@ class Phase(Enum):
     OPEN = auto()
     CLOSING = auto()  # our close was sent; only the client's matters
     BROKEN = auto()  # the peer's bytes have lost their meaning; they are read away so that it hears why
+
+
+_OPEN = Phase.OPEN
 
 
 class WebSocket(Connection, asyncio.Protocol):
@@ -82,6 +87,8 @@ class WebSocket(Connection, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
+        if self._bound < LARGE_BYTES:  # what is not congested is not measured
+            self._transport.set_write_buffer_limits(high=self._bound)
         self._peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -91,7 +98,8 @@ class WebSocket(Connection, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.HANDSHAKE:
-            self._shake_hands(data)
+            self._transport.pause_reading()  # nothing more before it is answered, in whatever turn that is
+            self.board.turns.take(partial(self._shake_hands, data))
             return
         if self._deaf:
             return
@@ -127,28 +135,39 @@ class WebSocket(Connection, asyncio.Protocol):
     # Handshake
 
     def _shake_hands(self, data: bytes) -> None:
+        if self._phase is not Phase.HANDSHAKE or self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        upgrade = handshake.usual(data, _PATH, _SUBPROTOCOL) or self._negotiate(data)
+        if upgrade is None:
+            return
+        self._transport.write(upgrade.answer)
+        self._phase = Phase.OPEN
+        self.address = self._client_address(upgrade.forwarded)
+        refusal = self.board.open(self)
+        if refusal is None:
+            refusal = self._refused_origin(upgrade)
+        if refusal is not None:
+            self.perform(self.session.end(refusal))
+
+    def _negotiate(self, data: bytes) -> handshake.Upgrade | None:
+        """The same for a handshake that is unusual; None when it was refused."""
         protocol = ServerProtocol(subprotocols=[SUBPROTOCOL], select_subprotocol=_select, logger=_quiet)
         protocol.receive_data(data)
         request = next((event for event in protocol.events_received() if isinstance(event, Request)), None)
         if request is None:  # whole, or it would not be here; but more than the parser of handshakes takes
             self._reject(protocol.reject(431, "The handshake has a line over 8 KiB, or more than 128 headers.\n"))
-            return
+            return None
         if request.path.partition("?")[0] != PATH:
             response = protocol.reject(404, "There is no WebSocket at this path; it is at /v1/inbox/ws.\n")
         else:
             response = protocol.accept(request)
         if response.status_code != 101:
             self._reject(response)
-            return
+            return None
         protocol.send_response(response)
-        self._transport.write(b"".join(protocol.data_to_send()))
-        self._phase = Phase.OPEN
-        self.address = self._client_address(request)
-        refusal = self.board.open(self)
-        if refusal is None:
-            refusal = self._refused_origin(request)
-        if refusal is not None:
-            self.perform(self.session.end(refusal))
+        origins, hosts, forwarded = (request.headers.get_all(name) for name in ("Origin", "Host", "X-Forwarded-For"))
+        return handshake.Upgrade(b"".join(protocol.data_to_send()), origins, hosts, forwarded)
 
     def _reject(self, response: Response) -> None:
         _explain(response)
@@ -159,23 +178,22 @@ class WebSocket(Connection, asyncio.Protocol):
         self._transport.write(response.serialize())
         self._transport.close()
 
-    def _refused_origin(self, request: Request) -> Close | None:
-        origins, hosts = request.headers.get_all("Origin"), request.headers.get_all("Host")
+    def _refused_origin(self, upgrade: handshake.Upgrade) -> Close | None:
+        origins, hosts = upgrade.origins, upgrade.hosts
         origin = origins[0] if len(origins) == 1 else None
         rule = self.board.origins
         if len(origins) <= 1 and rule.allows(origin, hosts[0] if hosts else None):
             return None
         return Close(Code.ORIGIN_REFUSED, rule.refusal(origin))
 
-    def _client_address(self, request: Request) -> str:
+    def _client_address(self, forwarded: Sequence[str]) -> str:
         """Whose connections are counted together; "" for a trusted proxy that does not say."""
         peer = get_remote_addr(self._transport)
         address = peer[0] if peer else ""
         trusted = self.board.trusted
         if address not in trusted:
             return household(address)
-        forwarded = ", ".join(request.headers.get_all("X-Forwarded-For"))
-        client = trusted.get_trusted_client_address(forwarded)[0] if forwarded else ""
+        client = trusted.get_trusted_client_address(", ".join(forwarded))[0] if any(forwarded) else ""
         return household(client) if trusted.always_trust or client not in trusted else ""
 
     # Frames in
@@ -218,24 +236,24 @@ class WebSocket(Connection, asyncio.Protocol):
     def congested(self) -> bool:
         return self._congested
 
+    def forward(self, message: Message) -> None:
+        if self._phase is _OPEN and not self._congested:
+            self._transport.write(message.framed or message.ws)
+        else:
+            self.write(message)
+
     def write(self, message: Message) -> None:
-        if self._phase is not Phase.OPEN:
-            return
-        if message is PING and self._congested:
-            return  # it would wait behind what the client has not taken yet, and prove nothing
-        self.board.sent += 1
-        self._put(message.ws)
+        if self._phase is _OPEN and not (message is PING and self._congested):
+            self._put(message.ws)  # a ping would wait behind what the client has not taken yet, and prove nothing
 
     def _put(self, data: bytes) -> None:
         """Writes, unless too much waits already. One frame, however large, is never too much by itself."""
-        transport = self._transport
-        waiting = transport.get_write_buffer_size()
-        if waiting > self._bound:
+        if self._congested and (waiting := self._transport.get_write_buffer_size()) > self._bound:
             self.end(Code.TOO_SLOW, f"{waiting} bytes wait to be read")
             return
-        transport.write(data)
+        self._transport.write(data)
         if len(data) > LARGE_BYTES:
-            self._bound = self.board.write_buffer_bytes + transport.get_write_buffer_size()
+            self._bound = self.board.write_buffer_bytes + self._transport.get_write_buffer_size()
 
     def hang_up(self, close: Close) -> None:
         if self._phase is not Phase.OPEN:

@@ -1,14 +1,15 @@
-"""Nchan in Debian's nginx: C, the floor of what a socket server costs here."""
+"""Nchan in Debian's nginx: C, and messages in its own memory."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from benchmarks.fleet import HOST
-from benchmarks.peers.transport import Peer, PeerMissing, load, started
-from benchmarks.plan import Plan
+from benchmarks.fleet import HOST, Fleet
+from benchmarks.peers.peer import HttpPeer, Peer, PeerMissing, started
 from benchmarks.process import children
 from hub.local.process import free_port
 
@@ -16,13 +17,13 @@ MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 
 CONFIGURATION = """
 load_module {module};
-daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {directory}/pid; error_log {directory}/error.log;
-events {{ worker_connections 10000; }}
+daemon off; worker_processes 1; worker_rlimit_nofile 60000; pid {directory}/pid; error_log {directory}/error.log;
+events {{ worker_connections 50000; }}
 http {{
   access_log off; client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
   uwsgi_temp_path {directory}; scgi_temp_path {directory}; keepalive_requests 10000000;
   server {{
-    listen {host}:{port};
+    listen {host}:{port} backlog=4096;
     location = /pub {{ nchan_publisher; nchan_channel_id $arg_id; nchan_message_buffer_length 0; }}
     location = /sub {{ nchan_subscriber websocket; nchan_channel_id $arg_id; nchan_subscriber_first_message newest; }}
   }}
@@ -34,8 +35,9 @@ def _module_there() -> bool:
     return MODULE.exists()
 
 
-async def nchan(plan: Plan) -> dict[str, float]:
-    """One round on a new nginx.
+@asynccontextmanager
+async def nchan(_fleet: Fleet) -> AsyncIterator[Peer]:
+    """A new nginx with one worker.
 
     Raises:
         PeerMissing: nginx or its module is not installed.
@@ -49,6 +51,4 @@ async def nchan(plan: Plan) -> dict[str, float]:
         configuration.write_text(CONFIGURATION.format(module=MODULE, directory=directory, host=HOST, port=port))
         async with started([nginx, "-c", str(configuration), "-p", directory], port) as process:
             [worker] = children(process.pid)
-            return await load(
-                Peer(worker, port, lambda channel: f"/pub?id={channel}", lambda channel: f"/sub?id={channel}"), plan
-            )
+            yield HttpPeer(worker, port)

@@ -29,6 +29,8 @@ JOBS, DELIVERIES = b"j", b"d"
 FRAME_LIMIT_BYTES = 8 * 1024  # larger frames are read from the store: Redis buffers per subscriber stay small
 _HEADER = struct.Struct(f">cQ{CURSOR_LENGTH}s")
 HEADER_BYTES = _HEADER.size
+read_header = _HEADER.unpack_from
+"""`(kind, rev, cursor)` of a payload of at least HEADER_BYTES, kind and cursor as ASCII: for whoever reads many."""
 _NO_CURSOR = Cursor(0, 0, 0).encode().encode("ascii")
 
 
@@ -57,7 +59,7 @@ def unpack(payload: bytes) -> Announcement | None:
     """The announcement in `payload`, or None when it is none (another version, or somebody else's PUBLISH)."""
     if len(payload) < HEADER_BYTES:
         return None
-    kind, rev, cursor = _HEADER.unpack_from(payload)
+    kind, rev, cursor = read_header(payload)
     try:
         return Announcement(kind.decode("ascii"), rev, cursor.decode("ascii"), payload[HEADER_BYTES:])
     except UnicodeDecodeError:

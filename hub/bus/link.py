@@ -19,6 +19,8 @@ log = structlog.get_logger("hub.subscribe")
 
 BATCH_CHANNELS = 512  # per SUBSCRIBE: 100,000 took 1.3 s; one command of all of them stops Redis for everyone else
 CONNECT_SECONDS = 2.0
+# hiredis moves all it still holds with every other reply: 0.62 µs a message of 256 KiB, 0.18 of 16.
+FEED_BYTES = 16 * 1024
 _MARK = b"mark"
 
 
@@ -126,19 +128,26 @@ class Link(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
 
     def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
-        while True:
-            try:
-                reply = self._reader.gets()
-            except hiredis.ProtocolError as error:
-                log.warning("subscriber.not_redis", error=repr(error))
+        for start in range(0, len(data), FEED_BYTES):
+            self._reader.feed(data, start, min(FEED_BYTES, len(data) - start))
+            if not self._take():
                 self.abort()
                 return
+
+    def _take(self) -> bool:
+        """Takes what the reader holds whole; False when this is no connection to go on with."""
+        gets, message, deliver = self._reader.gets, self._message, self._on_message
+        while True:
+            try:
+                reply = gets()
+            except hiredis.ProtocolError as error:
+                log.warning("subscriber.not_redis", error=repr(error))
+                return False
             if reply is False:
-                return
+                return True
             if isinstance(reply, list):
-                if reply[0] == self._message:
-                    self._on_message(reply[1], reply[2])
+                if reply[0] == message:
+                    deliver(reply[1], reply[2])
                 else:
                     self._told(*reply)
             elif self._commands:
@@ -151,8 +160,7 @@ class Link(asyncio.Protocol):
                     continue
                 # A refused SUBSCRIBE would leave its channels waiting for ever; a new connection asks again.
                 log.warning("subscriber.refused", error=str(reply))
-                self.abort()
-                return
+                return False
 
     def _told(self, kind: bytes, channel: bytes, _payload: Any = None) -> None:
         if kind == b"pong":

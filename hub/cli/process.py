@@ -26,6 +26,7 @@ from hub.config import Settings, unknown_variables
 from hub.exceptions import HubError
 from hub.runtime import Hub, open_hub
 from hub.telemetry import configure_logging, get_logger
+from hub.web.acceptor import Acceptor
 from hub.web.app import WebApp
 from hub.web.asgi import ASGIApp, Receive, Scope, Send
 from hub.web.documentation import Documentation
@@ -135,7 +136,7 @@ class _Process:
         self._worker = Worker(hub) if roles.worker else None
         app = self._compose()
         app = app if roles.front is None else roles.front(app)
-        self._server = _Server(_configure(hub.settings, app, self._gateway), self._started, self._drain)
+        self._server = _Server(_configure(hub.settings, app, self._gateway), self._started, self._drain, self._is_busy)
 
     async def run(self) -> None:
         worker: asyncio.Task[None] | None = None
@@ -176,6 +177,9 @@ class _Process:
     def _is_draining(self) -> bool:
         return self._draining
 
+    def _is_busy(self) -> bool:
+        return self._gateway is not None and self._gateway.board.turns.busy
+
     async def _drain(self) -> None:
         if self._api is not None:
             self._api.drain()
@@ -203,9 +207,14 @@ class _Server(uvicorn.Server):
     """uvicorn's server with our order of ending: it would close every socket at once, and die of the signal it got."""
 
     def __init__(
-        self, config: uvicorn.Config, started: Callable[[], Awaitable[None]], drain: Callable[[], Awaitable[None]]
+        self,
+        config: uvicorn.Config,
+        started: Callable[[], Awaitable[None]],
+        drain: Callable[[], Awaitable[None]],
+        busy: Callable[[], bool],
     ) -> None:
         super().__init__(config)
+        self._busy = busy
         self._on_started = started
         self._drain = drain
         self._hurry = asyncio.Event()
@@ -221,8 +230,12 @@ class _Server(uvicorn.Server):
         self._hurry.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
+        self.servers = [Acceptor(listener, self._make_protocol, self._busy) for listener in sockets or ()]  # type: ignore[misc]
         await self._on_started()
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        return HttpProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

@@ -12,6 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import NamedTuple
 
 CURSOR_LENGTH = 32  # characters
+STEM_LENGTH = 22  # characters that hold person and epoch whole: 128 bits, at 6 a character
 _FIELDS = struct.Struct(">QQQ")
 
 

@@ -12,6 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from hub.store.sql import load
 _SQL = load("inbox")
 _PAGE_CURSOR = struct.Struct(">?Q")
 MAX_BEHIND = 1_000  # contract: more changes than this are not replayed but reset
-FIRST_ID = UUID(int=0)
+FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
 _LIVE = "archived_at IS NULL AND snoozed_until IS NULL"
 _STATUSES = {
     "all": _LIVE,
@@ -56,6 +57,10 @@ class HeadState(NamedTuple):
     @property
     def cursor(self) -> str:
         return Cursor(self.person_id, self.epoch, self.rev).encode()
+
+    def voids(self, issued_at: float) -> bool:
+        """Whether the person's tokens of that Unix time were revoked since."""
+        return self.tokens_revoked_at is not None and issued_at < self.tokens_revoked_at.timestamp()
 
 
 class InboxQuery(NamedTuple):
@@ -168,12 +173,18 @@ async def open_inbox(db: Database, project_id: int, user: str, *, token_issued_a
         head = await conn.fetchrow(_SQL["read_heads"], [row["person_id"]])
         if head is None:
             raise asyncpg.SerializationError("the person was deleted between two statements")
-        revoked_at = head["tokens_revoked_at"]
-        if revoked_at is not None and token_issued_at < revoked_at.timestamp():
+        found = head_of(head, "rev")
+        if found.voids(token_issued_at):
             raise Unauthenticated("The token is refused: it was revoked.", code="token_revoked")
-        return head_of(head, "rev")
+        return found
 
     return await db.transaction(work)
+
+
+async def find_heads(db: Database, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], HeadState]:
+    """Heads by (project_id, user), of those who have an inbox already."""
+    rows = await db.fetch(_SQL["find_heads"], [project_id for project_id, _ in keys], [user for _, user in keys])
+    return {(row["project_id"], row["user_id"]): head_of(row, "rev") for row in rows}
 
 
 async def read_heads(db: Database, person_ids: Sequence[int]) -> dict[int, HeadState]:
@@ -190,10 +201,13 @@ async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPag
     """
     statement, values = page_statement(person_id, query)
     rows = await db.fetch(statement, *values)
-    if not rows:
-        return None
+    return _page(rows, query.limit) if rows else None
+
+
+def _page(rows: Sequence[Any], limit: int) -> InboxPage:
+    """The page in rows of one person, of which there is one more where the list goes on."""
     found = [row for row in rows if row["item_id"] is not None]
-    page = found[: query.limit]
+    page = found[:limit]
     following = None
     if len(found) > len(page):
         last = page[-1]
@@ -246,9 +260,12 @@ def _page_sql(status: str, filtered: tuple[bool, ...], after: bool) -> str:
     return _SQL["read_page"].replace("{where}", " AND ".join(conditions)).replace("{limit}", limit)
 
 
-async def read_snapshot(db: Database, person_id: int, limit: int = 50) -> InboxPage | None:
-    """What a `welcome` shows: the newest, neither archived nor snoozed."""
-    return await read_page(db, person_id, InboxQuery(limit=limit))
+async def read_snapshots(db: Database, person_ids: Sequence[int], limit: int = 50) -> dict[int, InboxPage]:
+    """What a `welcome` shows, by person: the newest, neither archived nor snoozed. Who has no inbox is missing."""
+    rows = await db.fetch(_SQL["read_snapshots"], list(person_ids), limit + 1)
+    return {
+        person_id: _page(list(found), limit) for person_id, found in groupby(rows, key=lambda row: row["person_id"])
+    }
 
 
 async def read_item(db: Database, person_id: int, item_id: UUID) -> bytes | None:
@@ -267,7 +284,7 @@ async def read_changes(
         after: `position` of the page before. Without it the run starts at the cursor's revision.
         limit: Rows of items and tombstones a page.
     """
-    start = after or Position(cursor.rev, UUID(int=2**128 - 1))
+    start = after or Position(cursor.rev, LAST_ID)
     rows = await db.fetch(_SQL["read_changes"], person_id, start.item_rev, start.item_id, cursor.rev, limit + 1)
     if not rows:
         return None
@@ -284,7 +301,7 @@ async def read_changes(
     page = found[:limit]
     more = len(found) > len(page)
     rev = head.rev
-    position = Position(head.rev, UUID(int=2**128 - 1))
+    position = Position(head.rev, LAST_ID)
     if more:
         last, following = page[-1], found[limit]
         # Everything below the next row's revision is on this page or an earlier one; that revision itself may be split.
@@ -301,6 +318,22 @@ async def read_changes(
         more=more,
         counts=head.counts,
         position=position,
+        head=head,
+    )
+
+
+def nothing_since(head: HeadState) -> ChangesPage:
+    """The page of changes after the head itself: none."""
+    return ChangesPage(
+        since=head.rev,
+        rev=head.rev,
+        cursor=head.cursor,
+        items=[],
+        updates=[],
+        removed=[],
+        more=False,
+        counts=head.counts,
+        position=Position(head.rev, LAST_ID),
         head=head,
     )
 

@@ -70,6 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._running.disconnected = True  # uvicorn tells the newest only, and this one would write to nobody
             self._running.message_event.set()
         super().connection_lost(exc)
+        self.cycle = None  # type: ignore[assignment]  # which knows this protocol: nothing is left for the collector
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -92,6 +93,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_answered():
             self._drop_unread()
             super().handle_websocket_upgrade()
+            self.parser = None  # type: ignore[assignment]  # which knows this protocol: nothing is left for the collector
             return
         detail = "The connection has an earlier request, which is not answered yet."
         self._refusal = Refusal(400, code="bad_handshake", detail=detail)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.connection import Connection
+from gateway.room import Room
+from gateway.session import Session
 from gateway.switchboard import Switchboard
 from hub.runtime import Hub
-from tests.support.gateway import RawSocket, RunningGateway, client, token, until
+from hub.web.http import HttpProtocol
+from tests.support.gateway import RawSocket, RunningGateway, client, events, publish, rest, token, until
 from tests.support.redis_server import redis_of
 
 
@@ -46,6 +51,36 @@ async def test_nothing_is_kept_of_who_left(hub: Hub, project_id: int, gateway: R
     await until(lambda: not any(_kept(gateway).values()))
     keys = [key async for key in redis_of(hub).scan_iter(f"hub:{hub.installation}:present:*")]
     assert keys == []
+
+
+async def test_who_left_leaves_no_cycles(hub: Hub, project_id: int, gateway: RunningGateway) -> None:
+    """Connections are left out of collections (gateway.heap): what closes must be freed without one."""
+    text = token(hub, project_id)
+
+    async def come_and_go() -> None:
+        async with client(gateway.ws_url) as ada, events(gateway, text) as stream, rest(gateway, text) as api:
+            await ada.hello(text)
+            await stream.receive_type("welcome")
+            await publish(hub, project_id)
+            await stream.receive_type("item")
+            assert (await api.call("GET", "/v1/inbox"))[0] == 200
+        await until(lambda: not gateway.board.connections and not gateway.server.server_state.connections)
+
+    await come_and_go()
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(3):
+            await come_and_go()
+        gc.collect()
+        left = {type(thing) for thing in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    ours = (Connection, Session, Room, HttpProtocol, RequestResponseCycle)
+    assert [kind for kind in left if issubclass(kind, ours)] == []
 
 
 async def test_who_leaves_while_the_channel_is_asked_for_leaves_no_subscription(

@@ -292,7 +292,8 @@ async def test_a_slow_reader_is_closed_and_nobody_else_waits_for_it(settings: Se
             assert len(quick.model.items) == published
             revs = []
             while (frame := await slow.read_frame())[0] == 1:
-                revs.append(json.loads(frame[1])["rev"])
+                if (body := json.loads(frame[1]))["type"] == "item":  # not a ping, on a slow day
+                    revs.append(body["rev"])
             assert (await slow.finish(frame[1]))[0] == 4001
             assert revs == list(range(1, len(revs) + 1))
             assert len(revs) < published

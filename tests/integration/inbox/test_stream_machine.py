@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 
 from gateway.codes import Close
 from gateway.grant import READ, WRITE, Grant
-from gateway.message import Message, from_announcement
+from gateway.message import Message
 from gateway.session import (
     Ack,
     Admit,
@@ -47,6 +47,7 @@ from gateway.session import (
 )
 from hub.bus import announce
 from hub.config import Settings
+from hub.model.cursor import decode_cursor
 from hub.model.mark import parse_mark, seen_upto
 from hub.model.person import Person
 from hub.model.times import format_time, truncate
@@ -340,8 +341,9 @@ class StreamMachine(RuleBasedStateMachine):
                 continue
             unpacked = announce.unpack(payload)
             assert unpacked is not None
-            message = from_announcement(unpacked)
-            assert message is not None
+            position = decode_cursor(unpacked.cursor)
+            assert position is not None
+            message = Message(unpacked.frame, unpacked.cursor.encode(), unpacked.rev, position.epoch)
             if device.session is not None:
                 self._act(device, device.session.announced(message))
 
@@ -412,7 +414,7 @@ class StreamMachine(RuleBasedStateMachine):
                 if changes is None:
                     self._act(device, session.reset())
                 else:
-                    message = Message(changes.frame(), changes.cursor)
+                    message = Message(changes.frame(), changes.cursor.encode())
                     self._act(device, session.page(changes, message))
         return True
 

@@ -109,7 +109,7 @@ def test_a_close_that_must_not_be_sent_is_a_violation(payload: bytes, code: Code
 @pytest.mark.parametrize("size", [20, 125, 126, 65535, 65536])
 def test_a_message_is_framed_and_spelled_as_an_event(size: int) -> None:
     payload = b'{"type":"item","x":"' + b"x" * (size - 22) + b'"}'
-    message = Message(payload, "c" * 32)
+    message = Message(payload, b"c" * 32)
     assert message.ws.endswith(payload)
     assert message.ws[0] == 0x81
     header = len(message.ws) - len(payload)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ def cursor(rev: int, epoch: int = EPOCH) -> str:
 
 def announcement(rev: int, epoch: int = EPOCH, *, body: bool = True) -> Message:
     payload = frames.removed(rev, cursor(rev, epoch), ["x"], Counts(0, 0, 0)) if body else b""
-    return Message(payload, cursor(rev, epoch), rev=rev, epoch=epoch)
+    return Message(payload, cursor(rev, epoch).encode(), rev=rev, epoch=epoch)
 
 
 def head(rev: int, epoch: int = EPOCH) -> HeadState:
@@ -72,7 +73,7 @@ def changes(since: int, rev: int, *, more: bool = False) -> tuple[ChangesPage, M
     page = ChangesPage(
         since, rev, cursor(rev), [], [], [], more, Counts(1, 2, 3), Position(rev, UUID(int=1)), head(rev)
     )
-    return page, Message(page.frame(), page.cursor)
+    return page, Message(page.frame(), page.cursor.encode())
 
 
 def frame(kind: str, **fields: Any) -> bytes:
@@ -134,6 +135,23 @@ def test_hello_without_a_cursor_reads_a_snapshot_and_answers_one_full_welcome() 
         "items": [{"id": "a"}],
         "next_cursor": None,
     }
+
+
+def test_who_holds_all_that_was_just_read_is_live_without_a_read() -> None:
+    session = joined({"cursor": cursor(5)})
+    session.announced(announcement(6))
+    actions = session.joined(PERSON, head(5))
+    assert types(actions) == ["welcome", "changes", "removed"]
+    page, _ = changes(5, 5)
+    assert sent(actions)[1] == json.loads(page.frame())
+    assert (session.state, session.epoch, session.rev) == (State.LIVE, EPOCH, 6)
+
+
+@pytest.mark.parametrize("here", [cursor(4), cursor(6), cursor(5, OTHER_EPOCH), Cursor(8, EPOCH, 5).encode(), "?"])
+def test_who_stands_elsewhere_than_what_was_just_read_is_read_for(here: str) -> None:
+    session = joined({"cursor": here})
+    assert isinstance(session.joined(PERSON, head(5))[-1], Read)
+    assert session.state is State.RESUMING
 
 
 def test_hello_with_a_current_cursor_gets_a_short_welcome_and_empty_changes() -> None:
@@ -487,7 +505,7 @@ def test_a_second_token_of_the_same_person_moves_the_expiry() -> None:
     assert session.expires == 650.0
 
 
-@pytest.mark.parametrize("other", [grant("bob"), grant()._replace(project_id=2)])
+@pytest.mark.parametrize("other", [grant("bob"), msgspec.structs.replace(grant(), project_id=2)])
 def test_a_second_token_of_somebody_else_closes(other: Grant) -> None:
     assert only(Close, live().renewed(2, other, 1.0)).code is Code.TOKEN_REFUSED
 

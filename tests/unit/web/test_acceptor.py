@@ -1,0 +1,53 @@
+"""Accepting in turns, on a real listener."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import cast
+
+from hub.web.acceptor import AT_ONCE, Acceptor
+
+
+class Greeter(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).write(b"hello")
+        transport.close()
+
+
+def _connected(address: tuple[str, int], count: int) -> list[socket.socket]:
+    return [socket.create_connection(address) for _ in range(count)]
+
+
+async def _greeting(connection: socket.socket) -> bytes:
+    connection.settimeout(0)
+    with connection:
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 100), 10)
+
+
+async def test_everybody_is_accepted_in_turns() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        waiting = _connected(listener.getsockname(), 3 * AT_ONCE)
+        acceptor = Acceptor(listener, Greeter, lambda: False)
+        assert [await _greeting(connection) for connection in waiting] == [b"hello"] * len(waiting)
+        acceptor.close()
+        acceptor.close()
+        await acceptor.wait_closed()
+
+
+async def test_nobody_is_accepted_while_it_is_busy_or_closed() -> None:
+    busy = True
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        acceptor = Acceptor(listener, Greeter, lambda: busy)
+        [waiting] = _connected(listener.getsockname(), 1)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not acceptor._opening
+        busy = False
+        assert await _greeting(waiting) == b"hello"
+        acceptor.close()
+        [late] = _connected(listener.getsockname(), 1)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not acceptor._opening
+        late.close()
