@@ -10,7 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN)/pip install -qq
 SYSTEM := $(VENV)/.system
 NODE := $(VENV)/.node
 
-.PHONY: help install dev test check format bench bench-peers soak requirements widget docs-generate clean
+.PHONY: help install dev test check format bench bench-peers soak requirements widget pictures docs-generate clean
 
 help:  ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,11 @@ soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load;
 widget: $(HUB) $(TOOLS) $(NODE)  ## Builds web-widget/dist and types from web-widget/src, and what docs say of them
 	@cd web-widget && npm run --silent build
 	@$(RUN)/python -m tests.support.generated
+
+pictures: $(HUB) $(TOOLS) $(SYSTEM) $(NODE)  ## Takes the documentation's pictures of demo, widget and themes
+	@$(RUN)/python -m tests.e2e.widget_pictures
+	@$(RUN)/python -m tests.e2e.widget_states
+	@$(RUN)/python -m tests.e2e.widget_themes
 
 docs-generate: $(HUB) $(TOOLS)  ## Writes docs/openapi.json, docs/asyncapi.json and what else is made from code
 	@$(RUN)/python -m tests.support.generated

@@ -26,6 +26,8 @@ FIGURES = {
         Figure("latency_p99", "publish → screen, p99", "ms", "lower", 0.30, 2),
         Figure("visible_p50", "publish → painted in a browser, p50", "ms", "lower", 0.20),
         Figure("visible_p99", "publish → painted in a browser, p99", "ms", "lower", 0.40),
+        Figure("scrolling_longest", "scrolling through 10,000 items, longest task", "ms CPU", "lower", 0.50, 0),
+        Figure("scrolling_long", "… tasks over 50 ms", "", "lower", 0.50, 0),
         Figure("publish_single", "publishes to one person", "1/s", "higher", 0.10, 0),
         Figure("publish_lists", "publishes to lists of 100", "1/s", "higher", 0.10),
         Figure("fanout_cpu", "gateway CPU, fan-out", "s per 100,000", "lower", 0.15, 3),

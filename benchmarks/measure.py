@@ -67,7 +67,10 @@ class Round:
 
     def publish(self, users: Sequence[str]) -> bytes:
         """A publish of a usual size to these people, as a whole request."""
-        body = {
+        return self.request("POST", "/v1/notifications", self.notification(users))
+
+    def notification(self, users: Sequence[str]) -> dict[str, object]:
+        return {
             "recipients": list(users),
             "category": "general",
             "title": "Your order 4711 is on its way",
@@ -75,7 +78,6 @@ class Round:
             "action_url": "https://shop.example/orders/4711",
             "data": {"order": 4711, "carrier": "example"},
         }
-        return self.request("POST", "/v1/notifications", body)
 
     def request(self, method: str, path: str, body: object) -> bytes:
         return request(method, path, HOST, self.fleet.api.port, self.fleet.api_key, msgspec.json.encode(body))

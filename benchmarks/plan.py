@@ -35,6 +35,7 @@ class Plan:
     critical_per_second: float = 60.0
     messages: int = 10_000  # pushes, and mails
     paints: int = 200  # notifications that a browser shows
+    scrolled: int = 10_000  # items of the inbox that is scrolled through
     ack_seconds: float = 0.5  # what the contract lets a client do at most
 
     def quick(self) -> Plan:
@@ -58,6 +59,7 @@ class Plan:
             criticals=50,
             messages=1_000,
             paints=20,
+            scrolled=500,
         )
 
     def asdict(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
     HUB_ALLOWED_ORIGINS=http://127.0.0.1:5000 hub dev      # in one terminal
     python examples/backend.py                             # in another; then open http://127.0.0.1:5000
 
-http://127.0.0.1:5000/push.html is a page that switches web push on and off; hub-sw.js is its service worker.
+/headless.html is an inbox of the page's own making; /push.html is a page that switches web push on and off, and
+hub-sw.js its service worker.
 
 HUB_URL and HUB_API_KEY say where the hub is and as whom; without them it is a running `hub dev`.
 """
@@ -23,6 +24,7 @@ HUB_URL = os.environ.get("HUB_URL", "http://127.0.0.1:8000")
 HUB_API_KEY = os.environ.get("HUB_API_KEY", "hk_dev")
 FILES = {
     "/": ("embed.html", "text/html"),
+    "/headless.html": ("headless.html", "text/html"),
     "/push.html": ("push.html", "text/html"),
     "/hub-sw.js": ("hub-sw.js", "text/javascript"),
 }

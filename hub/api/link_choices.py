@@ -8,7 +8,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from msgspec.structs import replace
-from uuid_utils.compat import uuid7
 
 from hub.api.choices import shown_categories
 from hub.api.choosing import Moved, View, patch_for
@@ -19,6 +18,7 @@ from hub.runtime import Hub
 from hub.store import events, preferences
 from hub.store.database import Connection
 from hub.store.events import Event
+from hub.store.ids import uuid7
 from hub.store.preferences import Owner
 from hub.store.rules import RulesKey, read_rules
 

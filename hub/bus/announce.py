@@ -81,6 +81,12 @@ def fleet_channel(installation: str) -> str:
     return f"hub:{installation}:!"
 
 
+# One script for many messages: of a pipeline of PUBLISH the answers took more of the publisher's CPU than the messages
+# (12 % and 8 % of a publish to a hundred people), and nobody reads how many subscribers there were.
+_PUBLISH = "for at = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[at], ARGV[at + 1]) end"
+SCRIPT_MESSAGES = 250  # Redis does nothing else meanwhile: a quarter of a millisecond
+
+
 class Announcer:
     """Publishes to Redis in one pipeline per batch."""
 
@@ -97,6 +103,7 @@ class Announcer:
         if not messages:
             return
         pipeline = self._redis.pipeline(transaction=False)
-        for name, payload in messages:
-            pipeline.execute_command("PUBLISH", name, payload)
+        for start in range(0, len(messages), SCRIPT_MESSAGES):
+            arguments = [part for message in messages[start : start + SCRIPT_MESSAGES] for part in message]
+            pipeline.eval(_PUBLISH, 0, *arguments)
         await pipeline.execute()

@@ -15,17 +15,6 @@ import msgspec
 from hub.model.counts import ZERO, Counts
 from hub.model.times import format_time
 
-STATE_TIMES = (
-    "created_at",
-    "seen_at",
-    "read_at",
-    "clicked_at",
-    "archived_at",
-    "pinned_at",
-    "snoozed_until",
-    "expires_at",
-)
-
 
 class ItemRow(Protocol):
     """What rendering needs to know; a database row and an `Item` both are one."""
@@ -59,17 +48,26 @@ class Item(msgspec.Struct):
         return getattr(self, name)
 
 
+NEW = Counts(1, 1, 1)
+"""What a new item adds to the counts of its inbox."""
+
+
 def render(row: ItemRow) -> bytes:
     """The item as clients see it (contract, "Item"): a JSON object."""
-    parts = [
-        f'{{"id":"{row["item_id"]}","notification_id":"{row["notification_id"]}"',
-        f'"seq":{row["seq"]},"rev":{row["rev"]}',
-    ]
-    for name in STATE_TIMES:
-        moment = row[name]
-        parts.append(f'"{name}":null' if moment is None else f'"{name}":"{format_time(moment)}"')
+    if isinstance(row, Item):
+        row = msgspec.structs.asdict(row)
     content: str = row["content"]
-    return (",".join(parts) + "," + content[1:]).encode("utf-8")
+    return (
+        f'{{"id":"{row["item_id"]}","notification_id":"{row["notification_id"]}","seq":{row["seq"]},"rev":{row["rev"]},'
+        f'"created_at":{_json(row["created_at"])},"seen_at":{_json(row["seen_at"])},"read_at":{_json(row["read_at"])},'
+        f'"clicked_at":{_json(row["clicked_at"])},"archived_at":{_json(row["archived_at"])},'
+        f'"pinned_at":{_json(row["pinned_at"])},"snoozed_until":{_json(row["snoozed_until"])},'
+        f'"expires_at":{_json(row["expires_at"])},{content[1:]}'
+    ).encode()
+
+
+def _json(moment: datetime | None) -> str:
+    return "null" if moment is None else f'"{format_time(moment)}"'
 
 
 def is_live(row: ItemRow) -> bool:

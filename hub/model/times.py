@@ -17,12 +17,17 @@ _DURATION = re.compile(DURATION_PATTERN, re.ASCII)
 
 def format_time(moment: datetime) -> str:
     """`2026-11-21T09:00:00.000Z`; `moment` must be aware."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    # isoformat takes a fifth of strftime's time, and astimezone as long as both where there is nothing to change.
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def truncate(moment: datetime) -> datetime:
     """`moment` in UTC without what the wire cannot carry."""
-    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def parse_duration(text: str) -> timedelta:

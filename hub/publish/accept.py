@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from uuid_utils.compat import uuid7
 
 from hub.exceptions import FieldError, Invalid
 from hub.model.notification import Notification, from_request
@@ -19,6 +18,7 @@ from hub.model.reader import Reader
 from hub.model.rendering import Letter, render_item, render_texts
 from hub.model.template_text import TemplateError
 from hub.model.times import format_time
+from hub.store.ids import uuid7
 
 MAX_DATA_BYTES = 16 * 1024  # contract: an item's data
 MAX_RENDERED = 100  # recipients whose own data a template is tried with: some 3 ms

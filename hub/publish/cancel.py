@@ -15,8 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from hub.exceptions import NotFound
 from hub.model.item import count
 from hub.model.notification import LANES
@@ -25,6 +23,7 @@ from hub.publish.withdraw import withdraw_shown
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store import deliveries, items, jobs, notifications
 from hub.store.database import Connection
+from hub.store.ids import uuid7
 from hub.store.inbox import find_people
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from uuid_utils.compat import uuid7
 
 from hub.model.counts import Counts
-from hub.model.item import count, render
+from hub.model.item import NEW, count, render
 from hub.model.notification import Notification
 from hub.model.reader import Reader
 from hub.publish.writer import InboxWriter
 from hub.store.heads import LockedHead
+from hub.store.ids import uuid7
 from hub.store.items import (
     NewItem,
     Reached,
@@ -173,8 +173,8 @@ class _Batch:
                 head.counts -= counted
                 gone.append(str(item_id))
                 self._remove(head, item_id)
-            self._collapsible[key] = [(item.item_id, count(item))]
-        head.counts += count(item)
+            self._collapsible[key] = [(item.item_id, NEW)]
+        head.counts += NEW
         self._new[item.item_id] = NewItem(person_id, item)
         self._writer.item(head, render(item), gone)
         self.written += 1

@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from hub.model.decide import Decision, ItemState, Reach, Situation, Skip, Wait
 from hub.model.delivery import FINAL, State, move, skipped_as
 from hub.model.ladder import Line, has_in_app, outside_lines
@@ -39,6 +37,7 @@ from hub.publish.rulebook import Rulebook
 from hub.store.database import Connection
 from hub.store.deliveries import NewDelivery, Note, Shared, encode_notes, encode_steps, note
 from hub.store.heads import LockedHead
+from hub.store.ids import uuid7
 from hub.store.rules import RulesKey
 
 FRESH = ItemState()
@@ -70,6 +69,7 @@ class Dispatcher:
         self._rules: dict[UUID, Rules | None] = {}
         self._plans: dict[tuple[UUID, bool, str | None, Outlook], list[Plan]] = {}
         self._rows: dict[tuple[UUID, Plan, bool], Shared] = {}
+        self._stored: set[tuple[UUID, int]] = set()
         self._now: datetime | None = None
         self.rows: list[NewDelivery] = []
         self.due = False
@@ -104,11 +104,16 @@ class Dispatcher:
 
     def in_app(self, notification: Notification, head: LockedHead) -> bool:
         """Whether the item is stored; if not although the ladder has it, the timeline is told why."""
+        # People who are alike share one addressee, and a head holds it for as long as this transaction.
+        key = (notification.notification_id, id(head.addressee))
+        if key in self._stored:
+            return True
         rules = self._rules[notification.notification_id]
         if rules is None or not has_in_app(rules.policy, notification.request.get("channels")):
             return False
         skip = in_app_skip(rules, head.addressee)
         if skip is None:
+            self._stored.add(key)
             return True
         now = self._clock(head)
         notes = [note(now, IN_APP, "skipped", skip.why, detail_of(skip), actor=ACTOR)]

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from uuid_utils.compat import uuid7
 
 from hub.model.decide import UNKNOWN_SECONDS, Decision, Gather, Send, Skip, Wait
 from hub.model.delivery import Event, State, move, skipped_as
@@ -30,6 +29,7 @@ from hub.store import deliveries, digests, notifications
 from hub.store.database import GONE, Connection
 from hub.store.deliveries import Change, change_of, key_of, note
 from hub.store.digests import DigestKey, NewDigest, OpenDigest
+from hub.store.ids import uuid7
 
 if TYPE_CHECKING:
     from hub.model.notification import Notification

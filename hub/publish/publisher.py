@@ -3,6 +3,9 @@
 Nobody waits for company: a group starts at once while a slot is free, and what arrives meanwhile forms the next one.
 So a lone request costs one transaction, and under load the fsync, the round trips and the announcements are shared.
 
+Three queues, by priority: critical overtakes what waits, and is the last to be refused. Bulk gives way first: it is
+accepted as a job, then refused.
+
     publish() → queue → group: keys → notifications → heads → items → jobs → outbox → COMMIT → answers → announce
 
 A group that fails is run again one by one, so that a bad request fails alone. Dying before COMMIT: no answer was given
@@ -20,7 +23,6 @@ import asyncpg
 import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
-from uuid_utils.compat import uuid7
 
 from hub.exceptions import Refused, Unavailable
 from hub.model.notification import LANES, PERSON_FIELDS, Notification
@@ -30,6 +32,7 @@ from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store import idempotency, jobs, notifications
 from hub.store.database import GONE
 from hub.store.idempotency import Answer, IdempotencyKey
+from hub.store.ids import uuid7
 from hub.store.inbox import ensure_people
 
 if TYPE_CHECKING:
@@ -43,7 +46,9 @@ GROUP_SIZE = Histogram("hub_publish_group_units", "Requests per group commit", b
 GROUPS = 2  # under way at once: one waits for the disk while the other computes
 GROUP_RECIPIENTS = 1_000  # a transaction's worth: some 30 ms
 GROUP_UNITS = 100
-QUEUE_LIMIT = 5_000  # notifications waiting; past it the caller is told to come back
+QUEUE_LIMIT = 5_000  # notifications waiting; past a lane's share of it the caller is told to come back
+SHARES = (1.0, 0.8, 0.5)  # of critical, normal, bulk
+RETRY_SECONDS = (1, 1, 5)
 WAIT_SECONDS = 10.0  # in the queue; past it a request is refused undone: a database that hangs must not fill it
 BULK_QUEUE = 1_000  # requests waiting; past it bulk is accepted as a job
 
@@ -69,7 +74,7 @@ class Publisher:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._queue: deque[_Entry] = deque()
+        self._queues: tuple[deque[_Entry], ...] = tuple(deque() for _ in LANES)
         self._waiting = 0  # notifications in the queue
         self._groups: set[asyncio.Task[None]] = set()
         self._waking: asyncio.Task[None] | None = None
@@ -84,22 +89,28 @@ class Publisher:
             Unavailable: the queue is full, or Postgres is away; nothing is known to stand.
             Refused: of the idempotency key.
         """
-        if self._waiting >= QUEUE_LIMIT:
-            raise _overloaded()
+        # A batch goes as its most urgent notification does.
+        lane = min((LANES[notification.priority] for notification in unit.notifications), default=LANES["normal"])
+        if self._waiting >= QUEUE_LIMIT * SHARES[lane]:
+            raise _overloaded(RETRY_SECONDS[lane])
         loop = asyncio.get_running_loop()
         entry = _Entry(unit, loop.create_future(), loop.time())
-        self._queue.append(entry)
+        self._queues[lane].append(entry)
         self._waiting += len(unit.notifications)
         self._start()
         return await entry.future
 
+    @property
+    def _requests(self) -> int:
+        return sum(map(len, self._queues))
+
     def _start(self) -> None:
-        while self._queue and len(self._groups) < GROUPS:
+        while (waiting := self._requests) and len(self._groups) < GROUPS:
             task = asyncio.create_task(self._group(), name="publish-group")
             self._groups.add(task)
             task.add_done_callback(self._ended)
             # The task takes its group when it first runs: what arrives in this turn of the loop still joins.
-            if len(self._groups) * GROUP_UNITS >= len(self._queue):
+            if len(self._groups) * GROUP_UNITS >= waiting:
                 break
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -110,14 +121,15 @@ class Publisher:
         group: list[_Entry] = []
         recipients = 0
         oldest = asyncio.get_running_loop().time() - WAIT_SECONDS
-        while self._queue and len(group) < GROUP_UNITS and recipients < GROUP_RECIPIENTS:
-            entry = self._queue.popleft()
-            self._waiting -= len(entry.unit.notifications)
-            if entry.since < oldest:
-                self._fail(entry.future, _overloaded())
-            elif not entry.future.done():
-                group.append(entry)
-                recipients += sum(len(n.users) for n in entry.unit.notifications)
+        for lane, queue in enumerate(self._queues):
+            while queue and len(group) < GROUP_UNITS and recipients < GROUP_RECIPIENTS:
+                entry = queue.popleft()
+                self._waiting -= len(entry.unit.notifications)
+                if entry.since < oldest:
+                    self._fail(entry.future, _overloaded(RETRY_SECONDS[lane]))
+                elif not entry.future.done():
+                    group.append(entry)
+                    recipients += sum(len(n.users) for n in entry.unit.notifications)
         return group
 
     async def _group(self) -> None:
@@ -125,7 +137,7 @@ class Publisher:
         if not group:
             return
         GROUP_SIZE.observe(len(group))
-        as_jobs = len(self._queue) > BULK_QUEUE
+        as_jobs = self._requests > BULK_QUEUE
         error = await self._commit(group, as_jobs)
         if error is None:
             return
@@ -208,11 +220,11 @@ class Publisher:
             await asyncio.wait({self._waking})
 
 
-def _overloaded() -> Unavailable:
+def _overloaded(retry_after: int) -> Unavailable:
     return Unavailable(
         "Too many requests are waiting for the database. This one was not carried out.",
         code="overloaded",
-        retry_after=1,
+        retry_after=retry_after,
     )
 
 

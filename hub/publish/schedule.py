@@ -22,7 +22,6 @@ from uuid import UUID
 import msgspec
 import structlog
 from prometheus_client import Counter
-from uuid_utils.compat import uuid7
 
 from hub.model.decide import UNKNOWN_SECONDS, Gather, Send, Wait
 from hub.model.delivery import Event, State, move, skipped_as
@@ -38,6 +37,7 @@ from hub.store import deliveries
 from hub.store.database import GONE, Connection
 from hub.store.deliveries import Change, NewDelivery, OrderKey, Shared, change_of, encode_steps, key_of, note
 from hub.store.digests import OpenDigest
+from hub.store.ids import uuid7
 
 if TYPE_CHECKING:
     from hub.runtime import Hub

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from uuid_utils.compat import uuid7
-
 from hub.model.delivery import State
 from hub.model.notification import LANES
 from hub.model.policy import Condition
@@ -20,6 +18,7 @@ from hub.publish.writer import InboxWriter
 from hub.store import deliveries
 from hub.store.database import Connection
 from hub.store.deliveries import Change, NewDelivery, Shared, encode_notes, note
+from hub.store.ids import uuid7
 
 PUSH = "web_push"  # what shows, and can be closed
 

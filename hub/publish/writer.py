@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from hub.bus import announce
 from hub.model import frames
 from hub.model.item import ItemRow, render
@@ -22,6 +20,7 @@ from hub.publish.templatebook import Templatebook
 from hub.store import deliveries, outbox
 from hub.store.database import Connection
 from hub.store.heads import LockedHead, lock_heads, save_heads
+from hub.store.ids import uuid7
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
@@ -55,22 +54,25 @@ class InboxWriter:
             self.heads.update(await lock_heads(self.conn, new))
         return [self.heads[person_id] for person_id in wanted if person_id in self.heads]
 
-    def _tell(self, head: LockedHead, kind: str, frame: bytes) -> None:
+    def _tell(self, head: LockedHead, kind: str, cursor: str, frame: bytes) -> None:
         person = head.person
         name = announce.channel(self._installation, person.project_id, person.user)
-        self._messages.append((name, announce.pack(kind, head.rev, head.cursor, frame)))
+        self._messages.append((name, announce.pack(kind, head.rev, cursor, frame)))
 
     def item(self, head: LockedHead, body: bytes, removed: Sequence[str] = ()) -> None:
         """Tells of a new or changed item at the head's revision."""
-        self._tell(head, announce.ITEM, frames.item(head.rev, head.cursor, body, head.counts, removed))
+        cursor = head.cursor
+        self._tell(head, announce.ITEM, cursor, frames.item(head.rev, cursor, body, head.counts, removed))
 
     def update(self, head: LockedHead, scope: dict[str, Any], fields: dict[str, Any]) -> None:
         """Tells of marks at the head's revision."""
-        self._tell(head, announce.UPDATE, frames.update(head.rev, head.cursor, scope, fields, head.counts))
+        cursor = head.cursor
+        self._tell(head, announce.UPDATE, cursor, frames.update(head.rev, cursor, scope, fields, head.counts))
 
     def removed(self, head: LockedHead, ids: Sequence[str]) -> None:
         """Tells of items that went at the head's revision."""
-        self._tell(head, announce.REMOVED, frames.removed(head.rev, head.cursor, ids, head.counts))
+        cursor = head.cursor
+        self._tell(head, announce.REMOVED, cursor, frames.removed(head.rev, cursor, ids, head.counts))
 
     def changes(self, head: LockedHead, items: Sequence[ItemRow], removed: Sequence[str] = ()) -> None:
         """Tells of several items that changed in one revision; of more than a frame holds, that the store be read."""
@@ -82,12 +84,13 @@ class InboxWriter:
             if size > announce.FRAME_LIMIT_BYTES:
                 self.sync(head)
                 return
-        frame = frames.changes(head.rev - 1, head.rev, head.cursor, items=bodies, removed=removed, counts=head.counts)
-        self._tell(head, announce.CHANGES, frame)
+        cursor = head.cursor
+        frame = frames.changes(head.rev - 1, head.rev, cursor, items=bodies, removed=removed, counts=head.counts)
+        self._tell(head, announce.CHANGES, cursor, frame)
 
     def sync(self, head: LockedHead) -> None:
         """Tells that the head moved, and that what changed is in the store."""
-        self._tell(head, announce.SYNC, b"")
+        self._tell(head, announce.SYNC, head.cursor, b"")
 
     async def finish(self) -> Announcements | None:
         """Writes heads, deliveries and outbox; call last in the transaction. None when there is nothing to tell."""

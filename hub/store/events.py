@@ -9,9 +9,9 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from uuid_utils.compat import uuid7
 
 from hub.store.database import Connection, Database
+from hub.store.ids import uuid7
 from hub.store.sql import load
 
 _SQL = load("events")

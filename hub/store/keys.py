@@ -10,9 +10,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from hub.store.database import Database
+from hub.store.ids import uuid7
 from hub.store.sql import load
 
 _SQL = load("keys")

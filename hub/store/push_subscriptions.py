@@ -18,10 +18,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from hub.model.message import Browser
 from hub.store.database import Connection, Database
+from hub.store.ids import uuid7
 from hub.store.sql import load
 
 _SQL = load("push_subscriptions")

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from hub.model.webhook import DELIVERY_EVENTS, FAILING_FOR, RETRY_FOR
 from hub.store.database import Connection, Database
+from hub.store.ids import uuid7
 from hub.store.sql import load
 
 _SQL = load("webhooks")

@@ -135,7 +135,7 @@ window.cut = () => {
 };
 
 const store = new HubStore({
-  getToken: () => "token",
+  getToken: () => window.token ?? "token",
   WebSocket: Socket,
   fetch: answer,
   transport: "websocket",

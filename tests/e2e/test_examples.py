@@ -22,7 +22,8 @@ from playwright.async_api import async_playwright, expect
 
 from hub.local.servers import Servers
 from tests.conftest import with_database
-from tests.e2e.test_widget import CHROMIUM, FLAGS
+from tests.e2e.test_widget import CHROMIUM, FLAGS, publish
+from tests.support.browser import chromium
 from tests.support.hub_dev import hub_command, run_hub
 from tests.support.ports import free_port
 from tests.support.system import ROOT, clean_environment
@@ -213,8 +214,45 @@ async def test_the_page_of_backend_py_shows_the_inbox(dev: Dev) -> None:
         await expect(page.get_by_role("article").first).to_contain_text("And live")
         canvas = await page.evaluate("getComputedStyle(document.documentElement).color")
         assert canvas == "rgb(255, 255, 255)", "the page behind the light bell is dark, too"
-        assert await bell.evaluate("(one) => getComputedStyle(one).color") == "rgb(236, 238, 242)"
+        assert await bell.evaluate("(one) => getComputedStyle(one).color") == canvas, (
+            "the bell is the page's, in its colour"
+        )
         await browser.close()
+
+
+async def test_the_examples_for_bundlers_and_frameworks_show_the_inbox(dev: Dev) -> None:
+    """Each as an app's bundler makes it of the file, beside the backend that gives its tokens."""
+    build = ("node", "web-widget/test/consumer/build.js")
+    examples = ("npm.js", "react.jsx", "vue.js")
+    bundles = await asyncio.gather(*(dev.run(*build, f"examples/{name}") for name in examples))
+    await publish(dev.url, title="For all of them")
+    async with backend(dev, dev.page_port) as address, chromium() as browser:
+        for name, bundle in zip(examples, bundles, strict=True):
+            page = await browser.new_page()
+            shown = page.locator("#app li", has_text=name)
+            await page.goto(f"{address}/app")  # there is no such page, so it is ours to fill
+            await page.evaluate("document.body.innerHTML = '<div id=app></div>'")
+            await page.add_script_tag(content=bundle.replace(DEFAULT_URL, dev.url), type="module")
+            await publish(dev.url, title=name)
+            await page.get_by_role("button", name="Notifications, ").click()
+            row = page.get_by_role("article", name=name)
+            await expect(row).to_be_visible()
+            if name != "npm.js":
+                await expect(page.get_by_role("heading", name=" unread")).to_be_visible()
+                await shown.get_by_role("button", name="Read").press("Enter")  # the panel is over it
+                await expect(shown).to_have_count(0)
+            await row.get_by_role("button", name=name, exact=True).click()
+            await expect(page).to_have_url(f"{address}/")  # the page went there itself: there is no link
+            await page.close()
+
+        page = await browser.new_page()
+        await page.goto(f"{address}/headless.html")
+        await expect(page.locator("#status")).to_have_text("live")
+        rows = page.locator("li.unread", has_text="For all of them")
+        await expect(rows).to_have_count(1)
+        await page.get_by_role("button", name="Mark all as read").click()
+        await expect(rows).to_have_count(0)
+        await expect(page.locator("#unread")).to_have_text("0")
 
 
 async def test_backend_py_says_what_is_wrong_in_a_sentence(dev: Dev) -> None:

@@ -416,7 +416,8 @@ async def test_a_refused_preference_is_put_back_and_one_that_cannot_be_read_is_s
         await is_ready(page)
         await expect(page.get_by_text("Your settings could not be loaded.")).to_be_visible()
         await page.unroute("**/preferences/choices")
-        await page.get_by_role("button", name="Try again").click()
+        await page.get_by_role("button", name="Try again").press("Enter")
+        await expect(page.get_by_role("button", name="1 hour")).to_be_focused()
         push = page.get_by_role("switch", name="Everything else: Push")
         await expect(push).to_be_checked()
         # Saved, but what holds then is not told: what was shown stays.
@@ -528,11 +529,11 @@ async def test_push_is_offered_before_the_browser_asks_and_not_again_after_not_n
         await is_accessible(page, "push")
         await page.evaluate(
             "() => {"
-            "  Notification.requestPermission = async () => 'denied';"
+            "  Notification.requestPermission = () => new Promise((then) => setTimeout(then, 100, 'denied'));"
             "  Object.defineProperty(Notification, 'permission', { value: 'denied' });"
             "}"
         )
-        await page.get_by_role("button", name="Turn on").click()
+        await page.get_by_role("button", name="Turn on").press("Enter")
         await expect(offer.get_by_role("status")).to_contain_text("Your browser blocks notifications")
         await expect(page.get_by_role("button", name="Close")).to_be_focused()
         await page.reload()

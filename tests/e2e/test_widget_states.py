@@ -147,6 +147,25 @@ async def test_threads_days_tabs_and_the_line_lost_by_keyboard_from_right_to_lef
         assert await page.evaluate("violations") == []
 
 
+async def test_the_panel_comes_by_itself_and_a_click_asks_again_where_it_did_not(browser: Browser, shop: Site) -> None:
+    async with device(browser, reduced_motion="reduce") as laptop:
+        tab = await laptop.open(f"{shop.url}/?size=3")
+        # Nobody has asked for it: it is there before the line is lost.
+        await expect(tab.page.locator("hub-inbox").get_by_role("dialog", include_hidden=True)).to_have_count(1)
+        await laptop.context.route("**/hub-feed.js", lambda route: route.abort())
+        tab = await laptop.open(f"{shop.url}/?size=3")
+        page = tab.page
+        bell = page.get_by_role("button", name="Notifications, 3 unread")
+        await bell.click()
+        await expect(page.get_by_role("status").filter(has_text="That did not work")).to_have_count(1)
+        await expect(bell).to_have_attribute("aria-expanded", "false")
+        assert await focused(page) == "Notifications, 3 unread"
+        await laptop.context.unroute("**/hub-feed.js")
+        await bell.click()
+        await expect(page.get_by_role("article")).to_have_count(3)
+        await expect(page.get_by_role("dialog")).to_be_focused()
+
+
 async def test_new_items_wait_above_who_reads_further_down_and_are_announced_once(browser: Browser, shop: Site) -> None:
     async with device(browser, reduced_motion="reduce") as phone:
         tab = await phone.open(f"{shop.url}/?size=60")

@@ -39,6 +39,7 @@ class Site:
         token_seconds: How long the tokens that it gives are good.
         tokens: Whom it gave one, in order.
         signed_in: False: it gives nobody a token.
+        look: The style sheet of every page.
     """
 
     url: str
@@ -52,6 +53,7 @@ class Site:
     token_seconds: int = 3600
     tokens: list[str] = field(default_factory=list)
     signed_in: bool = True
+    look: str = STYLE
 
     async def page(self, _: web.Request) -> web.Response:
         policy = POLICY.format(hub=self.hub, socket=self.hub.replace("http", "ws", 1))
@@ -62,7 +64,7 @@ class Site:
         return web.Response(text=f'const HUB = "{self.hub}";\n{self.script}', content_type="text/javascript")
 
     async def style(self, _: web.Request) -> web.Response:
-        return web.Response(text=STYLE, content_type="text/css")
+        return web.Response(text=self.look, content_type="text/css")
 
     async def token(self, request: web.Request) -> web.Response:
         if not self.signed_in:

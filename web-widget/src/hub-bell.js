@@ -7,7 +7,7 @@ import { Speaker } from "./hub-speaker.js";
 /** @import { Item } from "./hub-state.js" */
 
 const BELL = "M6 9.5a6 6 0 0 1 12 0c0 5 2 6.5 2 6.5H4s2-1.5 2-6.5zM10 19.5a2.2 2.2 0 0 0 4 0";
-const PREFIX = /^\(\d+\+?\) /;
+const PREFIX = /^\(\p{Nd}+\+?\) /u;
 
 /**
  * The bell alone. Attributes, slot, parts and properties are those of `<hub-inbox>` that are about the bell.
@@ -51,7 +51,7 @@ export class HubBell extends HubElement {
     if (count === this.#told) return;
     this.#told = count;
     if (this.hasAttribute("title-badge")) {
-      document.title = (count ? `(${short(count)}) ` : "") + document.title.replace(PREFIX, "");
+      document.title = (count ? `(${short(count, this.language)}) ` : "") + document.title.replace(PREFIX, "");
     }
     if (this.hasAttribute("app-badge")) navigator.setAppBadge?.(count).catch(() => {});
   }
@@ -64,9 +64,9 @@ export class HubBell extends HubElement {
     this.bell.ariaLabel = this.words.bell(count);
   }
 
-  /** @override @param {Item} item */
-  arrived(item) {
-    this.fire("hub-arrived", { item });
+  /** @override @param {Item} item @param {boolean} missed */
+  arrived(item, missed) {
+    this.fire("hub-arrived", { item, missed });
     this.speaker.arrived(item);
     this.bell.classList.remove("ringing");
     requestAnimationFrame(() => this.bell.classList.add("ringing"));

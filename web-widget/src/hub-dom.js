@@ -83,18 +83,3 @@ export function safeLink(address, schemes = /^(https?|mailto):/) {
     return null;
   }
 }
-
-/**
- * An image from outside, which goes when it cannot be had; null unless its address is https or http.
- * @param {string | null | undefined} address
- * @param {string} [kind] its class
- * @returns {HTMLImageElement | null}
- */
-export function picture(address, kind) {
-  const src = safeLink(address, /^https?:/);
-  if (!src) return null;
-  const attributes = { class: kind, src, loading: "lazy", referrerpolicy: "no-referrer" };
-  const image = h("img", { ...attributes, error: () => image.remove() });
-  image.alt = "";
-  return image;
-}

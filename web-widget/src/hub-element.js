@@ -7,7 +7,7 @@
  * source that its `for` names by id; without `for`, the page's only one.
  */
 
-import { h, icon, safeLink } from "./hub-dom.js";
+import { h, icon, iconButton, name, safeLink, setAttribute } from "./hub-dom.js";
 import { HubStore } from "./hub-store.js";
 import { adopt, styleSheet } from "./hub-style.js";
 import { ENGLISH, LOCALES } from "./hub-text.js";
@@ -15,6 +15,7 @@ import { ENGLISH, LOCALES } from "./hub-text.js";
 /** @import { HubStoreOptions } from "./hub-store.js" */
 /** @import { Item } from "./hub-state.js" */
 /** @import { Messages } from "./hub-text.js" */
+/** @import { Words } from "./hub-words.js" */
 /** @import { Toolkit } from "./hub-toolkit.js" */
 
 /** @typedef {HubStoreOptions["getToken"]} GetToken */
@@ -46,9 +47,9 @@ export class HubElement extends Base {
   #unlisten = [];
   /** @type {AbortController | null} while in a document */
   #page = null;
-  /** @type {Partial<Messages>} */
+  /** @type {Partial<Words>} */
   #own = {};
-  /** @type {Partial<Messages>} */
+  /** @type {Partial<Words>} */
   #locale = {};
   #frame = 0;
 
@@ -78,6 +79,7 @@ export class HubElement extends Base {
     const clock = setInterval(() => document.hidden || this.changed(), CLOCK_MS);
     signal.addEventListener("abort", () => clearInterval(clock));
     document.addEventListener("visibilitychange", () => this.changed(), { signal });
+    for (const event of ["online", "offline"]) globalThis.addEventListener(event, () => this.changed(), { signal });
     this.connected(signal);
     elements.add(this);
     this.#translate();
@@ -113,8 +115,11 @@ export class HubElement extends Base {
   }
 
   set getToken(getToken) {
+    const before = this.#shared();
     this.#getToken = getToken;
     resolveAll();
+    // Who takes it away signs out: of that person nothing stays.
+    if (!getToken && before && !made.has(before)) before.store.forget();
   }
 
   /** The store in use. One that the page sets is started and stopped by the page. */
@@ -132,7 +137,7 @@ export class HubElement extends Base {
     return this.words;
   }
 
-  /** @param {Partial<Messages>} messages */
+  /** @param {Partial<Words>} messages */
   set messages(messages) {
     this.#own = messages;
     this.#reword();
@@ -146,7 +151,10 @@ export class HubElement extends Base {
     return {
       h,
       icon,
+      iconButton,
+      name,
       safeLink,
+      setAttribute,
       store,
       messages: words,
       language,
@@ -212,8 +220,15 @@ export class HubElement extends Base {
     }
     if (store) {
       this.#shared()?.users.add(this);
+      /** @type {HubStore["person"] | undefined} undefined until there is somebody */
+      let person = store.person ?? undefined;
       this.#unlisten.push(
-        store.subscribe(() => this.changed()),
+        store.subscribe(() => {
+          // Of who signed out nothing stays, also in what is shown once and kept.
+          if (person !== undefined && person !== store.person) this.rebuild();
+          person = store.person ?? (person && null);
+          this.changed();
+        }),
         store.on("item", ({ item, missed }) => this.arrived(item, missed)),
       );
     }
@@ -232,7 +247,18 @@ export class HubElement extends Base {
     if (getToken) {
       const url = this.getAttribute("hub");
       for (const one of made) if (one.url === url && one.getToken === getToken) return one.store;
-      const store = new HubStore({ getToken, url: url ?? undefined });
+      const store = new HubStore({
+        getToken: async () => {
+          try {
+            return await getToken();
+          } catch (error) {
+            // The page's own mistake perhaps, of which the panel says only that there is no connection.
+            console.warn("getToken:", error);
+            throw error;
+          }
+        },
+        url: url ?? undefined,
+      });
       made.add({ store, url, getToken, users: new Set() });
       store.start();
       return store;
@@ -250,15 +276,11 @@ export class HubElement extends Base {
     while (at && !(found = at.closest("[lang]"))) at = /** @type {ShadowRoot} */ (at.getRootNode()).host ?? null;
     const language = (this.language = found?.getAttribute("lang") || undefined);
     this.#reword();
-    try {
-      const load = LOCALES[language?.split("-")[0] ?? ""];
-      const locale = load ? (await load()).default : {};
-      if (this.language !== language) return;
-      this.#locale = locale;
-      this.#reword();
-    } catch {
-      // English, then.
-    }
+    const locale = await LOCALES[language?.split("-")[0] ?? ""]?.().catch(() => null);
+    if (this.language !== language) return;
+    // English, where there is none or it cannot be had.
+    this.#locale = locale?.default ?? {};
+    this.#reword();
   }
 
   #reword() {

@@ -3,6 +3,8 @@
  * frames; where these cannot tell, it is read again as soon as somebody looks.
  */
 
+import { HubError } from "./hub-rest.js";
+
 /** @import { HubStore } from "./hub-store.js" */
 /** @import { Item, List } from "./hub-state.js" */
 
@@ -60,7 +62,10 @@ export class Feed {
     const told = () => listener();
     this.#listeners.add(told);
     this.list.watched = true;
-    this.error = null;
+    if (this.error) {
+      this.error = null;
+      this.changed();
+    }
     this.look();
     return () => {
       this.#listeners.delete(told);
@@ -127,6 +132,8 @@ export class Feed {
       let page = null;
       try {
         page = await this.#store.call("GET", `v1/inbox?${query}`);
+        // Something between answers in the hub's place, or it stands still: asking on would never end.
+        if (!page?.items || (cursor && page.next_cursor === cursor)) throw new HubError("http_error");
       } finally {
         this.#store.state.endReading(reading, page);
       }

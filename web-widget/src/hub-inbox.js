@@ -18,20 +18,23 @@ import { HubClient } from "./hub-client.js";
 import { HubBell } from "./hub-bell.js";
 import { h } from "./hub-dom.js";
 import { HubElement } from "./hub-element.js";
-import { Panel } from "./hub-panel.js";
+import { PanelLoader } from "./hub-loader.js";
 import { Speaker } from "./hub-speaker.js";
 import { HubStore } from "./hub-store.js";
 
 export { HubBell, HubClient, HubStore };
 
+/** @typedef {import("./hub-elements.js").HubElements} HubElements */
+/** @typedef {import("./hub-elements.js").HubEvents} HubEvents */
+/** @import { RenderItem } from "./hub-loader.js" */
 /** @import { Item } from "./hub-state.js" */
 /** @import { Tab } from "./hub-threads.js" */
-/** @typedef {((item: Item, defaultContent: HTMLElement) => Node | null) | null} RenderItem */
+/** @import { Toolkit } from "./hub-toolkit.js" */
 
-/** Space around the panel and between it and the bell, in CSS pixels. */
-const GAP = 8;
-/** Less room than this below the bell, in CSS pixels, and the panel opens above it. */
-const LEAST_ROOM = 280;
+/** What cannot be loaded now is asked for again. */
+const ignore = () => {};
+/** @param {() => void} task Safari has no idle callbacks. */
+const whenIdle = (task) => (globalThis.requestIdleCallback ?? setTimeout)(task);
 
 /**
  * A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet.
@@ -53,10 +56,10 @@ const LEAST_ROOM = 280;
  * @attr lang - of words and times; else that of the nearest element that says one
  * @fires hub-activate - a title was followed; `detail.item`; `preventDefault()` keeps the link from being followed
  * @fires hub-action - one of an item's buttons was; `detail.item`, `detail.action`; cancelable as well
- * @fires hub-arrived - a new item came; `detail.item`
+ * @fires hub-arrived - a new item came; `detail.item`, and `detail.missed`: while nobody was connected
  * @fires hub-opened - the panel opened
  * @fires hub-closed - the panel closed
- * @slot bell - in place of the bell's picture
+ * @slot bell - in place of the bell's picture; the button is named by `messages.bell`
  * @slot header - between heading and buttons
  * @slot empty - in place of what stands where there is nothing
  * @csspart bell - the button
@@ -108,29 +111,31 @@ export class HubInbox extends HubBell {
   /** @override */
   static observedAttributes = ["open", ...HubBell.observedAttributes];
 
-  #panel = new Panel(this, () => {
-    this.open = false;
-  });
-  /** @type {RenderItem} */
-  #renderItem = null;
+  #loader = new PanelLoader(
+    this,
+    ({ element, list }) => {
+      this.bell.after(element);
+      element.addEventListener("keydown", (event) => {
+        if (event.target === element && event.key === "ArrowDown") list.enter();
+      });
+    },
+    () => {
+      this.open = false;
+    },
+  );
   /** While in a document: an attribute that is there at the start is no change. */
   #live = false;
+  /** The panel is before somebody's eyes, or on its way there. */
+  #shown = false;
 
   constructor() {
     super();
-    const { element } = this.#panel;
-    element.popover = "manual";
-    element.role = "dialog";
     this.bell.ariaHasPopup = "dialog";
     this.bell.ariaExpanded = "false";
-    this.bell.after(element);
     this.root.addEventListener("keydown", (event) => {
       if (/** @type {KeyboardEvent} */ (event).key !== "Escape" || !this.open) return;
       event.stopPropagation();
       this.open = false;
-    });
-    element.addEventListener("keydown", (event) => {
-      if (event.target === element && event.key === "ArrowDown") this.#panel.list.enter();
     });
   }
 
@@ -144,14 +149,18 @@ export class HubInbox extends HubBell {
       },
       passive,
     );
-    globalThis.addEventListener("resize", () => this.#place(), passive);
-    globalThis.addEventListener("scroll", () => this.#place(), { ...passive, capture: true });
-    this.#panel.list.connected(signal);
+    const place = () => {
+      if (this.open) this.#loader.panel?.place(this.bell);
+    };
+    globalThis.addEventListener("resize", place, passive);
+    globalThis.addEventListener("scroll", place, { ...passive, capture: true });
     this.#live = true;
     signal.addEventListener("abort", () => {
+      // A popover that leaves the document is closed by that.
       this.#live = false;
+      this.#show(false);
     });
-    if (this.open) this.#turned();
+    this.#turned();
   }
 
   /**
@@ -173,101 +182,99 @@ export class HubInbox extends HubBell {
     this.toggleAttribute("open", open);
   }
 
-  toggle() {
+  async toggle() {
     this.open = !this.open;
-    if (this.open) this.#panel.element.focus({ preventScroll: true });
+    if (this.open) (await this.#loader.load().catch(ignore))?.element.focus({ preventScroll: true });
   }
 
   /** What the tabs show; over the attribute of this name. @returns {Tab[]} */
   get tabs() {
-    return this.#panel.tabs;
+    return this.#loader.tabs;
   }
 
   set tabs(tabs) {
-    this.#panel.tabs = tabs;
+    this.#loader.tabs = tabs;
   }
 
-  /** Draws an item's content in place of the default one; null for that. */
+  /** Draws an item's content in place of the default one; null, or an exception, for that. @returns {RenderItem} */
   get renderItem() {
-    return this.#renderItem;
+    return this.#loader.renderItem;
   }
 
   set renderItem(renderItem) {
-    this.#renderItem = renderItem;
-    this.rebuild();
+    this.#loader.renderItem = renderItem;
   }
 
   /** @override */
   get reading() {
-    return this.open && !document.hidden;
+    return this.#shown && this.#loader.reading;
   }
 
   /** @override */
   clicked() {
-    this.toggle();
+    void this.toggle();
   }
 
   /** @override */
   rebuild() {
-    this.#panel.rebuild();
+    this.#loader.panel?.rebuild();
     this.changed();
   }
 
   /** @override */
   draw() {
     super.draw();
-    if (!this.open) return;
-    this.#panel.draw(true);
+    // What the bell needs is there: now the panel may come, before somebody asks for it or the line is lost.
+    if (this.store?.snapshot.ready && !this.#loader.panel) whenIdle(() => this.#loader.load().catch(ignore));
+    if (!this.#shown) return;
+    this.#loader.panel?.draw(true);
     if (this.reading) this.store?.seen();
   }
 
-  /** @override @param {Item} item */
-  arrived(item) {
-    super.arrived(item);
-    this.#panel.arrived(item);
+  /** @override @param {Item} item @param {boolean} missed */
+  arrived(item, missed) {
+    super.arrived(item, missed);
+    this.#loader.panel?.list.arrived(item);
+  }
+
+  /** @param {boolean} shown */
+  #show(shown) {
+    const { panel } = this.#loader;
+    this.#shown = shown;
+    panel?.element.classList.toggle("shown", shown);
+    if (panel) panel.list.shown = shown;
   }
 
   /** The attribute `open` came or went. */
-  #turned() {
+  async #turned() {
+    this.bell.ariaExpanded = String(this.open);
+    let { panel } = this.#loader;
+    if (!panel && this.open) {
+      try {
+        panel = await this.#loader.load();
+      } catch {
+        // Closed again meanwhile, nobody waits for it.
+        if (this.open) this.speaker.say(this.words.failed);
+        this.open = false;
+      }
+    }
+    // It may have turned back meanwhile, or left the page.
+    if (!panel || !this.#live || this.open === this.#shown) return;
     const { open } = this;
-    const { element, list } = this.#panel;
+    const { element, list } = panel;
     const inside = element.contains(this.root.activeElement);
-    element.classList.toggle("shown", open);
-    list.shown = open;
+    this.#show(open);
     if (open) {
       element.showPopover?.();
-      this.#place();
+      panel.place(this.bell);
       list.goUp();
     } else {
       element.hidePopover?.();
-      this.#panel.showList();
+      panel.showList();
     }
-    this.bell.ariaExpanded = String(open);
     if (!open && inside) this.bell.focus();
     this.changed();
     this.fire(open ? "hub-opened" : "hub-closed");
-  }
-
-  /** Beside the bell, in the page's coordinates: the panel is in the top layer and scrolls with the page. */
-  #place() {
-    if (!this.open) return;
-    const bell = this.bell.getBoundingClientRect();
-    const { clientWidth, clientHeight } = document.documentElement;
-    const { element } = this.#panel;
-    const { style } = element;
-    const below = clientHeight - bell.bottom - 2 * GAP;
-    const above = bell.top - 2 * GAP;
-    // One that stays open is part of the page, which can be scrolled to all of it.
-    const stays = this.hasAttribute("keep-open");
-    const upwards = !stays && below < LEAST_ROOM && above > below;
-    style.setProperty("--_room", stays ? "" : `${Math.max(LEAST_ROOM, upwards ? above : below)}px`);
-    const { offsetWidth: width } = element;
-    const wanted = getComputedStyle(this).direction === "rtl" ? bell.left : bell.right - width;
-    const left = Math.max(GAP, Math.min(wanted, clientWidth - width - GAP));
-    const from = upwards ? bell.top - GAP : bell.bottom + GAP;
-    style.setProperty("--_x", `${left + scrollX}px`);
-    style.setProperty("--_y", `${from + scrollY}px`);
-    element.classList.toggle("up", upwards);
   }
 }
 
@@ -279,64 +286,50 @@ export class HubInbox extends HubBell {
  */
 export class HubFeed extends HubElement {
   speaker = new Speaker(this);
-  #panel = new Panel(this);
-  /** @type {RenderItem} */
-  #renderItem = null;
-
-  constructor() {
-    super();
-    const { element } = this.#panel;
-    element.classList.add("shown", "still");
-    element.role = "region";
-    this.root.prepend(element);
-  }
-
-  /** @override @param {AbortSignal} signal */
-  connected(signal) {
-    this.#panel.list.connected(signal);
-  }
+  #loader = new PanelLoader(this, ({ element }) => this.root.prepend(element));
 
   /** @override */
   get reading() {
-    return !document.hidden && this.checkVisibility();
+    return this.#loader.reading;
   }
 
   get tabs() {
-    return this.#panel.tabs;
+    return this.#loader.tabs;
   }
 
   /** As of `<hub-inbox>`. @param {Tab[]} tabs */
   set tabs(tabs) {
-    this.#panel.tabs = tabs;
+    this.#loader.tabs = tabs;
   }
 
-  /** As of `<hub-inbox>`. */
+  /** As of `<hub-inbox>`. @returns {RenderItem} */
   get renderItem() {
-    return this.#renderItem;
+    return this.#loader.renderItem;
   }
 
   set renderItem(renderItem) {
-    this.#renderItem = renderItem;
-    this.rebuild();
+    this.#loader.renderItem = renderItem;
   }
 
   /** @override */
   rebuild() {
-    this.#panel.rebuild();
+    this.#loader.panel?.rebuild();
     this.changed();
   }
 
   /** @override */
   draw() {
-    this.#panel.draw(true);
+    const { panel } = this.#loader;
+    if (!panel) return void this.#loader.load().then(() => this.changed(), ignore);
+    panel.draw(true);
     if (this.reading) this.store?.seen();
   }
 
-  /** @override @param {Item} item */
-  arrived(item) {
-    this.fire("hub-arrived", { item });
+  /** @override @param {Item} item @param {boolean} missed */
+  arrived(item, missed) {
+    this.fire("hub-arrived", { item, missed });
     this.speaker.arrived(item);
-    this.#panel.arrived(item);
+    this.#loader.panel?.list.arrived(item);
   }
 }
 
@@ -345,6 +338,9 @@ class Shell extends HubElement {
   /** @type {{destroy(): void} | null} */
   #module = null;
   #turn = 0;
+  /** It could not be had. */
+  #missing = false;
+  /** @internal @type {HTMLElement} */
   place = h("div");
 
   constructor() {
@@ -352,9 +348,9 @@ class Shell extends HubElement {
     this.root.append(this.place);
   }
 
-  /** @returns {Promise<{destroy(): void}>} */
+  /** @internal @returns {Promise<{mount(place: HTMLElement, toolkit: Toolkit): {destroy(): void}}>} */
   async load() {
-    return { destroy() {} };
+    return { mount: () => ({ destroy() {} }) };
   }
 
   /** @override */
@@ -363,9 +359,18 @@ class Shell extends HubElement {
     this.#module = null;
     const turn = ++this.#turn;
     if (!this.store) return;
-    const module = await this.load();
-    if (turn === this.#turn) this.#module = module;
-    else module.destroy();
+    const module = await this.load().catch(ignore);
+    // It may have left the page meanwhile.
+    if (turn !== this.#turn) return;
+    this.#missing = !module;
+    if (module) this.#module = module.mount(this.place, this.toolkit);
+  }
+
+  /** @override */
+  draw() {
+    if (!this.#missing) return;
+    this.#missing = false;
+    void this.rebuild();
   }
 }
 
@@ -383,10 +388,12 @@ class Shell extends HubElement {
  * @cssprop --hub-toast-width - how wide they are
  */
 export class HubToasts extends Shell {
-  /** @override */
-  async load() {
-    const { mount } = await import("./hub-toasts.js");
-    return mount(this, this.toolkit);
+  /** @override @internal @type {HTMLElement} */
+  place = this;
+
+  /** @override @internal */
+  load() {
+    return import("./hub-toasts.js");
   }
 }
 
@@ -396,10 +403,9 @@ export class HubToasts extends Shell {
  * @element hub-preferences
  */
 export class HubPreferences extends Shell {
-  /** @override */
-  async load() {
-    const { mount } = await import("./hub-preferences.js");
-    return mount(this.place, this.toolkit);
+  /** @override @internal */
+  load() {
+    return import("./hub-preferences.js");
   }
 }
 

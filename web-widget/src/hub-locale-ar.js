@@ -29,7 +29,7 @@ export default {
   unarchive: "نقل إلى الوارد",
   menu: "خيارات أخرى",
   critical: "عاجل",
-  pinned: "مثبّت",
+  pinned: "المثبّتة",
   more: n({
     one: "إشعار آخر",
     two: "إشعاران آخران",

@@ -1,4 +1,4 @@
-/** German; says du. */
+/** German; says du. What stands before an ellipsis does not part from it at the end of a line. */
 
 import { plurals } from "./hub-plural.js";
 
@@ -26,13 +26,13 @@ export default {
   pinned: "Angeheftet",
   more: n({ other: "# weitere" }),
   less: "Weniger anzeigen",
-  loading: "Benachrichtigungen werden geladen …",
+  loading: "Benachrichtigungen werden geladen\u00a0…",
   empty: "Alles gelesen",
   emptyHint: "Neue Benachrichtigungen erscheinen hier, sobald sie verschickt werden.",
   nothing: "Hier ist nichts",
   failed: "Das hat nicht geklappt",
   failedHint: "Die Benachrichtigungen konnten nicht geladen werden.",
-  offline: "Verbindung unterbrochen. Wird wiederhergestellt …",
+  offline: "Verbindung unterbrochen. Wird wiederhergestellt\u00a0…",
   unreachable: "Noch keine Verbindung",
   unreachableHint: "Gleich folgt der nächste Versuch.",
   stopped: "Getrennt",
@@ -40,7 +40,7 @@ export default {
   refusedHint: "Diese Seite kann deine Benachrichtigungen nicht anzeigen.",
   retry: "Erneut versuchen",
   older: "Ältere anzeigen",
-  loadingOlder: "Wird geladen …",
+  loadingOlder: "Wird geladen\u00a0…",
   end: "Das ist alles",
   newer: n({ other: "# neue" }),
   arrived: n({ one: "# neue Benachrichtigung", other: "# neue Benachrichtigungen" }),
@@ -60,11 +60,11 @@ export default {
   thisEvening: "Heute Abend",
   tomorrow: "Morgen",
   nextWeek: "Nächste Woche",
-  pickTime: "Zeitpunkt wählen …",
+  pickTime: "Zeitpunkt wählen\u00a0…",
   snoozeUntil: "Zurückstellen bis",
   notDone: "Das hat nicht geklappt. Versuche es noch einmal.",
   pausing: "Pause",
-  pausingHint: "Hier kommt weiterhin alles an, aber es gibt keine Push-Nachrichten, E-Mails und SMS.",
+  pausingHint: "Hier kommt weiterhin alles an, aber es gibt keine Push-Nachrichten, E-Mails oder SMS.",
   pausedUntil: (time) => `Pause bis ${time}`,
   resume: "Pause beenden",
   forAnHour: "1 Stunde",

@@ -24,7 +24,7 @@ export default {
   menu: "Altre opzioni",
   critical: "Critica",
   pinned: "In evidenza",
-  more: n({ one: "# altra", other: "Altre #" }),
+  more: n({ one: "Un’altra", other: "Altre #" }),
   less: "Mostra meno",
   loading: "Caricamento delle notifiche…",
   empty: "Nessuna novità",

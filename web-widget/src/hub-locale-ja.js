@@ -3,7 +3,7 @@
 import { plurals } from "./hub-plural.js";
 
 const n = plurals("ja");
-const bell = n({ other: "通知、未読 # 件" });
+const bell = n({ other: "通知、未読#件" });
 
 /** @type {import("./hub-words.js").Words} */
 export default {
@@ -24,8 +24,8 @@ export default {
   menu: "その他の操作",
   critical: "重大",
   pinned: "固定済み",
-  more: n({ other: "他 # 件" }),
-  less: "表示を減らす",
+  more: n({ other: "他#件" }),
+  less: "折りたたむ",
   loading: "通知を読み込んでいます…",
   empty: "すべて確認済みです",
   emptyHint: "新しい通知は、送信されるとすぐここに表示されます。",
@@ -42,8 +42,8 @@ export default {
   older: "以前の通知を表示",
   loadingOlder: "読み込み中…",
   end: "以上です",
-  newer: n({ other: "新着 # 件" }),
-  arrived: n({ other: "新しい通知が # 件あります" }),
+  newer: n({ other: "新着#件" }),
+  arrived: n({ other: "新しい通知が#件あります" }),
   now: "今",
   actionsFor: (title) => `「${title}」の操作`,
   pinIt: "上部に固定",
@@ -64,8 +64,8 @@ export default {
   snoozeUntil: "スヌーズの終了日時",
   notDone: "うまくいきませんでした。もう一度お試しください。",
   pausing: "一時停止",
-  pausingHint: "ここには引き続きすべて届きますが、プッシュ通知、メール、SMS は送信されません。",
-  pausedUntil: (time) => `${time} まで停止中`,
+  pausingHint: "ここには引き続きすべて届きますが、プッシュ通知、メール、SMSは送信されません。",
+  pausedUntil: (time) => `${time}まで停止中`,
   resume: "再開",
   forAnHour: "1時間",
   untilTomorrow: "明日まで",

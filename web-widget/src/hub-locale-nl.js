@@ -35,7 +35,7 @@ export default {
   offline: "Verbinding verbroken. Opnieuw verbinden…",
   unreachable: "Nog geen verbinding",
   unreachableHint: "We proberen het zo weer.",
-  stopped: "Verbinding gestopt",
+  stopped: "Niet verbonden",
   stoppedHint: "Log opnieuw in om je meldingen te zien.",
   refusedHint: "Deze pagina kan je meldingen niet tonen.",
   retry: "Opnieuw proberen",

@@ -36,7 +36,7 @@ export default {
   nothing: "Nic tu nie ma",
   failed: "Nie udało się",
   failedHint: "Nie udało się wczytać powiadomień.",
-  offline: "Utracono połączenie. Łączenie ponownie…",
+  offline: "Utracono połączenie. Trwa ponowne łączenie…",
   unreachable: "Jeszcze brak połączenia",
   unreachableHint: "Za chwilę kolejna próba.",
   stopped: "Rozłączono",

@@ -206,7 +206,9 @@ export function openMenu({ h, icon, store, messages, language, root, adopt }, { 
     gone.abort();
     open.delete(anchor);
     anchor.setAttribute("aria-expanded", "false");
-    if (menu.contains(root.activeElement)) anchor.focus({ preventScroll: true });
+    // The row may be gone meanwhile.
+    const goal = anchor.isConnected ? anchor : /** @type {HTMLElement} */ (menu.parentElement?.closest("[tabindex]"));
+    if (menu.contains(root.activeElement)) goal?.focus({ preventScroll: true });
     menu.remove();
     onDone?.(marking);
   };

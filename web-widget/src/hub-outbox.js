@@ -36,7 +36,7 @@ export class Outbox {
   #ref = 0;
   /** @type {Link | null} the link that takes marks */
   #link = null;
-  /** When the last marks were sent, in seconds since the epoch; the first of them allows the next. */
+  /** When the last marks were sent, in seconds of a clock that nobody sets; the first of them allows the next. */
   #marksSentAt = Array(policy.MARKS_PER_WINDOW).fill(-Infinity);
   #acked = 0;
   #seenWanted = 0;
@@ -154,7 +154,7 @@ export class Outbox {
     const { timers } = this.#of;
     for (const [ref, call] of this.calls) {
       if (!this.#link || call.link === this.#link) continue;
-      const now = Date.now() / 1000;
+      const now = performance.now() / 1000;
       const wait = this.#marksSentAt[0] + policy.FRAME_WINDOW_SECONDS - now;
       if (wait > 0) return timers.set("marks", wait, () => this.#sendMarks());
       this.#marksSentAt = [...this.#marksSentAt.slice(1), now];

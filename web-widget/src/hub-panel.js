@@ -1,12 +1,30 @@
-/** The inbox itself, in a popover or in the page: header, tabs, list, and the preferences in their place. */
+/**
+ * The inbox itself, in a popover or in the page: header, tabs, list, and the preferences in their place. Loaded with the
+ * list and its rows (hub-loader.js), which are handed in.
+ */
 
-import { h, iconButton, name, setAttribute } from "./hub-dom.js";
-import { List } from "./hub-feed.js";
-import { parseTabs } from "./hub-threads.js";
-
-/** @import { FeedHost } from "./hub-feed.js" */
-/** @import { Item } from "./hub-state.js" */
+/** @import { createList as CreateList } from "./hub-feed.js" */
+/** @import { PanelHost } from "./hub-loader.js" */
+/** @import { createRows as CreateRows } from "./hub-row.js" */
 /** @import { Tab } from "./hub-threads.js" */
+
+/** @typedef {ReturnType<typeof createPanel>} Panel */
+
+/** Beside these it says what the catalogue has for several modules. */
+export const WORDS = {
+  all: "All",
+  unread: "Unread",
+  archived: "Archived",
+  snoozed: "Snoozed",
+  markAll: "Mark all as read",
+  settings: "Preferences",
+  offline: "Connection lost. Reconnecting…",
+};
+
+/** Space around the panel and between it and the bell, in CSS pixels. */
+const GAP = 8;
+/** Less room than this below the bell, in CSS pixels, and the panel opens above it. */
+const LEAST_ROOM = 280;
 
 const ALL_READ = "M2 12.5l4.5 4.5L14 8m-2 7.5 1.5 1.5L21 8";
 const SETTINGS =
@@ -14,188 +32,357 @@ const SETTINGS =
 const BACK = "M14 6l-6 6 6 6";
 const CLOSE = "M6 6l12 12M18 6L6 18";
 
-export class Panel {
-  #host;
-  list;
+const CSS = `
+.panel {
+  position: absolute;
+  inset: var(--_y, 0) auto auto var(--_x, 0);
+  margin: 0;
+  padding: 0;
+  overflow: hidden;
+  width: min(var(--hub-panel-width, 400px), calc(100vw - 16px));
+  height: fit-content;
+  max-height: min(var(--hub-panel-height, 600px), var(--_room, 9999px));
+  color: var(--_text);
+  background: var(--_surface);
+  border: 1px solid var(--_line);
+  border-radius: var(--_radius);
+  box-shadow: var(--hub-shadow, 0 1px 2px rgb(0 0 0 / 0.05), 0 16px 40px -12px rgb(0 0 0 / 0.25));
+  font-family: var(--hub-font, inherit);
+  font-size: inherit;
+  text-align: start;
+}
+.panel:not(.shown) {
+  display: none;
+}
+.panel.shown,
+.inbox {
+  display: flex;
+  flex-direction: column;
+  min-height: 0;
+}
+.up {
+  transform: translateY(-100%);
+}
+.panel:focus {
+  outline: none;
+}
+.still {
+  position: relative;
+  inset: 0;
+  width: auto;
+  height: 100%;
+  max-height: inherit;
+  box-shadow: none;
+}
+:host(hub-feed) {
+  display: block;
+}
+header {
+  display: flex;
+  align-items: center;
+  gap: 4px;
+  padding-block: 12px 4px;
+  padding-inline: 16px 12px;
+}
+h2 {
+  flex: 1;
+  min-width: 0;
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+  margin: 0;
+  font-size: 16px;
+  font-weight: 650;
+  line-height: 32px;
+}
+.icon[aria-disabled="true"] {
+  opacity: 0.4;
+  cursor: default;
+}
+.more svg {
+  stroke-width: 2.75;
+}
+.back {
+  margin-inline-start: -8px;
+}
+.back:dir(rtl),
+.bone:dir(rtl) {
+  scale: -1 1;
+}
+.tabs {
+  display: flex;
+  gap: 4px;
+  flex: none;
+  padding: 0 12px;
+  overflow-x: auto;
+  border-block-end: 1px solid var(--_line);
+}
+.tab {
+  flex: none;
+  padding: 8px;
+  font-size: 13px;
+  font-weight: 550;
+  color: var(--_muted);
+  border-block-end: 2px solid transparent;
+}
+.tab:focus-visible {
+  outline-offset: -2px;
+}
+.tab[aria-selected="true"] {
+  border-color: var(--_accent);
+}
+.tab[aria-selected="true"],
+.tab:hover,
+.icon:hover,
+.older:hover {
+  color: var(--_text);
+}
+.count:not(:empty) {
+  margin-inline-start: 6px;
+  color: var(--_accent);
+}
+.banner {
+  margin: 0;
+  padding: 8px 16px;
+  font-size: 13px;
+  background: light-dark(#fdf3dc, #382e15);
+  animation: late 0s 1.5s both;
+}
+@keyframes late {
+  from {
+    position: absolute;
+    visibility: hidden;
+  }
+}
+
+@media (max-width: 480px) {
+  :host(:not([keep-open], hub-feed)) .panel {
+    position: fixed;
+    inset: auto 0 0;
+    width: 100%;
+    max-height: 88dvh;
+    padding-block-end: env(safe-area-inset-bottom);
+    border-width: 1px 0 0;
+    border-radius: var(--_radius) var(--_radius) 0 0;
+    transform: none;
+  }
+  .panel::backdrop {
+    background: rgb(0 0 0 / 0.35);
+  }
+}
+@media (min-width: 481px) {
+  .close {
+    display: none;
+  }
+}
+@media (prefers-reduced-motion: no-preference) {
+  .panel.shown:not(.still) {
+    animation: open 0.16s cubic-bezier(0.2, 0.8, 0.3, 1);
+  }
+  @keyframes open {
+    from {
+      opacity: 0;
+      translate: 0 8px;
+    }
+  }
+}
+@media (forced-colors: active) {
+  .tab:not([aria-selected="true"]) {
+    border-color: Canvas;
+  }
+}
+`;
+
+/**
+ * @param {PanelHost} host
+ * @param {typeof CreateList} createList
+ * @param {typeof CreateRows} createRows
+ * @param {() => void} [close] what closes it; without, it is part of the page
+ */
+export function createPanel(host, createList, createRows, close) {
+  const { h, iconButton, name, setAttribute, adopt } = host.toolkit;
+  adopt(CSS);
+  const list = createList(host, createRows(host));
+  /** @type {typeof WORDS & PanelHost["words"]} */
+  let words;
   /** @type {Tab[]} */
-  #tabs = [];
-  /** @type {Tab[] | null} as the page set them */
-  #given = null;
-  #at = 0;
+  let tabs = [];
+  /** Which of them is shown. */
+  let chosen = 0;
   /** @type {{destroy(): void} | null} */
-  #module = null;
+  let preferences = null;
   /** @type {{destroy(): void} | null} */
-  #push = null;
-  #asked = false;
+  let push = null;
+  let asked = false;
 
-  #back = iconButton("back", BACK, () => this.showList(true));
-  #heading = h("h2", { id: "heading" });
-  #all = iconButton("all", ALL_READ, () => this.#markAll());
-  #gear = iconButton("settings", SETTINGS, () => this.#showPreferences());
-  #close;
-  #tablist = h("div", { class: "tabs", part: "tabs", role: "tablist" });
-  #offline = h("p", { class: "banner", part: "banner", role: "status", hidden: true });
-  #prompt = h("div");
-  #settings = h("div", { class: "scroll", hidden: true });
-  #inbox;
-  element;
-
-  /**
-   * @param {FeedHost} host
-   * @param {() => void} [close] what closes it; without, it is part of the page
-   */
-  constructor(host, close) {
-    this.#host = host;
-    this.list = new List(host);
-    this.#close = iconButton("close", CLOSE, () => close?.());
-    this.#close.hidden = !close;
-    this.#inbox = h("div", { class: "inbox" }, this.#tablist, this.#prompt, this.#offline, this.list.element);
-    this.element = h(
-      "div",
-      { class: "panel", part: "panel", tabindex: "-1", "aria-labelledby": "heading" },
-      h(
-        "header",
-        { part: "header" },
-        this.#back,
-        this.#heading,
-        h("slot", { name: "header" }),
-        this.#all,
-        this.#gear,
-        this.#close,
-      ),
-      this.#inbox,
-      this.#settings,
-    );
-    this.#tablist.addEventListener("keydown", (event) => this.#key(event));
-  }
-
-  get tabs() {
-    return this.#given ?? parseTabs(this.#host.getAttribute("tabs"));
-  }
-
-  set tabs(tabs) {
-    this.#given = tabs;
-    this.rebuild();
-  }
+  const back = iconButton("back", BACK, () => showList(true));
+  const heading = h("h2", { id: "heading" });
+  const all = iconButton("all", ALL_READ, () => markAll());
+  const gear = iconButton("settings", SETTINGS, () => showPreferences());
+  const shut = iconButton("close", CLOSE, () => close?.());
+  shut.hidden = !close;
+  const tablist = h("div", { class: "tabs", part: "tabs", role: "tablist", keydown: (event) => key(event) });
+  const offline = h("p", { class: "banner", part: "banner", role: "status", hidden: true });
+  const prompt = h("div");
+  const settings = h("div", { class: "scroll", hidden: true });
+  const inbox = h("div", { class: "inbox" }, tablist, prompt, offline, list.element);
+  const element = h(
+    "div",
+    {
+      class: close ? "panel" : "panel shown still",
+      part: "panel",
+      tabindex: "-1",
+      "aria-labelledby": "heading",
+      role: close ? "dialog" : "region",
+      popover: close && "manual",
+    },
+    h("header", { part: "header" }, back, heading, h("slot", { name: "header" }), all, gear, shut),
+    inbox,
+    settings,
+  );
 
   /** The words, the tabs or the store are others: from nothing. */
-  rebuild() {
-    const { words } = this.#host;
-    this.#tabs = this.tabs;
-    this.#at = Math.min(this.#at, this.#tabs.length - 1);
-    this.showList();
-    this.#push?.destroy();
-    this.#push = null;
-    this.#asked = false;
-    name(this.#all, words.markAll);
-    name(this.#gear, words.settings);
-    name(this.#back, words.back);
-    name(this.#close, words.close);
-    this.#offline.textContent = words.offline;
-    this.#tablist.ariaLabel = words.title;
-    this.#tablist.hidden = this.#tabs.length < 2;
-    this.#tablist.replaceChildren(
-      ...this.#tabs.map(({ label, status = "all", category, tag }, at) =>
+  const rebuild = () => {
+    const inside = element.contains(host.root.activeElement);
+    words = { ...WORDS, ...host.words };
+    ({ tabs } = host);
+    showList();
+    push?.destroy();
+    push = null;
+    asked = false;
+    name(all, words.markAll);
+    name(gear, words.settings);
+    name(back, words.back);
+    name(shut, words.close);
+    offline.textContent = words.offline;
+    tablist.ariaLabel = words.title;
+    tablist.hidden = tabs.length < 2;
+    tablist.replaceChildren(
+      ...tabs.map(({ label, status = "all", category, tag }, at) =>
         h(
           "button",
-          { class: "tab", part: "tab", role: "tab", type: "button", id: `tab-${at}`, click: () => this.#select(at) },
+          { class: "tab", part: "tab", role: "tab", type: "button", id: `tab-${at}`, click: () => select(at) },
           label || category || tag || words[status],
           status === "unread" && h("span", { class: "count", part: "count" }),
         ),
       ),
     );
-    this.#select(this.#at);
-  }
+    select(Math.min(chosen, tabs.length - 1));
+    if (inside && !host.root.activeElement?.checkVisibility()) element.focus({ preventScroll: true });
+  };
 
   /** @param {number} at */
-  #select(at) {
-    this.#at = at;
-    [...this.#tablist.children].forEach((tab, place) => {
+  const select = (at) => {
+    chosen = at;
+    [...tablist.children].forEach((tab, place) => {
       setAttribute(tab, "aria-selected", String(place === at));
       setAttribute(tab, "tabindex", place === at ? "0" : "-1");
       setAttribute(tab, "aria-controls", "list");
     });
-    const several = this.#tabs.length > 1;
-    setAttribute(this.list.element, "role", several ? "tabpanel" : null);
-    setAttribute(this.list.element, "aria-labelledby", several ? `tab-${at}` : null);
-    this.list.show(this.#tabs[at] ?? {});
-    this.list.element.scrollTop = 0;
-    this.#host.changed();
-  }
+    const several = tabs.length > 1;
+    setAttribute(list.element, "role", several ? "tabpanel" : null);
+    setAttribute(list.element, "aria-labelledby", several ? `tab-${at}` : null);
+    list.show(tabs[at] ?? {});
+    list.element.scrollTop = 0;
+    host.changed();
+  };
 
   /** @param {KeyboardEvent} event the arrows go along the tabs, the other way round from right to left */
-  #key(event) {
-    const step = getComputedStyle(this.#host).direction === "rtl" ? -1 : 1;
-    const { length } = this.#tabs;
+  const key = (event) => {
+    const step = element.matches(":dir(rtl)") ? -1 : 1;
     /** @type {Record<string, number>} */
-    const goals = { ArrowRight: this.#at + step, ArrowLeft: this.#at - step, Home: 0, End: -1 };
-    let goal = goals[event.key];
+    const goals = { ArrowRight: chosen + step, ArrowLeft: chosen - step, Home: 0, End: -1 };
+    const goal = goals[event.key];
     if (goal === undefined) {
-      if (event.key === "ArrowDown") this.list.enter();
+      if (event.key === "ArrowDown") list.enter();
       return;
     }
     event.preventDefault();
-    goal = (goal + length) % length;
-    this.#select(goal);
-    /** @type {HTMLElement} */ (this.#tablist.children[goal]).focus();
-  }
+    select((goal + tabs.length) % tabs.length);
+    /** @type {HTMLElement} */ (tablist.children[chosen]).focus();
+  };
 
   /** @param {boolean} shown whether somebody sees it */
-  draw(shown) {
-    const snapshot = this.#host.store?.snapshot;
+  const draw = (shown) => {
+    const snapshot = host.store?.snapshot;
     const { status = "stopped", ready, counts } = snapshot ?? {};
     const unread = (!snapshot?.stopped && counts?.unread) || 0;
-    setAttribute(this.#all, "aria-disabled", String(!unread));
-    for (const count of this.#tablist.querySelectorAll(".count")) {
-      count.textContent = unread ? unread.toLocaleString(this.#host.language) : "";
+    setAttribute(all, "aria-disabled", String(!unread));
+    for (const count of tablist.querySelectorAll(".count")) {
+      count.textContent = unread ? unread.toLocaleString(host.language) : "";
     }
-    this.#offline.hidden = !ready || status === "live" || status === "stopped";
-    this.list.shown = shown;
-    this.list.draw();
-    if (shown && ready && !this.#asked && this.#host.hasAttribute("push")) this.#askForPush();
-  }
+    // A browser knows at once that it is offline; that a line is dead shows only when a ping stays out.
+    offline.hidden = !ready || (status === "live" && navigator.onLine) || status === "stopped";
+    list.shown = shown;
+    list.draw();
+    if (shown && ready && !asked && host.hasAttribute("push")) askForPush();
+  };
 
   /** Show the list again, where the preferences are. @param {boolean} [focus] the way back leads to their button */
-  showList(focus) {
-    this.#module?.destroy();
-    this.#module = null;
-    this.#turn(false);
-    if (focus) this.#gear.focus();
-  }
+  const showList = (focus) => {
+    preferences?.destroy();
+    preferences = null;
+    turn(false);
+    if (focus) gear.focus();
+  };
 
-  /** @param {boolean} settings */
-  #turn(settings) {
-    this.#settings.hidden = this.#back.hidden = !settings;
-    this.#inbox.hidden = this.#all.hidden = this.#gear.hidden = settings;
-    this.#heading.textContent = settings ? this.#host.words.settings : this.#host.words.title;
-  }
+  /** @param {boolean} toPreferences */
+  const turn = (toPreferences) => {
+    settings.hidden = back.hidden = !toPreferences;
+    inbox.hidden = all.hidden = gear.hidden = toPreferences;
+    heading.textContent = toPreferences ? words.settings : words.title;
+  };
 
-  async #showPreferences() {
-    this.#turn(true);
-    this.#back.focus();
-    const { mount } = await import("./hub-preferences.js");
-    if (!this.#module && !this.#settings.hidden) this.#module = mount(this.#settings, this.#toolkit());
-  }
+  const showPreferences = async () => {
+    turn(true);
+    back.focus();
+    const module = await import("./hub-preferences.js").catch(() => null);
+    if (preferences || settings.hidden) return;
+    if (module) preferences = module.mount(settings, toolkit());
+    else {
+      showList(true);
+      host.speaker.say(words.failed);
+    }
+  };
 
-  async #askForPush() {
-    this.#asked = true;
-    const { mount } = await import("./hub-push-prompt.js");
-    if (this.#asked && !this.#push) this.#push = mount(this.#prompt, this.#toolkit());
-  }
+  const askForPush = async () => {
+    asked = true;
+    const module = await import("./hub-push-prompt.js").catch(() => null);
+    if (asked && !push && module) push = module.mount(prompt, toolkit());
+  };
 
-  #toolkit() {
-    return { ...this.#host.toolkit, close: () => this.showList(true) };
-  }
+  const toolkit = () => ({ ...host.toolkit, close: () => showList(true) });
 
-  #markAll() {
-    const { category, tag } = this.#tabs[this.#at] ?? {};
-    const { store, words, speaker } = this.#host;
+  const markAll = () => {
+    const { category, tag } = tabs[chosen] ?? {};
+    const { store, speaker } = host;
     if (store?.snapshot.counts.unread)
       store.mark({ action: "read", all: true, category, tag }).catch(() => speaker.say(words.failed));
-  }
+  };
 
-  /** @param {Item} item */
-  arrived(item) {
-    this.list.arrived(item);
-  }
+  /**
+   * Beside the bell, in the page's coordinates: the panel is in the top layer and scrolls with the page.
+   * @param {Element} anchor
+   */
+  const place = (anchor) => {
+    const bell = anchor.getBoundingClientRect();
+    const { clientWidth, clientHeight } = document.documentElement;
+    const { style } = element;
+    const below = clientHeight - bell.bottom - 2 * GAP;
+    const above = bell.top - 2 * GAP;
+    // One that stays open is part of the page, which can be scrolled to all of it.
+    const stays = host.hasAttribute("keep-open");
+    const upwards = !stays && below < LEAST_ROOM && above > below;
+    style.setProperty("--_room", stays ? "" : `${Math.max(LEAST_ROOM, upwards ? above : below)}px`);
+    const { offsetWidth: width } = element;
+    const wanted = element.matches(":dir(rtl)") ? bell.left : bell.right - width;
+    const left = Math.max(GAP, Math.min(wanted, clientWidth - width - GAP));
+    const from = upwards ? bell.top - GAP : bell.bottom + GAP;
+    style.setProperty("--_x", `${left + scrollX}px`);
+    style.setProperty("--_y", `${from + scrollY}px`);
+    element.classList.toggle("up", upwards);
+  };
+
+  rebuild();
+  return { element, list, rebuild, draw, showList, place };
 }

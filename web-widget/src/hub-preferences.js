@@ -518,7 +518,8 @@ export function mount(container, { h, icon, store, messages, language, adopt }) 
     } catch {
       if (gone) return;
       state.textContent = words.choicesFailed;
-      state.after(h("div", { class: "wrap" }, plain(words.retry, load)));
+      const again = () => load().then(() => container.querySelector("button")?.focus());
+      state.after(h("div", { class: "wrap" }, plain(words.retry, again)));
     }
   };
   load();

@@ -62,7 +62,7 @@ const CSS = `
 .push .no:hover {
   background: color-mix(in srgb, currentColor 8%, transparent);
 }
-.push :disabled {
+.push [aria-disabled] {
   opacity: 0.6;
 }
 `;
@@ -97,18 +97,24 @@ export function mount(container, { h, icon, store, messages, host, url, adopt })
     ]);
     if (!key || gone || !mayAsk()) return;
     adopt(CSS);
+    /** @type {HTMLElement | null} */
+    const panel = container.closest("[tabindex]");
     const title = h("strong", { id: "push" }, words.pushTitle);
     const hint = h("p", {}, words.pushHint);
     const yes = h("button", { type: "button", class: "yes", click: () => turnOn() }, words.pushOn);
     const later = () => {
       remember(memory);
+      // To the panel that it is in, or the focus would be lost with it.
+      if (container.matches(":focus-within")) panel?.focus();
       container.replaceChildren();
     };
     const no = h("button", { type: "button", class: "no", click: later }, words.pushLater);
     const buttons = h("div", {}, yes, no);
 
     const turnOn = async () => {
-      yes.disabled = true;
+      // Not `disabled`, which would take the focus away.
+      if (yes.ariaDisabled) return;
+      yes.ariaDisabled = "true";
       /** @type {keyof typeof WORDS} */
       let said = "pushDone";
       try {
@@ -119,7 +125,7 @@ export function mount(container, { h, icon, store, messages, host, url, adopt })
         if (said === "pushDenied" && Notification.permission === "default") return later();
       }
       if (gone) return;
-      yes.disabled = false;
+      yes.ariaDisabled = null;
       const focused = buttons.matches(":focus-within");
       hint.textContent = words[said];
       title.hidden = said === "pushDone";

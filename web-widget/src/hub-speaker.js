@@ -1,6 +1,6 @@
 /**
  * What is said to screen readers: one polite sentence for all that comes within a second, so that they can follow, and
- * a critical item at once. Of the elements that show one store only the first speaks.
+ * a critical item at once. Of the elements that show one store only the first that the page does not hide speaks.
  */
 
 import { h } from "./hub-dom.js";
@@ -34,7 +34,8 @@ export class Speaker {
     const toasted = this.#host.among((one) => one.localName === "hub-toasts");
     if (!store || (toasted && !this.#host.among((one) => one.reading))) return;
     const first = speakers.get(store);
-    if (!first || !first.#host.isConnected || first.#host.store !== store) speakers.set(store, this);
+    // One that the page hides, as on narrow screens, is not heard.
+    if (!first || !first.#polite.checkVisibility() || first.#host.store !== store) speakers.set(store, this);
     else if (first !== this) return;
     if (priority === "critical") {
       this.#alert.textContent = `${words.critical}: ${title}`;

@@ -130,7 +130,11 @@ export class Tabs {
     this.#listen();
     return (this.#link = {
       transport: "tab",
-      send: (frame, key) => this.#say({ ...frame, key }),
+      send: (frame, key) => {
+        // The leader needs no token of this tab; but a new one may be another person's.
+        if (frame.type === "token") this.#store.use();
+        else this.#say({ ...frame, key });
+      },
       close: () => {
         this.#events = null;
       },

@@ -414,6 +414,8 @@ function swipe(card, away) {
     moved = 0;
   });
   card.addEventListener("pointermove", (event) => {
+    // It may have been let go elsewhere.
+    if (!event.buttons) from = null;
     if (from === null) return;
     moved = event.clientX - from;
     if (Math.abs(moved) < CLICK) return;
@@ -433,7 +435,11 @@ function swipe(card, away) {
   card.addEventListener("pointerup", end);
   card.addEventListener("pointercancel", end);
   // What was pulled and let go was not clicked.
-  card.addEventListener("click", (event) => Math.abs(moved) >= CLICK && stop(event), true);
+  const click = (/** @type {Event} */ event) => {
+    if (Math.abs(moved) >= CLICK) stop(event);
+    moved = 0;
+  };
+  card.addEventListener("click", click, true);
 }
 
 /** @param {Event} event */

@@ -22,7 +22,10 @@
  * @typedef {object} Toolkit
  * @property {typeof import("./hub-dom.js").h} h
  * @property {typeof import("./hub-dom.js").icon} icon
+ * @property {typeof import("./hub-dom.js").iconButton} iconButton
+ * @property {typeof import("./hub-dom.js").name} name
  * @property {typeof import("./hub-dom.js").safeLink} safeLink
+ * @property {typeof import("./hub-dom.js").setAttribute} setAttribute
  * @property {ToolkitStore} store
  * @property {Record<string, any>} messages the whole catalogue, whose words win over a module's own English ones
  * @property {string | undefined} language BCP 47; the browser's if undefined

@@ -5,6 +5,9 @@
 
 /**
  * @typedef {typeof import("./hub-text.js").ENGLISH
+ *   & typeof import("./hub-panel.js").WORDS
+ *   & typeof import("./hub-feed.js").WORDS
+ *   & typeof import("./hub-row.js").WORDS
  *   & typeof import("./hub-menu.js").WORDS
  *   & typeof import("./hub-preferences.js").WORDS
  *   & typeof import("./hub-push-prompt.js").WORDS} Words

@@ -1,11 +1,13 @@
 /**
- * A clock that stands still until it is told to go on: replaces the global timers and Date.now. (Node 20's own mock timers
- * lose timers that are set or cleared inside a callback.)
+ * A clock that stands still until it is told to go on: replaces the global timers, Date.now and performance.now. (Node
+ * 20's own mock timers lose timers that are set or cleared inside a callback.)
  */
 export class Clock {
   #now = Date.now();
   /** @type {Set<Timer>} */
   #timers = new Set();
+  /** How far somebody has set Date.now, in milliseconds. */
+  #set = 0;
   #real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
 
   /** Every timer set from now on waits for `pass`; `restore` gives the real ones back. */
@@ -20,7 +22,13 @@ export class Clock {
       else this.#real.clearTimeout(timer);
     };
     Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
-    Date.now = () => this.#now;
+    Date.now = () => this.#now + this.#set;
+    performance.now = () => this.#now;
+  }
+
+  /** Somebody sets the clock. @param {number} seconds forward; back, if negative */
+  set(seconds) {
+    this.#set += seconds * 1000;
   }
 
   /** Run everything that is due within this time, in order. @param {number} seconds */
@@ -39,6 +47,7 @@ export class Clock {
   restore() {
     Object.assign(globalThis, { setTimeout: this.#real.setTimeout, clearTimeout: this.#real.clearTimeout });
     Date.now = this.#real.now;
+    Reflect.deleteProperty(performance, "now");
   }
 }
 

@@ -215,6 +215,18 @@ test("marks are cut at 100 ids and kept under the hub's limit of frames", async 
   assert.equal((await connection.frame("mark")).ids.length, 50);
 });
 
+test("marks go on when the clock of the device is set back", async () => {
+  const clock = (stopped = new Clock());
+  hub.publish();
+  const connection = await goLive();
+  void client.mark({ action: "read", ids: Array.from({ length: 2000 }, (_, at) => `id-${at}`) });
+  for (let at = 0; at < 20; at++) await connection.frame("mark");
+  clock.set(-3600);
+  void client.mark({ action: "unread", ids: ["id-1"] });
+  clock.pass(10);
+  assert.equal((await connection.frame("mark")).action, "unread");
+});
+
 test("receipts: ack and seen go at once, then once a second with the newest value", async () => {
   const clock = (stopped = new Clock());
   const connection = await goLive();

@@ -125,6 +125,29 @@ test("a feed that could not be read says why, and is read again on the next conn
   assert.deepEqual([feed.snapshot.error, feed.snapshot.items.length], [null, 1]);
 });
 
+test("a page that is none, and one that leads to itself, are errors and not asked for again and again", async () => {
+  browser = new Browser(2);
+  publish(5);
+  /** @type {unknown[]} what the next requests are answered with */
+  const answers = [];
+  let asked = 0;
+  const { store } = await open({
+    fetch: async () => {
+      asked += 1;
+      assert.ok(asked < 20, "asks for ever");
+      return new Response(JSON.stringify(answers.shift() ?? null) + (answers.length ? "" : "<html>"));
+    },
+  });
+  await assert.rejects(store.loadOlder(), { code: "http_error" });
+  const archive = store.feed({ status: "archived" });
+  archive.subscribe(() => {});
+  for (let turn = 0; turn < 10; turn++) await browser.run();
+  assert.ok(archive.snapshot.error);
+  answers.push({ items: [], next_cursor: store.state.main.cursor }, null);
+  await assert.rejects(store.loadOlder(), { code: "http_error" });
+  assert.equal(asked, 3);
+});
+
 test("ten thousand arrivals are not all kept, and paging brings them back without a hole or a double", async () => {
   publish(60);
   const { store } = await open();
@@ -440,6 +463,21 @@ test("who signs out in one tab is asked for in all, and nothing of them is told 
     assert.deepEqual([store.snapshot.stopped?.reason, store.snapshot.ready, store.person], ["no token", false, null]);
   }
   assert.deepEqual([browser.sockets.size, browser.stored.size], [0, 0]);
+});
+
+test("a tab that follows stays with its leader over a new token, and leaves it with another person's", async () => {
+  publish(1);
+  const leader = await open();
+  let user = "ada";
+  let asked = 0;
+  const { store } = await open({ persist: false, getToken: () => (asked++, tokenOf(user, 120)) });
+  assert.deepEqual([store.snapshot.status, store.transport], ["live", "tab"]);
+  await pass(100);
+  assert.deepEqual([asked, store.snapshot.status, store.transport], [2, "live", "tab"]);
+  user = "bob";
+  await pass(100);
+  assert.deepEqual([store.person?.user, store.snapshot.status, store.transport], ["bob", "live", "websocket"]);
+  assert.equal(leader.store.snapshot.leading, true);
 });
 
 test("the person is active while any tab is", async () => {

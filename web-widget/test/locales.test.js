@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { test } from "node:test";
+import * as feed from "../src/hub-feed.js";
 import * as menu from "../src/hub-menu.js";
+import * as panel from "../src/hub-panel.js";
 import * as preferences from "../src/hub-preferences.js";
 import * as prompt from "../src/hub-push-prompt.js";
+import * as row from "../src/hub-row.js";
 import { ENGLISH, LOCALES } from "../src/hub-text.js";
 
 /** What each module that has words of its own says in English. */
-const SAID = [ENGLISH, menu.WORDS, preferences.WORDS, prompt.WORDS];
+const SAID = [ENGLISH, panel.WORDS, feed.WORDS, row.WORDS, menu.WORDS, preferences.WORDS, prompt.WORDS];
 /** @type {Record<string, any>} */
 const CATALOGUE = Object.assign({}, ...SAID);
 const LANGUAGES = Object.keys(LOCALES);

@@ -10,9 +10,10 @@ import { ModelHub, Session } from "./model-hub.js";
 /** @import { HubStoreOptions } from "../src/hub-store.js" */
 /** @import { Filter, Frame } from "../src/hub-state.js" */
 
-/** A token of `ada` as the hub would make it, but for the signature. */
-export function tokenOf(user = "ada") {
-  const claims = Buffer.from(JSON.stringify({ sub: user, aud: "test", exp: 4e9 })).toString("base64url");
+/** A token of `ada` as the hub would make it, but for the signature. @param {number} [seconds] that it is good for */
+export function tokenOf(user = "ada", seconds = 4e9 - Date.now() / 1000) {
+  const exp = Date.now() / 1000 + seconds;
+  const claims = Buffer.from(JSON.stringify({ sub: user, aud: "test", exp })).toString("base64url");
   return `e30.${claims}.signature`;
 }
 

@@ -1,9 +1,9 @@
 /**
  * node tools/build.js [--check]
  *
- * Writes `dist/` (see bundle.js) and `types/` (declarations, made by tsc from JSDoc) and what docs/ says of
- * them (see reference.js). All are committed, because a
- * gateway in a checkout serves them, and who runs one may have no Node. With --check nothing is written: it fails where
+ * Writes `dist/` (see bundle.js) and `types/` (declarations, made by tsc from JSDoc, and those for frameworks as they
+ * were written) and what docs/ says of them (see reference.js). All are committed, because a gateway in a checkout
+ * serves them, and who runs one may have no Node. With --check nothing is written: it fails where
  * they are not what the sources give.
  */
 
@@ -25,7 +25,8 @@ async function declarations() {
   try {
     const tsc = join(PACKAGE, "node_modules/.bin/tsc");
     await promisify(execFile)(tsc, ["--project", join(PACKAGE, "tsconfig.types.json"), "--outDir", folder]);
-    return await contents(folder);
+    const written = [...(await contents(SOURCES))].filter(([name]) => name.endsWith(".d.ts"));
+    return new Map([...(await contents(folder)), ...written]);
   } finally {
     await rm(folder, { recursive: true });
   }

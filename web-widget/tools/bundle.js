@@ -13,7 +13,7 @@ export const SOURCES = fileURLToPath(new URL("../src/", import.meta.url));
 
 /** Loaded by name: entries of the page first, then what they load lazily. What is not written yet is not built. */
 const LOADED =
-  /^hub-(client|store|inbox|push|sw|react|sse|menu|preferences|push-prompt|toasts|locale-[a-z]+(-[a-z]+)?)\.js$/i;
+  /^hub-(client|store|inbox|push|sw|react|sse|menu|panel|feed|row|preferences|push-prompt|toasts|locale-[a-z]+(-[a-z]+)?)\.js$/i;
 /** A classic script, because `importScripts` takes no module; it imports nothing. */
 const WORKER = "hub-sw.js";
 /** Hooks and store are two files, so that a page with both has one store; React is the page's own. */

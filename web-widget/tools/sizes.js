@@ -13,15 +13,12 @@ const KIB = 1024;
 /** The nearest rival's element has 42.4 KiB; a page should not notice ours. */
 const ENTRIES = new Map([
   ["hub-client.js", 4 * KIB],
-  ["hub-inbox.js", 14 * KIB], // with client and store, all default features, English and the styles
-  ["hub-store.js", 8 * KIB], // with the client
+  ["hub-inbox.js", 14 * KIB], // the elements with client and store; what is seen once the bell is pressed is lazy
+  ["hub-store.js", 8.75 * KIB], // with the client
 ]);
 const LAZY = 4 * KIB;
-/** What is over its budget, and may not grow until it is within it. */
-const OVER = new Map([
-  ["hub-inbox.js", 21_200],
-  ["hub-store.js", 8_800],
-]);
+/** What a page has loaded when somebody reads the list: our own number, so that nothing only moves. */
+export const OPENED = { files: ["hub-inbox.js", "hub-panel.js", "hub-feed.js", "hub-row.js"], budget: 24 * KIB };
 
 /**
  * @typedef {object} Size
@@ -46,16 +43,23 @@ export async function sizes() {
         file,
         raw: content.length,
         gzipped: gzipped(content),
-        budget: OVER.get(file) ?? ENTRIES.get(file) ?? LAZY,
+        budget: ENTRIES.get(file) ?? LAZY,
       };
     }),
   );
 }
 
+/** @param {Size[]} found @returns {Size} of an inbox that is open, as the sum of its files */
+export function opened(found) {
+  const parts = found.filter(({ file }) => OPENED.files.includes(file));
+  const sum = (/** @type {"raw" | "gzipped"} */ key) => parts.reduce((all, part) => all + part[key], 0);
+  return { file: "an open inbox", raw: sum("raw"), gzipped: sum("gzipped"), budget: OPENED.budget };
+}
+
 /** @param {Size[]} found */
 export function table(found) {
   const number = (/** @type {number} */ n) => n.toLocaleString("en").padStart(9);
-  const lines = found.map(
+  const lines = [...found, opened(found)].map(
     ({ file, raw, gzipped, budget }) =>
       `${file.padEnd(24)}${number(raw)}${number(gzipped)}${number(budget)}${gzipped > budget ? `  ${gzipped - budget} too many` : ""}`,
   );

@@ -20,6 +20,6 @@ export declare class HubBell extends HubElement {
     changed(): void;
     /** @override */
     draw(): void;
-    /** @override @param {Item} item */
-    arrived(item: Item): void;
+    /** @override @param {Item} item @param {boolean} missed */
+    arrived(item: Item, missed: boolean): void;
 }

@@ -44,10 +44,3 @@ export declare function icon(...paths: string[]): SVGSVGElement;
  * @returns {string | null}
  */
 export declare function safeLink(address: string | null | undefined, schemes?: RegExp): string | null;
-/**
- * An image from outside, which goes when it cannot be had; null unless its address is https or http.
- * @param {string | null | undefined} address
- * @param {string} [kind] its class
- * @returns {HTMLImageElement | null}
- */
-export declare function picture(address: string | null | undefined, kind?: string): HTMLImageElement | null;

@@ -10,6 +10,7 @@ import { HubStore } from "./hub-store.js";
 import type { HubStoreOptions } from "./hub-store.js";
 import type { Item } from "./hub-state.js";
 import type { Messages } from "./hub-text.js";
+import type { Words } from "./hub-words.js";
 import type { Toolkit } from "./hub-toolkit.js";
 export type GetToken = HubStoreOptions["getToken"];
 export type Shared = {
@@ -48,9 +49,9 @@ export declare class HubElement extends Base {
     get store(): HubStore | null;
     set store(store: HubStore | null);
     /** Words that replace those of the language. */
-    get messages(): Partial<Messages>;
-    /** @param {Partial<Messages>} messages */
-    set messages(messages: Partial<Messages>);
+    get messages(): Partial<Words>;
+    /** @param {Partial<Words>} messages */
+    set messages(messages: Partial<Words>);
     /** What modules that are loaded later are handed. @type {Toolkit} */
     get toolkit(): Toolkit;
     /** The list is before the person's eyes. */

@@ -1,33 +1,46 @@
 /**
  * The list of one tab: articles in a feed, older ones as the reader gets there, newer ones not under the reader's eyes.
+ * Loaded with the panel (hub-loader.js).
  *
  * However many items there are, a frame builds and removes a bounded number of rows, and at the top of the list only
  * the newest have rows at all.
  */
-import type { HubElement } from "./hub-element.js";
+import type { PanelHost } from "./hub-loader.js";
+import type { createRows } from "./hub-row.js";
 import type { Item } from "./hub-state.js";
-import type { Speaker } from "./hub-speaker.js";
 import type { Tab } from "./hub-threads.js";
-export type FeedHost = HubElement & {
-    speaker: Speaker;
-    renderItem?: any;
+/** @import { Feed } from "./hub-feeds.js" */
+/** @import { PanelHost } from "./hub-loader.js" */
+/** @import { createRows, Row, RowHost } from "./hub-row.js" */
+/** @import { Item, Mark } from "./hub-state.js" */
+/** @import { Entry, Tab } from "./hub-threads.js" */
+/** Beside these it says what the catalogue has for several modules. */
+export declare const WORDS: {
+    pinned: string;
+    loading: string;
+    empty: string;
+    emptyHint: string;
+    nothing: string;
+    failedHint: string;
+    unreachable: string;
+    unreachableHint: string;
+    stopped: string;
+    stoppedHint: string;
+    refusedHint: string;
+    older: string;
+    end: string;
+    newer: (/** @type {number} */ count: number) => string;
 };
-export declare class List {
-    #private;
-    /** The list is before somebody's eyes. */
-    shown: boolean;
+/**
+ * @param {PanelHost} host
+ * @param {ReturnType<typeof createRows>} createRow
+ */
+export declare function createList(host: PanelHost, createRow: ReturnType<typeof createRows>): {
     element: HTMLDivElement;
-    /** @param {FeedHost} host */
-    constructor(host: FeedHost);
-    /** Look whether the ends of the list are in sight. @param {AbortSignal} signal */
-    connected(signal: AbortSignal): void;
-    /** Throw all rows away: another store, tab, language or target. @param {Tab} tab */
-    show(tab: Tab): void;
-    /** @param {Item} item */
-    arrived(item: Item): void;
-    /** To the newest, which may have waited for it. */
-    goUp(): void;
-    draw(): void;
-    /** The first row has the focus. */
-    enter(): void;
-}
+    shown: boolean;
+    show: (shown: Tab) => void;
+    arrived: ({ id }: Item) => void;
+    goUp: () => void;
+    draw: () => void;
+    enter: () => void;
+};

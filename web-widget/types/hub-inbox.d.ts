@@ -19,9 +19,12 @@ import { HubElement } from "./hub-element.js";
 import { Speaker } from "./hub-speaker.js";
 import { HubStore } from "./hub-store.js";
 export { HubBell, HubClient, HubStore };
+export type HubElements = import("./hub-elements.js").HubElements;
+export type HubEvents = import("./hub-elements.js").HubEvents;
+import type { RenderItem } from "./hub-loader.js";
 import type { Item } from "./hub-state.js";
 import type { Tab } from "./hub-threads.js";
-export type RenderItem = ((item: Item, defaultContent: HTMLElement) => Node | null) | null;
+import type { Toolkit } from "./hub-toolkit.js";
 /**
  * A bell with a badge, and below it a panel with the list: a popover, on narrow screens a sheet.
  *
@@ -42,10 +45,10 @@ export type RenderItem = ((item: Item, defaultContent: HTMLElement) => Node | nu
  * @attr lang - of words and times; else that of the nearest element that says one
  * @fires hub-activate - a title was followed; `detail.item`; `preventDefault()` keeps the link from being followed
  * @fires hub-action - one of an item's buttons was; `detail.item`, `detail.action`; cancelable as well
- * @fires hub-arrived - a new item came; `detail.item`
+ * @fires hub-arrived - a new item came; `detail.item`, and `detail.missed`: while nobody was connected
  * @fires hub-opened - the panel opened
  * @fires hub-closed - the panel closed
- * @slot bell - in place of the bell's picture
+ * @slot bell - in place of the bell's picture; the button is named by `messages.bell`
  * @slot header - between heading and buttons
  * @slot empty - in place of what stands where there is nothing
  * @csspart bell - the button
@@ -109,11 +112,11 @@ export declare class HubInbox extends HubBell {
     attributeChangedCallback(attribute: string, before: string | null, now: string | null): void;
     get open(): boolean;
     set open(open: boolean);
-    toggle(): void;
+    toggle(): Promise<void>;
     /** What the tabs show; over the attribute of this name. @returns {Tab[]} */
     get tabs(): Tab[];
     set tabs(tabs: Tab[]);
-    /** Draws an item's content in place of the default one; null for that. */
+    /** Draws an item's content in place of the default one; null, or an exception, for that. @returns {RenderItem} */
     get renderItem(): RenderItem;
     set renderItem(renderItem: RenderItem);
     /** @override */
@@ -124,8 +127,8 @@ export declare class HubInbox extends HubBell {
     rebuild(): void;
     /** @override */
     draw(): void;
-    /** @override @param {Item} item */
-    arrived(item: Item): void;
+    /** @override @param {Item} item @param {boolean} missed */
+    arrived(item: Item, missed: boolean): void;
 }
 /**
  * The list with its tabs in the page. Attributes, events, slots, parts and properties are those of `<hub-inbox>` that are
@@ -136,35 +139,37 @@ export declare class HubInbox extends HubBell {
 export declare class HubFeed extends HubElement {
     #private;
     speaker: Speaker;
-    constructor();
-    /** @override @param {AbortSignal} signal */
-    connected(signal: AbortSignal): void;
     /** @override */
     get reading(): boolean;
     get tabs(): Tab[];
     /** As of `<hub-inbox>`. @param {Tab[]} tabs */
     set tabs(tabs: Tab[]);
-    /** As of `<hub-inbox>`. */
+    /** As of `<hub-inbox>`. @returns {RenderItem} */
     get renderItem(): RenderItem;
     set renderItem(renderItem: RenderItem);
     /** @override */
     rebuild(): void;
     /** @override */
-    draw(): void;
-    /** @override @param {Item} item */
-    arrived(item: Item): void;
+    draw(): undefined;
+    /** @override @param {Item} item @param {boolean} missed */
+    arrived(item: Item, missed: boolean): void;
 }
 /** An element whose module is loaded when there is one with a store in the page. */
 declare class Shell extends HubElement {
     #private;
-    place: HTMLDivElement;
+    /** @internal @type {HTMLElement} */
+    place: HTMLElement;
     constructor();
-    /** @returns {Promise<{destroy(): void}>} */
+    /** @internal @returns {Promise<{mount(place: HTMLElement, toolkit: Toolkit): {destroy(): void}}>} */
     load(): Promise<{
-        destroy(): void;
+        mount(place: HTMLElement, toolkit: Toolkit): {
+            destroy(): void;
+        };
     }>;
     /** @override */
     rebuild(): Promise<void>;
+    /** @override */
+    draw(): void;
 }
 /**
  * Arrivals while nobody looks at the list, each for a moment in a corner of the page.
@@ -180,10 +185,10 @@ declare class Shell extends HubElement {
  * @cssprop --hub-toast-width - how wide they are
  */
 export declare class HubToasts extends Shell {
-    /** @override */
-    load(): Promise<{
-        destroy: () => void;
-    }>;
+    /** @override @internal @type {HTMLElement} */
+    place: HTMLElement;
+    /** @override @internal */
+    load(): Promise<typeof import("./hub-toasts.js")>;
 }
 /**
  * What a person wants to get, in the page: categories and channels, quiet hours, a pause.
@@ -191,8 +196,6 @@ export declare class HubToasts extends Shell {
  * @element hub-preferences
  */
 export declare class HubPreferences extends Shell {
-    /** @override */
-    load(): Promise<{
-        destroy: () => void;
-    }>;
+    /** @override @internal */
+    load(): Promise<typeof import("./hub-preferences.js")>;
 }

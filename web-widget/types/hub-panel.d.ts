@@ -1,25 +1,46 @@
-/** The inbox itself, in a popover or in the page: header, tabs, list, and the preferences in their place. */
-import { List } from "./hub-feed.js";
-import type { FeedHost } from "./hub-feed.js";
-import type { Item } from "./hub-state.js";
+/**
+ * The inbox itself, in a popover or in the page: header, tabs, list, and the preferences in their place. Loaded with the
+ * list and its rows (hub-loader.js), which are handed in.
+ */
+import type { createList as CreateList } from "./hub-feed.js";
+import type { PanelHost } from "./hub-loader.js";
+import type { createRows as CreateRows } from "./hub-row.js";
 import type { Tab } from "./hub-threads.js";
-export declare class Panel {
-    #private;
-    list: List;
+export type Panel = ReturnType<typeof createPanel>;
+/** @import { createList as CreateList } from "./hub-feed.js" */
+/** @import { PanelHost } from "./hub-loader.js" */
+/** @import { createRows as CreateRows } from "./hub-row.js" */
+/** @import { Tab } from "./hub-threads.js" */
+/** @typedef {ReturnType<typeof createPanel>} Panel */
+/** Beside these it says what the catalogue has for several modules. */
+export declare const WORDS: {
+    all: string;
+    unread: string;
+    archived: string;
+    snoozed: string;
+    markAll: string;
+    settings: string;
+    offline: string;
+};
+/**
+ * @param {PanelHost} host
+ * @param {typeof CreateList} createList
+ * @param {typeof CreateRows} createRows
+ * @param {() => void} [close] what closes it; without, it is part of the page
+ */
+export declare function createPanel(host: PanelHost, createList: typeof CreateList, createRows: typeof CreateRows, close?: () => void): {
     element: HTMLDivElement;
-    /**
-     * @param {FeedHost} host
-     * @param {() => void} [close] what closes it; without, it is part of the page
-     */
-    constructor(host: FeedHost, close?: () => void);
-    get tabs(): Tab[];
-    set tabs(tabs: Tab[]);
-    /** The words, the tabs or the store are others: from nothing. */
-    rebuild(): void;
-    /** @param {boolean} shown whether somebody sees it */
-    draw(shown: boolean): void;
-    /** Show the list again, where the preferences are. @param {boolean} [focus] the way back leads to their button */
-    showList(focus?: boolean): void;
-    /** @param {Item} item */
-    arrived(item: Item): void;
-}
+    list: {
+        element: HTMLDivElement;
+        shown: boolean;
+        show: (shown: Tab) => void;
+        arrived: ({ id }: import("./hub-state.js").Item) => void;
+        goUp: () => void;
+        draw: () => void;
+        enter: () => void;
+    };
+    rebuild: () => void;
+    draw: (shown: boolean) => void;
+    showList: (focus?: boolean) => void;
+    place: (anchor: Element) => void;
+};

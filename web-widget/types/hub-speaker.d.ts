@@ -1,6 +1,6 @@
 /**
  * What is said to screen readers: one polite sentence for all that comes within a second, so that they can follow, and
- * a critical item at once. Of the elements that show one store only the first speaks.
+ * a critical item at once. Of the elements that show one store only the first that the page does not hide speaks.
  */
 import type { HubElement } from "./hub-element.js";
 import type { Item } from "./hub-state.js";

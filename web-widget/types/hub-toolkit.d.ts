@@ -26,7 +26,10 @@ export type ToolkitStore = {
 export type Toolkit = {
     h: typeof import("./hub-dom.js").h;
     icon: typeof import("./hub-dom.js").icon;
+    iconButton: typeof import("./hub-dom.js").iconButton;
+    name: typeof import("./hub-dom.js").name;
     safeLink: typeof import("./hub-dom.js").safeLink;
+    setAttribute: typeof import("./hub-dom.js").setAttribute;
     store: ToolkitStore;
     /**
      * the whole catalogue, whose words win over a module's own English ones
@@ -78,7 +81,10 @@ export type Toolkit = {
  * @typedef {object} Toolkit
  * @property {typeof import("./hub-dom.js").h} h
  * @property {typeof import("./hub-dom.js").icon} icon
+ * @property {typeof import("./hub-dom.js").iconButton} iconButton
+ * @property {typeof import("./hub-dom.js").name} name
  * @property {typeof import("./hub-dom.js").safeLink} safeLink
+ * @property {typeof import("./hub-dom.js").setAttribute} setAttribute
  * @property {ToolkitStore} store
  * @property {Record<string, any>} messages the whole catalogue, whose words win over a module's own English ones
  * @property {string | undefined} language BCP 47; the browser's if undefined

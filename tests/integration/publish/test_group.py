@@ -90,6 +90,44 @@ async def test_a_full_queue_refuses_and_counts_notifications(
     await publish(hub, project_id, recipients=["u"], title="room again")
 
 
+async def test_critical_overtakes_what_waits_and_bulk_is_refused_first(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "QUEUE_LIMIT", 10)
+    monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
+    order: list[str] = []
+
+    async def send(title: str, priority: str) -> None:
+        await hub.publisher.publish(unit(project_id, recipients=["u"], title=title, priority=priority))
+        order.append(title)
+
+    async with hub.db.acquire() as conn, conn.transaction():
+        await conn.execute("LOCK TABLE notifications")
+        under_way = [asyncio.create_task(send(f"first {number}", "normal")) for number in range(publisher.GROUPS)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # their groups are taken, and wait for the table
+        bulk = [asyncio.create_task(send(f"bulk {number}", "bulk")) for number in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable) as refused:
+            await send("one bulk too many", "bulk")
+        assert (refused.value.code, refused.value.retry_after) == ("overloaded", 5)
+        normal = [asyncio.create_task(send(f"normal {number}", "normal")) for number in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable) as refused:
+            await send("one too many", "normal")
+        assert refused.value.retry_after == 1
+        critical = [asyncio.create_task(send(f"critical {number}", "critical")) for number in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await send("full", "critical")
+    await asyncio.gather(*under_way, *bulk, *normal, *critical)
+    lanes = [title.split()[0] for title in order if not title.startswith("first")]
+    # Two groups are under way at once, so that neighbours may change places.
+    assert sorted(lanes[:3]) == ["critical", "critical", "normal"]
+    assert sorted(lanes[-6:]) == ["bulk"] * 5 + ["normal"]
+    assert len(await inbox(hub, project_id, "u")) == publisher.GROUPS + 10
+
+
 async def test_a_batch_of_lists_is_written_at_once_up_to_a_transactions_worth_and_the_rest_by_jobs(
     hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

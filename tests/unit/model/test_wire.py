@@ -15,7 +15,7 @@ from hub.bus import announce
 from hub.model import frames
 from hub.model.counts import Counts
 from hub.model.cursor import CURSOR_LENGTH, Cursor, decode_cursor
-from hub.model.item import STATE_TIMES, Item, render
+from hub.model.item import Item, render
 from hub.model.times import format_time, truncate
 
 NOW = datetime(2026, 11, 21, 9, 0, 0, 1_000, UTC)
@@ -58,7 +58,9 @@ def test_counts_add_and_subtract() -> None:
 def test_an_item_is_rendered_whole() -> None:
     item = Item(uuid4(), uuid4(), 1, 2, "c", [], None, '{"category":"c","title":"\\u2028é"}', NOW, pinned_at=NOW)
     shown = msgspec.json.decode(render(item))
-    assert list(shown) == ["id", "notification_id", "seq", "rev", *STATE_TIMES, "category", "title"]
+    times = ["created", "seen", "read", "clicked", "archived", "pinned"]
+    state = [*(f"{name}_at" for name in times), "snoozed_until", "expires_at"]
+    assert list(shown) == ["id", "notification_id", "seq", "rev", *state, "category", "title"]
     assert (shown["pinned_at"], shown["seen_at"], shown["title"]) == ("2026-11-21T09:00:00.001Z", None, "\u2028é")
 
 
