@@ -284,7 +284,7 @@ class Session:
                 return (_PONG,)
             case client.Pong():
                 return ()
-        if self.grant is None or self.state is State.JOINING:
+        if self.grant is None or not self._welcomed:  # its answer would overtake the welcome
             self._early = [*(self._early or ()), frame]
             return ()
         match frame:
@@ -356,10 +356,15 @@ class Session:
             actions = list(self.page(page, Message(page.frame(), page.cursor.encode("ascii"))))
         else:
             actions = list(self._read_from(cursor))
-        early, self._early, self._cursor = self._early, None, None
-        for frame in early or ():
-            actions += self._take(frame)
-        return actions
+        self._cursor = None
+        return [*actions, *self._released()]
+
+    def _released(self) -> list[Action]:
+        """What the client said before its welcome, once it has one."""
+        if not self._welcomed or self._early is None:
+            return []
+        early, self._early = self._early, None
+        return [action for frame in early for action in self._take(frame)]
 
     def renewed(self, ref: int, grant: Grant, now: float) -> Actions:
         """A second token was verified."""
@@ -393,7 +398,7 @@ class Session:
         welcome = self._welcome(
             rev=head.rev, cursor=head.cursor, counts=head.counts, items=page.items, next_cursor=page.next_cursor
         )
-        return [Message(welcome, head.cursor.encode("ascii")), *self._caught_up()]
+        return [Message(welcome, head.cursor.encode("ascii")), *self._caught_up(), *self._released()]
 
     def page(self, page: ChangesPage, message: Message) -> Actions:
         """A page of changes; `message` is its frame, shared by all sessions that asked for it."""
@@ -408,8 +413,9 @@ class Session:
         self._sent = max(self._sent, page.rev)
         if page.more:
             self._move(Event.PAGE)
-            return [*actions, Read(Cursor(self.person_id, self.epoch, page.rev), page.position)]
-        return [*actions, *self._caught_up()]
+            following = Read(Cursor(self.person_id, self.epoch, page.rev), page.position)
+            return [*actions, following, *self._released()]
+        return [*actions, *self._caught_up(), *self._released()]
 
     def reset(self) -> Actions:
         """The store cannot say what happened after the cursor: start again from a snapshot."""
@@ -417,7 +423,7 @@ class Session:
             return ()
         if self._resync is not None:
             return self._resynchronise()
-        return [*self._greeting(), *self._start_again()]
+        return [*self._greeting(), *self._start_again(), *self._released()]
 
     def behind(self, person_id: int, epoch: int, rev: int) -> Actions:
         """Where the store's head was just now. Unequal, not lower: after a restore heads fall."""

@@ -20,7 +20,7 @@ PAUSE_SECONDS = 1.0  # when the process has no descriptor left; as asyncio's own
 
 
 class Acceptor:
-    """What uvicorn takes for one of its servers. `close()` may be called twice and leaves the listener to its owner.
+    """What uvicorn takes for one of its servers. `close()` may be called twice.
 
     Args:
         make: The protocol of a new connection.
@@ -39,12 +39,15 @@ class Acceptor:
         self._resume()
 
     def close(self) -> None:
-        """Accepts nobody any more."""
+        """Closes the listener: who comes now is refused, and who waited in it is cut off."""
+        if self._closed:
+            return
+        self._closed = True
         if self._paused is not None:
             self._paused.cancel()
-        elif not self._closed:
+        else:
             self._loop.remove_reader(self._listener)
-        self._closed = True
+        self._listener.close()
 
     async def wait_closed(self) -> None:
         """Returns once everybody who was accepted has a protocol."""
