@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from playwright.async_api import async_playwright
 
-from tests.e2e.test_widget import CHROMIUM, FLAGS, HEADERS, publish
+from tests.e2e.test_widget import HEADERS, publish
+from tests.support.browser import chromium
 from tests.support.hub_dev import hub_dev
 
 OPEN = """
@@ -22,8 +22,7 @@ OPEN = """
 
 
 async def test_an_event_source_follows_the_inbox_and_resumes_by_itself(tmp_path: Path) -> None:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with chromium() as browser:
         page = await browser.new_page(bypass_csp=True)  # the page is a stand-in for anybody's
         async with hub_dev(tmp_path) as hub:
             async with (
@@ -45,7 +44,6 @@ async def test_an_event_source_follows_the_inbox_and_resumes_by_itself(tmp_path:
                 timeout=30_000,
             )
             got: list[dict[str, Any]] = await page.evaluate("got")
-        await browser.close()
     first, live = got[0], got[1]
     assert (first["type"], first["data"]["items"]) == ("welcome", [])
     assert (live["type"], live["data"]["item"]["title"]) == ("item", "over an EventSource")

@@ -18,11 +18,11 @@ import aiohttp
 import asyncpg
 import pytest
 import pytest_asyncio
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from hub.local.servers import Servers
 from tests.conftest import with_database
-from tests.e2e.test_widget import CHROMIUM, FLAGS, publish
+from tests.e2e.test_widget import publish
 from tests.support.browser import chromium
 from tests.support.hub_dev import hub_command, run_hub
 from tests.support.ports import free_port
@@ -203,8 +203,7 @@ async def backend(dev: Dev, port: int, **variables: str) -> AsyncIterator[str]:
 
 async def test_the_page_of_backend_py_shows_the_inbox(dev: Dev) -> None:
     await dev.example("publish.py", "ada", "Seen in the page")
-    async with backend(dev, dev.page_port) as address, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with backend(dev, dev.page_port) as address, chromium() as browser:
         page = await browser.new_page(color_scheme="dark")
         await page.goto(address)
         bell = page.get_by_role("button", name="Notifications")
@@ -217,7 +216,6 @@ async def test_the_page_of_backend_py_shows_the_inbox(dev: Dev) -> None:
         assert await bell.evaluate("(one) => getComputedStyle(one).color") == canvas, (
             "the bell is the page's, in its colour"
         )
-        await browser.close()
 
 
 async def test_the_examples_for_bundlers_and_frameworks_show_the_inbox(dev: Dev) -> None:

@@ -6,12 +6,13 @@ from typing import Literal
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from hub.publish.mail_links import preferences_token, preferences_url, unsubscribe_token, unsubscribe_url
 from hub.runtime import Hub
 from hub.store.inbox import open_inbox
-from tests.e2e.test_widget import CHROMIUM, FLAGS, WATCH_POLICY, axe_violations
+from tests.e2e.test_widget import axe_violations
+from tests.support.browser import WATCH_POLICY, chromium
 from tests.support.deliveries import put_category
 from tests.support.gateway import running_gateway
 
@@ -39,8 +40,7 @@ async def test_unsubscribing_and_choosing_by_keyboard_and_by_axe(
     await put_category(hub, project_id, HOSTILE, description=HOSTILE)
     head, secret = await open_inbox(hub.db, project_id, "ada"), hub.settings.secret.get_secret_value()
     await hub.db.execute("UPDATE people SET locale = $1", locale)
-    async with running_gateway(hub) as gateway, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with running_gateway(hub) as gateway, chromium() as browser:
         # axe itself is a script; the pages allow none. What they would block is seen by their own policy's reports.
         context = await browser.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
@@ -72,13 +72,11 @@ async def test_unsubscribing_and_choosing_by_keyboard_and_by_axe(
         await page.goto(preferences_url(gateway.url, preferences_token(secret, project_id, head.person_id)[:-1]))
         await expect(page.get_by_role("heading")).to_have_count(1)
         await is_well(page)
-        await browser.close()
 
 
 async def test_without_any_script_and_under_its_own_policy_a_page_has_its_style(hub: Hub, project_id: int) -> None:
     head, secret = await open_inbox(hub.db, project_id, "ada"), hub.settings.secret.get_secret_value()
-    async with running_gateway(hub) as gateway, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with running_gateway(hub) as gateway, chromium() as browser:
         page = await browser.new_page()
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
@@ -87,4 +85,3 @@ async def test_without_any_script_and_under_its_own_policy_a_page_has_its_style(
         await page.get_by_role("button").click()
         await expect(page.get_by_role("status")).to_be_visible()
         assert complaints == []
-        await browser.close()

@@ -19,10 +19,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, CDPSession, Page, Worker, async_playwright, expect
+from playwright.async_api import Browser, CDPSession, Page, Worker, expect
 
 from hub.security.vapid import make_key
-from tests.e2e.test_widget import CHROMIUM, FLAGS
+from tests.support.browser import chromium
 from tests.support.fleet import deployment
 from tests.support.ports import free_port
 from tests.support.push_sink import PushSink, SinkBrowser, push_sink
@@ -224,10 +224,8 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grou
     }
     async with deployment(directory, apis=0, gateways=0, workers=0, **settings) as running:
         hub = await running.add("serve")
-        async with shop(hub.url, port), push_sink() as sink, async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        async with shop(hub.url, port), push_sink() as sink, chromium() as browser:
             yield Ground(hub.url, running.key, origin, sink, browser, example_port)
-            await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from hub.runtime import Hub
-from tests.e2e.test_widget import CHROMIUM, FLAGS
+from tests.support.browser import chromium
 from tests.support.gateway import issue, publish, running_gateway, until
 from tests.support.system import ROOT
 
@@ -27,8 +27,7 @@ async def test_hooks_show_what_is_there_and_what_comes(hub: Hub, project_id: int
     for number in range(60):
         await publish(hub, project_id, title=f"n{number}", tags=["t"] if number < 2 else [])
 
-    async with running_gateway(hub) as gateway, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with running_gateway(hub) as gateway, chromium() as browser:
         page = await browser.new_page()
         mishaps: list[str] = []
         page.on("pageerror", lambda error: mishaps.append(str(error)))
@@ -75,4 +74,3 @@ async def test_hooks_show_what_is_there_and_what_comes(hub: Hub, project_id: int
         await page.evaluate("page.root.unmount()")
         await until(lambda: not gateway.board.connections)
         assert mishaps == []
-        await browser.close()

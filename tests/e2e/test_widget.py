@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,39 +14,15 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
+from tests.support import browser as browser_tabs
 from tests.support.hub_dev import HubDev, hub_dev
 from tests.support.ports import free_port
 from tests.support.system import ROOT
 
-# A browser that asks nobody outside, started as root where the tests are.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-CHROMIUM = "/usr/bin/chromium"
 HEADERS = {"Authorization": "Bearer hk_dev"}
-# Runs before the page's own code: the element's shadow roots report their violations here too.
-WATCH_POLICY = """
-window.violations = [];
-addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.sample}`));
-"""
-
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 async def publish(url: str, **body: Any) -> None:
@@ -96,40 +72,23 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
         yield Place(directory, stack, await stack.enter_async_context(hub_dev(directory)))
 
 
-@dataclass
-class Tab:
-    """A page, and everything it complained about."""
-
-    page: Page
-    complaints: list[str] = field(default_factory=list)
+class Tab(browser_tabs.Tab):
+    """One that shows the demo."""
 
     def screen(self, name: str) -> Locator:
-        """One person's screen in the demo."""
+        """One person's screen."""
         return self.page.locator("article.screen").filter(has=self.page.get_by_role("heading", name=name, exact=True))
 
     def rows(self, name: str) -> Locator:
         return self.screen(name).get_by_role("article")
 
-    async def is_clean(self) -> None:
-        """No violation of the page's policy, no error, no warning."""
-        assert await self.page.evaluate("violations") == []
-        assert self.complaints == []
-
 
 @contextlib.asynccontextmanager
 async def tab(browser: Browser, url: str, **options: Any) -> AsyncIterator[Tab]:
     # High enough for the whole demo: a click that scrolls would leave what arrives afterwards behind the pill "1 new".
-    context = await browser.new_context(viewport={"width": 1280, "height": 2000}, **options)
-    await context.add_init_script(WATCH_POLICY)
-    opened = Tab(await context.new_page())
-    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    opened.page.on(
-        "console",
-        lambda message: opened.complaints.append(message.text) if message.type in ("error", "warning") else None,
-    )
-    await opened.page.goto(url)
-    yield opened
-    await context.close()
+    async with browser_tabs.device(browser, **{"viewport": {"width": 1280, "height": 2000}, **options}) as one:
+        opened = await one.open(url)
+        yield Tab(opened.page, opened.complaints)
 
 
 async def is_live(screen: Locator, words: str = "live") -> None:

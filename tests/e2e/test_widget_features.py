@@ -20,7 +20,7 @@ from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.test_widget import HEADERS, axe_violations
 from tests.e2e.test_widget_states import focused
-from tests.support.browser import Tab, chromium, device
+from tests.support.browser import Tab, device, until
 from tests.support.hub_dev import hub_dev
 from tests.support.ports import free_port
 from tests.support.site import Site, site
@@ -40,12 +40,6 @@ for (const element of document.querySelectorAll("[data-user]")) {
 FACE = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>'
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as one:
-        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -105,13 +99,6 @@ async def page_with(browser: Browser, where: Site, body: str, query: str = "", *
         tab = await one.open(f"{where.url}/?{query}")
         yield tab
         await tab.is_clean()
-
-
-async def until(page: Page, condition: str) -> None:
-    """Waits until an expression of the page is true. Asked from here: its policy forbids how Playwright waits."""
-    async with asyncio.timeout(15):
-        while not await page.evaluate(condition):
-            await asyncio.sleep(0.02)
 
 
 async def style(one: Locator, name: str, pseudo: str = "") -> str:

@@ -18,9 +18,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from tests.e2e.test_widget import CHROMIUM, FLAGS, HEADERS, POLICY, Tab, axe_violations, publish, tab
+from tests.e2e.test_widget import HEADERS, POLICY, Tab, axe_violations, publish, tab
+from tests.support.browser import until
 from tests.support.hub_dev import hub_dev
 from tests.support.ports import free_port
 from tests.support.system import ROOT
@@ -53,14 +54,6 @@ SUBSCRIPTION = {
 PICTURES = os.environ.get("HUB_TEST_PICTURES")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @dataclass
@@ -206,13 +199,6 @@ def text_of(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
-async def holds(page: Page, expression: str) -> None:
-    """Waits until it is true: Playwright's own way is an `eval`, which the policy refuses."""
-    async with asyncio.timeout(10):
-        while not await page.evaluate(expression):
-            await asyncio.sleep(0.02)
-
-
 async def picture(page: Page, name: str) -> None:
     if PICTURES:
         await page.screenshot(path=f"{PICTURES}/{name}.png")
@@ -313,7 +299,7 @@ async def test_the_menu_snoozes_to_a_time_mutes_with_a_way_back_and_deletes_afte
         await expect(note).to_have_count(0)
 
         await ground.publish("noa", "Sale", category="orders.shipped")
-        await holds(page, "store.snapshot.items.length === 2")
+        await until(page, "store.snapshot.items.length === 2")
         await button.click()
         await page.get_by_role("menuitem", name="„Orders shipped“ stummschalten").click()
         await ground.preferences("noa", categories={"orders.shipped": {"enabled": False}})
@@ -333,12 +319,12 @@ async def test_the_menu_snoozes_to_a_time_mutes_with_a_way_back_and_deletes_afte
         await page.get_by_role("button", name="Zurückstellen", exact=True).press("Enter")
         assert await ground.until("noa", "Sale", "snoozed_until") == text_of(then)
 
-        await holds(page, "store.snapshot.items.length === 1")
+        await until(page, "store.snapshot.items.length === 1")
         await button.click()
         await page.get_by_role("menuitem", name="Löschen").click()
         await expect(page.get_by_role("menu", name="Endgültig löschen?")).to_be_visible()
         await page.get_by_role("menuitem", name="Löschen").click()
-        await holds(page, "store.snapshot.items.length === 0")
+        await until(page, "store.snapshot.items.length === 0")
         await expect(button).to_be_focused()
         await page.get_by_role("heading", name="A page").click()
 
@@ -482,7 +468,7 @@ async def test_toasts_show_what_arrives_for_a_while_and_never_take_the_focus(bro
         await expect(toast).to_have_count(0)
         await page.evaluate("reading = true")
         await ground.publish("sam", "Seen already")
-        await holds(page, "store.snapshot.items.some(({ title }) => title === 'Seen already')")
+        await until(page, "store.snapshot.items.some(({ title }) => title === 'Seen already')")
         await expect(toast).to_have_count(0)
         await page.evaluate("reading = false")
 
@@ -511,7 +497,7 @@ async def test_one_of_several_visible_tabs_shows_a_toast(browser: Browser, groun
         assert [await page.evaluate("document.visibilityState") for page in pages] == ["visible", "visible"]
         await ground.publish("uma", "Once", priority="critical")
         for page in pages:
-            await holds(page, "store.snapshot.items.length === 1")
+            await until(page, "store.snapshot.items.length === 1")
         async with asyncio.timeout(10):
             while sum(counts := [await page.locator(".toast").count() for page in pages]) == 0:
                 await asyncio.sleep(0.02)

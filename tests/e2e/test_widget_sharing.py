@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 from playwright.async_api import Error as PlaywrightError
 
-from tests.support.browser import Tab, chromium, device
+from tests.support.browser import Tab, device, until
 from tests.support.fleet import Deployment, deployment
 from tests.support.ports import free_port
 from tests.support.site import Site, site
@@ -73,12 +73,6 @@ class World:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     port = free_port()
     async with contextlib.AsyncExitStack() as stack:
@@ -88,13 +82,6 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         line, address = await stack.enter_async_context(tcp_proxy(hub.of("gateway")[0].url))
         shop = await stack.enter_async_context(site(port, address, hub.of("api")[0].url, hub.key, SCRIPT))
         yield World(hub, line, shop)
-
-
-async def until(page: Page, condition: str) -> None:
-    """Waits until an expression of the page is true. Asked from here: its policy forbids how Playwright waits."""
-    async with asyncio.timeout(30):
-        while not await page.evaluate(condition):
-            await asyncio.sleep(0.05)
 
 
 async def live(tab: Tab) -> None:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.test_widget import axe_violations
-from tests.support.browser import chromium, device
+from tests.support.browser import device
 from tests.support.ports import free_port
 from tests.support.site import Site, site
 
@@ -36,12 +36,6 @@ WALK_DOWN = """async (wanted) => {
 }"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as one:
-        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -4,7 +4,6 @@ that leave, another person, items that lack something. The hub is scripted (inbo
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import json
@@ -13,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.e2e.test_widget_states import focused
-from tests.support.browser import Tab, chromium, device
+from tests.support.browser import Tab, device, until
 from tests.support.ports import free_port
 from tests.support.site import Site, site
 
@@ -24,12 +23,6 @@ SCRIPT = (Path(__file__).parent / "inbox_page.js").read_text("utf-8")
 INBOX = "<hub-inbox></hub-inbox>"
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as one:
-        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -54,13 +47,6 @@ async def shown(browser: Browser, shop: Site, body: str = INBOX, without: str = 
 
 async def refuse(route: Route) -> None:
     await route.abort()
-
-
-async def until(page: Page, condition: str) -> None:
-    """Waits until an expression of the page is true. Asked from here: its policy forbids how Playwright waits."""
-    async with asyncio.timeout(15):
-        while not await page.evaluate(condition):
-            await asyncio.sleep(0.02)
 
 
 def token_of(user: str) -> str:

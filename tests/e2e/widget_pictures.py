@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import aiohttp
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from tests.e2e.test_widget import CHROMIUM, FLAGS, HEADERS, is_live, tab
+from tests.e2e.test_widget import HEADERS, is_live, tab
+from tests.support.browser import chromium
 from tests.support.hub_dev import hub_dev
 from tests.support.system import ROOT
 
@@ -21,14 +22,12 @@ HEIGHT = 1180
 
 async def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with chromium() as browser:
         for scheme in ("light", "dark"):
             with tempfile.TemporaryDirectory() as directory:
                 path = IMAGES / f"demo-{scheme}.png"
                 await take(browser, Path(directory), scheme, path)
                 sys.stdout.write(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KiB\n")
-        await browser.close()
 
 
 async def take(browser: Browser, directory: Path, scheme: Literal["light", "dark"], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -66,9 +67,16 @@ class Device:
 
 @contextlib.asynccontextmanager
 async def device(browser: Browser, **options: Any) -> AsyncIterator[Device]:
-    context = await browser.new_context(viewport={"width": 1280, "height": 1000}, **options)
+    context = await browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options})
     await context.add_init_script(WATCH_POLICY)
     try:
         yield Device(context)
     finally:
         await context.close()
+
+
+async def until(page: Page, condition: str) -> None:
+    """Waits until an expression of the page is true. Playwright's own way is an `eval`, which policies refuse."""
+    async with asyncio.timeout(30):
+        while not await page.evaluate(condition):
+            await asyncio.sleep(0.02)

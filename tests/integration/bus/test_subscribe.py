@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -14,27 +13,10 @@ from hub.bus.client import Server, create_redis
 from hub.bus.link import Link
 from hub.bus.subscribe import Subscriber, SubscriberClosed
 from hub.local.servers import Servers
+from tests.support.subscriber import Listener, name, running
 from tests.support.tcp_proxy import tcp_proxy
 
 PROBE_SECONDS = 0.2
-
-
-class Listener:
-    """What a subscriber heard, to be awaited."""
-
-    def __init__(self) -> None:
-        self.messages: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue()
-        self.gaps: asyncio.Queue[None] = asyncio.Queue()
-        self.fail = False
-
-    def hear(self, channel: bytes, payload: bytes) -> None:
-        self.messages.put_nowait((channel, payload))
-        if self.fail:
-            self.fail = False
-            raise ValueError("a message that fails")
-
-    def gap(self, _channels: frozenset[bytes] | None) -> None:
-        self.gaps.put_nowait(None)
 
 
 @pytest.fixture
@@ -44,29 +26,10 @@ async def redis(servers: Servers) -> AsyncIterator[Server]:
     await client.aclose()
 
 
-@asynccontextmanager
-async def subscriber(
+def subscriber(
     url: str, listener: Listener, publish: Callable[[str, bytes], Awaitable[Any]]
-) -> AsyncIterator[Subscriber]:
-    subscriber = Subscriber(
-        url,
-        control=f"control:{secrets.token_hex(4)}",
-        publish=publish,
-        on_message=listener.hear,
-        on_gap=listener.gap,
-        probe_seconds=PROBE_SECONDS,
-    )
-    subscriber.start()
-    try:
-        async with asyncio.timeout(20):
-            yield subscriber
-    finally:
-        await subscriber.close()
-        await subscriber.close()
-
-
-def name() -> bytes:
-    return b"test:" + secrets.token_hex(6).encode()
+) -> AbstractAsyncContextManager[Subscriber]:
+    return running(Subscriber, url, listener, publish, PROBE_SECONDS)
 
 
 async def test_what_is_published_after_the_confirmation_arrives_in_order(servers: Servers, redis: Server) -> None:

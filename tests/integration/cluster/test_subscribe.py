@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -14,48 +13,16 @@ from hub.bus.slots import slot_of
 from hub.bus.subscribe import SubscriberClosed
 from hub.bus.subscribe_cluster import ClusterSubscriber
 from tests.support.gateway import until
+from tests.support.subscriber import Listener, name, running
 from tests.support.valkey_cluster import ValkeyCluster
 
 PROBE_SECONDS = 1.0
 
 
-class Listener:
-    """What a subscriber heard, to be awaited."""
-
-    def __init__(self) -> None:
-        self.messages: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue()
-        self.gaps: asyncio.Queue[frozenset[bytes] | None] = asyncio.Queue()
-
-    def hear(self, channel: bytes, payload: bytes) -> None:
-        self.messages.put_nowait((channel, payload))
-
-    def gap(self, channels: frozenset[bytes] | None) -> None:
-        self.gaps.put_nowait(channels)
-
-
-@asynccontextmanager
-async def subscriber(
+def subscriber(
     valkeys: ValkeyCluster, listener: Listener, redis: Cluster, probe_seconds: float = PROBE_SECONDS
-) -> AsyncIterator[ClusterSubscriber]:
-    made = ClusterSubscriber(
-        valkeys.url,
-        control=f"control:{secrets.token_hex(4)}",
-        publish=redis.publish,
-        on_message=listener.hear,
-        on_gap=listener.gap,
-        probe_seconds=probe_seconds,
-    )
-    made.start()
-    try:
-        async with asyncio.timeout(60):
-            yield made
-    finally:
-        await made.close()
-        await made.close()
-
-
-def name() -> bytes:
-    return b"test:" + secrets.token_hex(6).encode()
+) -> AbstractAsyncContextManager[ClusterSubscriber]:
+    return running(ClusterSubscriber, valkeys.url, listener, redis.publish, probe_seconds)
 
 
 async def test_thousands_of_channels_stand_on_their_masters(valkeys: ValkeyCluster, redis: Cluster) -> None:
