@@ -275,7 +275,7 @@ class Switchboard:
 
     async def _read_snapshots(self, person_ids: Sequence[int]) -> dict[int, inbox.InboxPage]:
         async with self.reads:
-            return await inbox.read_snapshots(self.hub.db, person_ids, SNAPSHOT_ITEMS)
+            return await inbox.read_pages(self.hub.db, person_ids, inbox.InboxQuery(limit=SNAPSHOT_ITEMS))
 
     def leave(self, connection: Connection) -> None:
         """The session is over: nothing is sent to it any more, and its presence ends."""

@@ -90,7 +90,7 @@ async def statements(
     newest = await conn.fetchval("SELECT notification_id FROM notifications ORDER BY notification_id DESC LIMIT 1")
 
     def page(what: str, **query: Any) -> Statement:
-        return Statement(f"read_page, {what}", *page_statement(largest, InboxQuery(**query)))
+        return Statement(f"read_page, {what}", *page_statement([largest], InboxQuery(**query)))
 
     deep = page_cursor(pinned=False, seq=rev // 2)
     return [

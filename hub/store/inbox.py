@@ -194,14 +194,22 @@ async def read_heads(db: Database, person_ids: Sequence[int]) -> dict[int, HeadS
 
 
 async def read_page(db: Database, person_id: int, query: InboxQuery) -> InboxPage | None:
-    """One page with the head it belongs to; None when the person has no inbox.
+    """As `read_pages`, of one person; None when the person has no inbox."""
+    return (await read_pages(db, [person_id], query)).get(person_id)
+
+
+async def read_pages(db: Database, person_ids: Sequence[int], query: InboxQuery) -> dict[int, InboxPage]:
+    """A page of the list of each person, head and rows from one snapshot. Who has no inbox is missing.
 
     Raises:
         Invalid: the cursor is none of ours.
     """
-    statement, values = page_statement(person_id, query)
+    statement, values = page_statement(person_ids, query)
     rows = await db.fetch(statement, *values)
-    return _page(rows, query.limit) if rows else None
+    return {
+        person_id: _page(list(found), query.limit)
+        for person_id, found in groupby(rows, key=lambda row: row["person_id"])
+    }
 
 
 def _page(rows: Sequence[Any], limit: int) -> InboxPage:
@@ -234,15 +242,15 @@ def _decode_page_cursor(text: str | None) -> tuple[bool, int] | None:
     return pinned, seq
 
 
-def page_statement(person_id: int, query: InboxQuery) -> tuple[str, list[Any]]:
-    """The SQL that reads one page and one row more, and its values.
+def page_statement(person_ids: Sequence[int], query: InboxQuery) -> tuple[str, list[Any]]:
+    """The SQL that reads one page and one row more of each person, and its values.
 
     Raises:
         Invalid: the cursor is none of ours.
     """
     after = _decode_page_cursor(query.cursor)
     filters = (query.category, query.tag, query.tenant)
-    values = [person_id, query.limit + 1, *(value for value in filters if value is not None), *(after or ())]
+    values = [list(person_ids), query.limit + 1, *(value for value in filters if value is not None), *(after or ())]
     return _page_sql(query.status, tuple(value is not None for value in filters), after is not None), values
 
 
@@ -258,14 +266,6 @@ def _page_sql(status: str, filtered: tuple[bool, ...], after: bool) -> str:
     # All are found with as many as the head counts: then the search ends, and does not go on through what was seen.
     limit = "LEAST($2::bigint, h.unseen)" if status == "unseen" else "$2::bigint"
     return _SQL["read_page"].replace("{where}", " AND ".join(conditions)).replace("{limit}", limit)
-
-
-async def read_snapshots(db: Database, person_ids: Sequence[int], limit: int = 50) -> dict[int, InboxPage]:
-    """What a `welcome` shows, by person: the newest, neither archived nor snoozed. Who has no inbox is missing."""
-    rows = await db.fetch(_SQL["read_snapshots"], list(person_ids), limit + 1)
-    return {
-        person_id: _page(list(found), limit) for person_id, found in groupby(rows, key=lambda row: row["person_id"])
-    }
 
 
 async def read_item(db: Database, person_id: int, item_id: UUID) -> bytes | None:

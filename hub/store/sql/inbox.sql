@@ -55,7 +55,7 @@ JOIN inbox_heads h ON h.person_id = p.person_id
 JOIN projects j ON j.project_id = p.project_id
 
 -- name: read_page
--- {where} and {limit} are filled in by hub.store.inbox: each kind of list is a statement of its own, because one for all
+-- The page of each of many people. {where} and {limit} are filled in by hub.store.inbox: each kind of list is a statement of its own, because one for all
 -- would be planned for none and read the whole inbox for every page.
 SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev AS head_rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
        h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at, i.*
@@ -69,24 +69,6 @@ LEFT JOIN LATERAL (
     WHERE person_id = h.person_id AND removed_at IS NULL AND {where}
     ORDER BY (pinned_at IS NOT NULL) DESC, seq DESC
     LIMIT {limit}
-) i ON true
-WHERE h.person_id = $1
-ORDER BY (i.pinned_at IS NOT NULL) DESC, i.seq DESC
-
--- name: read_snapshots
--- As read_page reads the first page of everything, for many people.
-SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev AS head_rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
-       h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at, i.*
-FROM inbox_heads h
-JOIN people p ON p.person_id = h.person_id
-JOIN projects j ON j.project_id = p.project_id
-LEFT JOIN LATERAL (
-    SELECT item_id, notification_id, seq, rev, content, created_at, seen_at, read_at, clicked_at, archived_at, pinned_at,
-           snoozed_until, expires_at
-    FROM inbox_items
-    WHERE person_id = h.person_id AND removed_at IS NULL AND archived_at IS NULL AND snoozed_until IS NULL
-    ORDER BY (pinned_at IS NOT NULL) DESC, seq DESC
-    LIMIT $2
 ) i ON true
 WHERE h.person_id = ANY($1::bigint[])
 ORDER BY h.person_id, (i.pinned_at IS NOT NULL) DESC, i.seq DESC

@@ -15,7 +15,7 @@ from hub.publish.inbox import mark
 from hub.publish.publisher import PublishUnit
 from hub.runtime import Hub
 from hub.store.idempotency import Answer
-from hub.store.inbox import open_inbox, read_snapshots
+from hub.store.inbox import InboxQuery, open_inbox, read_page
 
 
 async def publish(hub: Hub, project_id: int, **body: Any) -> str:
@@ -27,7 +27,8 @@ async def publish(hub: Hub, project_id: int, **body: Any) -> str:
 async def test_a_publish_is_in_the_inbox_with_its_counts(hub: Hub, project_id: int) -> None:
     await publish(hub, project_id, recipients=["u1", {"id": "u2", "data": {"b": 2}}], title="Hello", data={"a": 1})
     head = await open_inbox(hub.db, project_id, "u2")
-    page = (await read_snapshots(hub.db, [head.person_id]))[head.person_id]
+    page = await read_page(hub.db, head.person_id, InboxQuery())
+    assert page is not None
     (item,) = [msgspec.json.decode(item) for item in page.items]
     assert item["title"] == "Hello"
     assert item["data"] == {"a": 1, "b": 2}

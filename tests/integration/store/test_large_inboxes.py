@@ -65,7 +65,7 @@ async def _a_page_reads_a_page(hub: Hub, project_id: int, conn: asyncpg.Connecti
     head = await open_inbox(hub.db, project_id, user_of(0))
     deep = page_cursor(pinned=False, seq=head.rev // 2)
     queries = [InboxQuery(status) for status in STATUSES] + [InboxQuery(cursor=deep), InboxQuery(category="mentions")]
-    wanted = [Statement(str(query), *page_statement(head.person_id, query)) for query in queries]
+    wanted = [Statement(str(query), *page_statement([head.person_id], query)) for query in queries]
     for plan in await explain(conn, wanted):
         limit = BUFFERS if "mentions" not in plan.what else 3 * BUFFERS  # one in three is of that category
         assert plan.buffers <= limit, "\n".join([plan.what, *plan.lines])
