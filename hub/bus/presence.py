@@ -150,16 +150,13 @@ async def read_presences(
         return []
     keys = [person_key(*person) for person in people]
     parts: dict[str, list[str]] = {}
-    if len(redis.tags) == 1:
-        parts[f"hub:{installation}{redis.tags[0]}"] = keys
-    else:
-        for key in keys:
-            parts.setdefault(prefix_of(redis, installation, key), []).append(key)
+    for key in keys:
+        parts.setdefault(prefix_of(redis, installation, key), []).append(key)
     settle = SETTLE_SECONDS if settle_seconds is None else settle_seconds
     deadline = asyncio.get_running_loop().time() + timeout_seconds
     work = [_read_part(redis, *part, grace_seconds, settle, deadline) for part in parts.items()]
     found: dict[str, Presence] = {}
-    for of_part in [await work[0]] if len(work) == 1 else await asyncio.gather(*work):
+    for of_part in await asyncio.gather(*work):
         found |= of_part
     return [found[key] for key in keys]
 

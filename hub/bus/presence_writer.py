@@ -216,7 +216,6 @@ class PresenceWriter:
             prefix: _Part(redis, prefix, incarnation, lease_seconds, grace_seconds)
             for prefix in prefixes(redis, installation)
         }
-        self._only = next(iter(self._parts.values())) if len(self._parts) == 1 else None
 
     def start(self) -> None:
         for part in self._parts.values():
@@ -233,7 +232,7 @@ class PresenceWriter:
         self._part_of(person).remove(person, connection)
 
     def _part_of(self, person: str) -> _Part:
-        return self._only or self._parts[prefix_of(self._redis, self._installation, person)]
+        return self._parts[prefix_of(self._redis, self._installation, person)]
 
     def rewrite(self) -> None:
         """Redis may have lost entries: write all of them again, and let nobody be absent until every gateway has."""
