@@ -227,7 +227,7 @@ export class HubInbox extends HubBell {
     // What the bell needs is there: now the panel may come, before somebody asks for it or the line is lost.
     if (this.store?.snapshot.ready && !this.#loader.panel) whenIdle(() => this.#loader.load().catch(ignore));
     if (!this.#shown) return;
-    this.#loader.panel?.draw(true);
+    this.#loader.panel?.draw();
     if (this.reading) this.store?.seen();
   }
 
@@ -286,7 +286,10 @@ export class HubInbox extends HubBell {
  */
 export class HubFeed extends HubElement {
   speaker = new Speaker(this);
-  #loader = new PanelLoader(this, ({ element }) => this.root.prepend(element));
+  #loader = new PanelLoader(this, ({ element, list }) => {
+    this.root.prepend(element);
+    list.shown = true;
+  });
 
   /** @override */
   get reading() {
@@ -321,7 +324,7 @@ export class HubFeed extends HubElement {
   draw() {
     const { panel } = this.#loader;
     if (!panel) return void this.#loader.load().then(() => this.changed(), ignore);
-    panel.draw(true);
+    panel.draw();
     if (this.reading) this.store?.seen();
   }
 

@@ -6,6 +6,7 @@
  * entry, the other one leads back; Esc and Tab close it, and the focus returns to the button.
  */
 
+import { categoryName } from "./hub-category.js";
 import { localText, snoozeChoices, workingWeek } from "./hub-snooze.js";
 
 /** @import { Item, MarkAction } from "./hub-state.js" */
@@ -421,13 +422,4 @@ function place(menu, anchor, rtl) {
 function timeText(time, language) {
   const weekday = time.toDateString() === new Date().toDateString() ? undefined : "short";
   return time.toLocaleString(language, { weekday, hour: "numeric", minute: "2-digit" });
-}
-
-/**
- * What people call a category: `orders.shipped` is `Orders shipped`, as on the hub's own pages.
- * @param {string} category
- */
-function categoryName(category) {
-  const words = category.replace(/[\s._/:-]+/g, " ").trim() || category;
-  return words[0]?.toLocaleUpperCase() + words.slice(1);
 }

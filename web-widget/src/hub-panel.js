@@ -302,8 +302,7 @@ export function createPanel(host, createList, createRows, close) {
     /** @type {HTMLElement} */ (tablist.children[chosen]).focus();
   };
 
-  /** @param {boolean} shown whether somebody sees it */
-  const draw = (shown) => {
+  const draw = () => {
     const snapshot = host.store?.snapshot;
     const { status = "stopped", ready, counts } = snapshot ?? {};
     const unread = (!snapshot?.stopped && counts?.unread) || 0;
@@ -313,9 +312,8 @@ export function createPanel(host, createList, createRows, close) {
     }
     // A browser knows at once that it is offline; that a line is dead shows only when a ping stays out.
     offline.hidden = !ready || (status === "live" && navigator.onLine) || status === "stopped";
-    list.shown = shown;
     list.draw();
-    if (shown && ready && !asked && host.hasAttribute("push")) askForPush();
+    if (ready && !asked && host.hasAttribute("push")) askForPush();
   };
 
   /** Show the list again, where the preferences are. @param {boolean} [focus] the way back leads to their button */

@@ -3,6 +3,7 @@
  * (hub-loader.js).
  */
 
+import { categoryName } from "./hub-category.js";
 import { ago, dayName } from "./hub-times.js";
 
 /** @import { PanelHost } from "./hub-loader.js" */
@@ -170,9 +171,6 @@ time,
   overflow: hidden;
   text-overflow: ellipsis;
 }
-.category::first-letter {
-  text-transform: uppercase;
-}
 .urgent {
   display: flex;
   align-items: center;
@@ -323,8 +321,9 @@ export function createRows(host) {
           "div",
           { class: "meta" },
           item.priority === "critical" && h("span", { class: "urgent" }, icon(ALERT), words.critical),
-          item.category !== "general" &&
-            h("span", { class: "category", part: "category" }, item.category?.replace(/[\s._/:-]+/g, " ")),
+          item.category &&
+            item.category !== "general" &&
+            h("span", { class: "category", part: "category" }, categoryName(item.category)),
           thread,
         ),
       ),

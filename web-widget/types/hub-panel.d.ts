@@ -40,7 +40,7 @@ export declare function createPanel(host: PanelHost, createList: typeof CreateLi
         enter: () => void;
     };
     rebuild: () => void;
-    draw: (shown: boolean) => void;
+    draw: () => void;
     showList: (focus?: boolean) => void;
     place: (anchor: Element) => void;
 };
