@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
-from playwright.async_api import Route
+from playwright.async_api import Browser, Page, Route
 
 from benchmarks.fleet import HOST
 from benchmarks.measure import Measurement, Meter, Round, must
@@ -47,13 +47,10 @@ SCROLL = """async (wanted) => {
 LONG_TASK_MS = 50  # what the Long Tasks API calls one
 
 
-async def visible(this: Round) -> Measurement:
-    """One person reads in one tab; one publish after the other. Times are of one machine's clock."""
-    [user] = this.people("visible", 1)
+async def _inbox_of(this: Round, browser: Browser, user: str) -> Page:
+    """A page on the gateway's origin with this person's inbox, open."""
     token = this.seats([user])[0].token
-    address = f"http://{HOST}:{this.fleet.gateway.port}"
-    request = this.publish([user])
-    sent: dict[str, float] = {}
+    address = f"http://{HOST}:{this.fleet.gateway.port}/visible"
 
     async def page_of(route: Route) -> None:
         await route.fulfill(body=PAGE, content_type="text/html")
@@ -61,11 +58,20 @@ async def visible(this: Round) -> Measurement:
     async def script_of(route: Route) -> None:
         await route.fulfill(body=SCRIPT.replace("TOKEN", token), content_type="text/javascript")
 
+    page = await browser.new_page()
+    await page.route(address, page_of)
+    await page.route(f"{address}.js", script_of)
+    await page.goto(address)
+    return page
+
+
+async def visible(this: Round) -> Measurement:
+    """One person reads in one tab; one publish after the other. Times are of one machine's clock."""
+    [user] = this.people("visible", 1)
+    request = this.publish([user])
+    sent: dict[str, float] = {}
     async with chromium() as browser, this.connections(1) as [connection]:
-        page = await browser.new_page()
-        await page.route(f"{address}/visible", page_of)
-        await page.route(f"{address}/visible.js", script_of)
-        await page.goto(f"{address}/visible")
+        page = await _inbox_of(this, browser, user)
         await page.wait_for_function("document.querySelector('hub-inbox').store?.snapshot.status === 'live'")
         began, meter = perf_counter(), Meter(this.fleet)
         for _ in range(WARM + this.plan.paints):
@@ -91,24 +97,12 @@ async def scrolling(this: Round) -> Measurement:
     the page's main thread: their length on a clock says what else the machine does.
     """
     [user] = this.people("scrolling", 1)
-    token = this.seats([user])[0].token
-    address = f"http://{HOST}:{this.fleet.gateway.port}"
     batch = [this.notification([user])] * BATCH
     request = this.request("POST", "/v1/notifications/batch", {"notifications": batch})
-
-    async def page_of(route: Route) -> None:
-        await route.fulfill(body=PAGE.replace("/visible.js", "/scrolling.js"), content_type="text/html")
-
-    async def script_of(route: Route) -> None:
-        await route.fulfill(body=SCRIPT.replace("TOKEN", token), content_type="text/javascript")
-
     async with chromium() as browser, this.connections(1) as [connection]:
         for _ in range(this.plan.scrolled // BATCH):
             must(await connection.ask(request), 200)
-        page = await browser.new_page()
-        await page.route(f"{address}/scrolling", page_of)
-        await page.route(f"{address}/scrolling.js", script_of)
-        await page.goto(f"{address}/scrolling")
+        page = await _inbox_of(this, browser, user)
         await page.get_by_role("article").first.wait_for()
         traced = await browser.new_browser_cdp_session()
         tasks: list[dict[str, Any]] = []
