@@ -20,6 +20,7 @@ SCRIPT = (Path(__file__).parent / "inbox_page.js").read_text("utf-8")
 BODY = "<main><h1>A shop</h1><button>Before</button><hub-inbox></hub-inbox><button>After</button></main>"
 
 ROWS = 1000
+PAGE = 50  # rows at the top
 # Scrolls to the end until there are so many rows: how many there were then, and the most that a frame added.
 WALK_DOWN = """async (wanted) => {
   const list = (window.scroller = document.querySelector("hub-inbox").shadowRoot.querySelector("#list"));
@@ -199,6 +200,12 @@ async def test_ten_thousand_items_are_drawn_by_and_by_and_leave_no_rows_behind(b
         # What a frame does is bounded, so that none becomes a long task.
         assert seen["rows"] >= ROWS
         assert seen["added"] <= 12
+        # To the top, and to the end while rows are being taken away: what comes after those that stay is built again.
+        await page.evaluate(
+            "(async () => { scroller.scrollTop = 0; for (let frame = 0; frame < 3; frame += 1)"
+            " await new Promise(requestAnimationFrame); scroller.scrollTop = scroller.scrollHeight; })()"
+        )
+        await expect(rows).to_have_count(2 * PAGE)
         # Back at the top only the newest have rows, however many come.
         await page.evaluate("scroller.scrollTop = 0")
         await expect(rows).to_have_count(50)
