@@ -89,7 +89,7 @@ async def measure_hub(hub: Fleet, plan: Plan, names: list[str], result: Result, 
 async def run(parsed: argparse.Namespace) -> int:
     plan = planned(parsed)
     names = [name for name in MEASUREMENTS if not parsed.only or name in parsed.only]
-    wanted = max(plan.connections, plan.storm, plan.readers, plan.screens) + 2_000
+    wanted = max(plan.connections, plan.storm, plan.readers, plan.list_readers, plan.screens) + 2_000
     if (files := raise_file_limit(wanted)) < wanted:
         print(f"only {files} open files are allowed, {wanted} are needed: raise `ulimit -n`", file=sys.stderr)
         return 1

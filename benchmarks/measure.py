@@ -215,7 +215,9 @@ async def publish_single(this: Round) -> Measurement:
 
 async def publish_lists(this: Round) -> Measurement:
     """The same with lists. Here the gateway's unicast cost is read too: every delivery is a message of its own."""
-    measured, sent, deliveries = await _closed_loop(this, this.people("list", this.plan.readers), this.plan.list_size)
+    measured, sent, deliveries = await _closed_loop(
+        this, this.people("list", this.plan.list_readers), this.plan.list_size
+    )
     measured.figures["publish_lists"] = sent / measured.seconds
     measured.figures["unicast_cpu"] = measured.cpu["gateway"] / deliveries * 100_000
     measured.notes["recipients/s"] = deliveries / measured.seconds

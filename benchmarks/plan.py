@@ -16,8 +16,9 @@ class Plan:
     latency_seconds: float = 10.0
     latency_connections: int = 256  # to the api: it may stall for more than a second before the measurement gives up
     publish_seconds: float = 6.0
-    publish_connections: int = 32  # of the load client to the api
+    publish_connections: int = 64  # of the load client to the api
     list_size: int = 100
+    list_readers: int = 4_000  # a transaction takes a thousand: of a thousand people each would wait for the one before
     screens: int = 1_000  # sockets of one person, for the fan-out
     fanouts: int = 150  # publishes to that person: 150,000 deliveries
     connections: int = 5_000  # idle, and handshaken
@@ -44,6 +45,7 @@ class Plan:
             self,
             rounds=1,
             readers=100,
+            list_readers=400,
             latency_seconds=2.0,
             publish_seconds=1.0,
             screens=100,

@@ -1,14 +1,16 @@
 """Announcing after the commit: one queue per process, emptied in batches.
 
-Batches keep the order of commits of this process, share a Redis pipeline, and delete their outbox rows in one
-statement. A batch that Redis does not accept is dropped here: its outbox rows stay, and a worker repeats them. Where a
-part of a cluster is away, those of its people are dropped, and all others go on.
+Batches keep the order of commits of this process and share a Redis pipeline. Their outbox rows are deleted beside the
+next batches, in one statement for all that were announced meanwhile: the next announcement does not wait for Postgres.
+A batch that Redis does not accept is dropped here: its outbox rows stay, and a worker repeats them. Where a part of a
+cluster is away, those of its people are dropped, and all others go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
@@ -39,6 +41,8 @@ class AnnounceQueue:
         self._bytes = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._announced: list[UUID] = []  # rows of the outbox that may go
+        self._deleting: asyncio.Task[None] | None = None
         self._closing = False
 
     def start(self) -> None:
@@ -89,19 +93,31 @@ class AnnounceQueue:
             log.warning("announce.left_to_outbox", messages=len(refused))
             ANNOUNCED.labels("left_to_outbox").inc(len(refused))
             batch = _accepted(batch, refused)
-        try:
-            async with self._db.acquire() as conn:
-                await outbox.delete(conn, [told.outbox_id for told in batch])
-        except Exception as error:
-            log.warning("announce.outbox_not_deleted", error=repr(error))
+        self._announced.extend(told.outbox_id for told in batch)
+        if self._deleting is None or self._deleting.done():
+            self._deleting = asyncio.create_task(self._delete(), name="announced")
+
+    async def _delete(self) -> None:
+        while self._announced:
+            rows, self._announced = self._announced, []
+            try:
+                async with self._db.acquire() as conn:
+                    await outbox.delete(conn, rows)
+            except Exception as error:  # a worker announces them once more
+                log.warning("announce.outbox_not_deleted", error=repr(error))
 
     async def close(self) -> None:
-        """Sends what is queued, at most CLOSE_SECONDS, and ends the task. May be called twice."""
+        """Sends what is queued and ends, each at most CLOSE_SECONDS, announcing and deleting. May be called twice."""
         self._closing = True
         self._wake.set()
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
-            await end(self._task)
+        await _finish(self._task)  # first: it may begin another deletion
+        await _finish(self._deleting)
+
+
+async def _finish(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        await asyncio.wait({task}, timeout=CLOSE_SECONDS)
+        await end(task)
 
 
 def _accepted(batch: list[Announcements], refused: set[int]) -> list[Announcements]:
