@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import deliveries, measure, sending, visible
+from benchmarks import deliveries, gateways, measure, sending, visible
 from benchmarks.fleet import Fleet, FleetError, fleet
 from benchmarks.measure import Round
 from benchmarks.page import write_page
@@ -22,7 +22,13 @@ from benchmarks.results import BASELINE, RESULTS, Result, ResultError, compare, 
 from benchmarks.websocket import SocketError
 from hub.exceptions import HubError
 
-MEASUREMENTS = {**measure.MEASUREMENTS, **deliveries.MEASUREMENTS, **sending.MEASUREMENTS, **visible.MEASUREMENTS}
+MEASUREMENTS = {
+    **measure.MEASUREMENTS,
+    **gateways.MEASUREMENTS,
+    **deliveries.MEASUREMENTS,
+    **sending.MEASUREMENTS,
+    **visible.MEASUREMENTS,
+}
 
 # What a measurement raises when the hub, not the benchmark, is at fault. A TaskGroup wraps it.
 FAULTS = (FleetError, PublishError, SocketError, HubError, TimeoutError, ConnectionError)

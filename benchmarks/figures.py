@@ -33,6 +33,12 @@ FIGURES = {
         Figure("fanout_cpu", "gateway CPU, fan-out", "s per 100,000", "lower", 0.15, 3),
         Figure("unicast_cpu", "gateway CPU, unicast", "s per 100,000", "lower", 0.10, 3),
         Figure("unicast_acked_cpu", "gateway CPU, unicast with acks", "s per 100,000", "lower", 0.10, 3),
+        *(
+            Figure(
+                f"gateways_{count}", f"… unicast, {count} gateway{'s' * (count > 1)}", "s per 100,000", "lower", 0.10, 3
+            )
+            for count in (1, 2, 4, 8)
+        ),
         Figure("idle_memory", "idle connection", "KiB", "lower", 0.05),
         Figure("handshakes", "handshakes, hello → welcome", "1/s", "higher", 0.10, 0),
         Figure("handshake_cpu", "gateway CPU per handshake", "ms", "lower", 0.10, 3),

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter, perf_counter_ns
+from typing import Protocol
 
 import msgspec
 
@@ -49,6 +50,12 @@ class Measurement:
     def load_client_share(self) -> float:
         """Share of one core that the load client took: towards 1 it, not the hub, is what was measured."""
         return self.cpu.get("load client", 0.0) / self.seconds if self.seconds else 0.0
+
+
+class Arrivals(Protocol):
+    """Whoever keeps the account of deliveries."""
+
+    def arrived(self, socket: int, at: int, payload: bytes, /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -99,7 +106,7 @@ class Round:
                 connection.close()
 
     @asynccontextmanager
-    async def readers(self, users: Sequence[str], ledger: Ledger, ack_seconds: float = 0) -> AsyncIterator[Crowd]:
+    async def readers(self, users: Sequence[str], ledger: Arrivals, ack_seconds: float = 0) -> AsyncIterator[Crowd]:
         """These people, connected and reporting to `ledger`."""
         async with crowd(
             HOST,
@@ -118,7 +125,7 @@ def must(answer: Answer, status: int) -> Answer:
     return answer
 
 
-def _note(ledger: Ledger, users: Sequence[str]) -> OnAnswer:
+def into(ledger: Ledger, users: Sequence[str]) -> OnAnswer:
     """Takes the 202 of one publish to `users` into the account."""
 
     def answered(answer: Answer) -> None:
@@ -127,12 +134,12 @@ def _note(ledger: Ledger, users: Sequence[str]) -> OnAnswer:
     return answered
 
 
-async def _settle(ledger: Ledger, people: Crowd, frames: int) -> float:
+async def settle(ledger: Ledger, people: Sequence[Crowd], frames: int) -> float:
     """Waits for the last delivery and a quiet moment; returns perf_counter() of the last arrival."""
     await ledger.reach(frames, DELIVERY_SECONDS)
     last = ledger.arrivals[-1].at / 1e9 if ledger.arrivals else perf_counter()
     await asyncio.sleep(QUIET_SECONDS)
-    if closed := people.closed():
+    if closed := [why for crowd in people for why in crowd.closed()]:
         raise FleetError(f"{len(closed)} sockets were closed while measured, the first: {closed[0]}")
     return last
 
@@ -185,7 +192,7 @@ async def latency(this: Round) -> Measurement:
     async with this.readers(users, ledger) as people, this.connections(plan.latency_connections) as connections:
         meter = Meter(this.fleet)
         paced = await pace(connections, publishes(), plan.rate_per_second)
-        await _settle(ledger, people, count)
+        await settle(ledger, [people], count)
         seconds, cpu = meter.read()
         account = ledger.reconcile({user: [index] for index, user in enumerate(users)})
     delays = [(arrival.at - sent[one]) / 1e6 for arrival, one in ledger.deliveries() if one in sent]
@@ -241,14 +248,14 @@ async def _closed_loop(
     plan, ledger = this.plan, Ledger()
     size = min(size, len(users))
     lists = [users[start : start + size] for start in range(0, len(users) - size + 1, size)]
-    ready = [(this.publish(part), _note(ledger, part)) for part in lists]
+    ready = [(this.publish(part), into(ledger, part)) for part in lists]
     async with (
         this.readers(users, ledger, ack_seconds) as people,
         this.connections(plan.publish_connections) as connections,
     ):
         meter = Meter(this.fleet)
         sent = await pump(connections, itertools.cycle(ready), plan.publish_seconds)
-        last = await _settle(ledger, people, sent * size)
+        last = await settle(ledger, [people], sent * size)
         seconds, cpu = meter.read(last)
         account = ledger.reconcile({user: [index] for index, user in enumerate(users)})
     return Measurement({}, seconds, cpu, account), sent, sent * size
@@ -262,10 +269,10 @@ async def fanout(this: Round) -> Measurement:
     async with this.readers([user] * plan.screens, ledger) as people, this.connections(1) as [connection]:
         meter = Meter(this.fleet)
         for number in range(1, plan.fanouts + 1):
-            _note(ledger, [user])(await connection.ask(data))
+            into(ledger, [user])(await connection.ask(data))
             if not await ledger.reach(number * plan.screens, DELIVERY_SECONDS):
                 break
-        last = await _settle(ledger, people, plan.fanouts * plan.screens)
+        last = await settle(ledger, [people], plan.fanouts * plan.screens)
         seconds, cpu = meter.read(last)
         account = ledger.reconcile({user: range(plan.screens)})
     deliveries = plan.fanouts * plan.screens
@@ -303,12 +310,12 @@ async def connections(this: Round) -> Measurement:
             before = cpu_seconds(gateway.pid)
             await asyncio.sleep(SETTLE_SECONDS)
             idle_cpu = (cpu_seconds(gateway.pid) - before) / SETTLE_SECONDS
-            await _settle(ledger, early, 0)
-            await _settle(ledger, late, 0)
+            await settle(ledger, [early], 0)
+            await settle(ledger, [late], 0)
     welcomes = [*early.welcomes, *late.welcomes]
     back = [Seat(seat.token, welcome.cursor) for seat, welcome in zip(seats, welcomes, strict=True)]
     async with sit(back) as again:
-        await _settle(ledger, again, 0)
+        await settle(ledger, [again], 0)
     timed = len(seats) - first
     return Measurement(
         {
@@ -364,7 +371,7 @@ async def storm(this: Round) -> Measurement:
         await absent.come()
         seconds, cpu = meter.read()
         await publishing
-        await _settle(ledger, people, count)
+        await settle(ledger, [people], count)
         collection = max([await gateway.collect() for _ in range(3)])
         account = ledger.reconcile({user: [index] for index, user in enumerate(others)})
     until = started + seconds * 1e9

@@ -61,7 +61,7 @@ def machine_cpu_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
-def pss_kib(pid: int) -> int:
+def pss_kib(pid: int | str) -> int:
     """Proportional set size of `pid` in KiB: its own memory, and its share of what it shares.
 
     Kernel memory of sockets is not in it (about 4 KiB a connection).

@@ -20,6 +20,7 @@ class PublishError(Exception):
 class Answer(NamedTuple):
     status: int
     body: bytes
+    retry_after: bool = False  # of a refusal: whether it says when to come back
 
 
 OnAnswer = Callable[[Answer], None]
@@ -93,7 +94,9 @@ class Connection(asyncio.Protocol):
         self._buffer = data[end:]
         on_answer, self._on_answer = self._on_answer, None
         if on_answer is not None:
-            on_answer(Answer(int(data[9:12]), data[head + 4 : end]))
+            status = int(data[9:12])
+            told = status >= 400 and b"\r\nretry-after:" in data[:head].lower()
+            on_answer(Answer(status, data[head + 4 : end], told))
 
 
 def _content_length(head: bytes) -> int:

@@ -1,0 +1,1 @@
+"""Long runs: below what the hub can take, whether anything grows; above it, whether it keeps its word."""
