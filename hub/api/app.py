@@ -19,6 +19,7 @@ from hub.api.outages import translate_outage
 from hub.api.preferences import Preferences
 from hub.api.push_subscriptions import PushSubscriptions
 from hub.api.sandbox import SandboxMessages
+from hub.api.shedding import Shedding
 from hub.api.suppressions import Suppressions
 from hub.api.templates import Templates
 from hub.api.timeline import Timelines
@@ -97,8 +98,10 @@ class ApiApp:
             refusals=self._api.refusals,
         )
 
+        self._entrance = Shedding(self._api, self.app)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+        await self._entrance(scope, receive, send)
 
     def drain(self) -> None:
         """Not ready any more; live streams end, so that the server need not cut them."""

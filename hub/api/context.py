@@ -48,6 +48,11 @@ class Api:
             assert policy is not None, "every project has general"
         return policy
 
+    def known_priority(self, key: KeyRow, category: str) -> str | None:
+        """The priority of what this key publishes in a category without naming one; None unless it is at hand."""
+        policy = self._policies.peek((key.project_id, category))
+        return None if policy is None else policy.get("priority", "normal")
+
     async def configured(self, project_id: int) -> None:
         """For whoever changed what a project has configured: drops what this process keeps, and tells the others."""
         self._policies.forget()

@@ -10,7 +10,7 @@ from hub.exceptions import Forbidden, RateLimited, Unauthenticated
 from hub.security import ADMIN, Authority, allows
 from hub.store.keys import KeyRow, hash_key
 from hub.web.app import REFUSALS_PER_SECOND
-from hub.web.limits import RateLimiter
+from hub.web.limits import Allowance, RateLimiter
 from hub.web.request import Request
 from hub.web.routing import Route
 
@@ -52,6 +52,10 @@ class ApiKeyGuard:
         if not allows(row.scopes, route.scopes):
             wanted = " or ".join(route.scopes)
             raise Forbidden(f"This API key lacks the scope {wanted}.", code="insufficient_scope")
+
+    def allowance(self, key: KeyRow) -> Allowance:
+        """What is left of the key's rate."""
+        return self._limiter.peek(key.key_id.hex, key.rate_per_second or self._per_second)
 
     async def _look_up(self, request: Request, key: str | None) -> KeyRow:
         """Asks the store; from an address that has failed too often of late, only for keys that were good before."""

@@ -92,15 +92,26 @@ class Publisher:
             Refused: of the idempotency key.
         """
         # A batch goes as its most urgent notification does.
-        lane = min((LANES[notification.priority] for notification in unit.notifications), default=LANES["normal"])
-        if self._waiting >= QUEUE_LIMIT * SHARES[lane]:
-            raise _overloaded(RETRY_SECONDS[lane])
+        priority = min((n.priority for n in unit.notifications), default="normal", key=LANES.__getitem__)
+        if (refused := self.refusal(priority)) is not None:
+            raise refused
+        lane = LANES[priority]
         loop = asyncio.get_running_loop()
         entry = _Entry(unit, loop.create_future(), loop.time())
         self._queues[lane].append(entry)
         self._waiting += len(unit.notifications)
         self._start()
         return await entry.future
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the queue is so full that somebody is refused."""
+        return self._waiting >= QUEUE_LIMIT * SHARES[-1]
+
+    def refusal(self, priority: str) -> Unavailable | None:
+        """Why a publish of this priority is refused now; None when there is room for it."""
+        lane = LANES[priority]
+        return _overloaded(RETRY_SECONDS[lane]) if self._waiting >= QUEUE_LIMIT * SHARES[lane] else None
 
     @property
     def _requests(self) -> int:

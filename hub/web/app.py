@@ -28,8 +28,8 @@ from hub.web.routing import Answer, Route, Router, allowed_methods
 REFUSALS_PER_SECOND = 20  # failed authentications an address may cause: a fleet with a wrong key, not a guesser
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_COMMON: Headers = [(b"x-content-type-options", b"nosniff")]
-_NO_STORE = (b"cache-control", b"no-store")
+SECURE: Headers = [(b"x-content-type-options", b"nosniff")]
+NO_STORE = (b"cache-control", b"no-store")
 _HTML_ONLY: Headers = [(b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
 
 log = structlog.get_logger("hub.web")
@@ -103,7 +103,7 @@ class WebApp:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        request = Request(scope, receive, _request_id(scope))
+        request = Request(scope, receive, request_id(scope))
         answer_started = False
         status = 0
 
@@ -211,7 +211,7 @@ class WebApp:
         allowance = request.allowance
         if allowance is None:
             allowance = self.refusals.peek(request.address, REFUSALS_PER_SECOND)
-        headers: Headers = [*_COMMON, (b"x-request-id", request.id.encode("latin-1")), *allowance.headers()]
+        headers: Headers = [*SECURE, (b"x-request-id", request.id.encode("latin-1")), *allowance.headers()]
         origin = request.header(b"origin")
         if origin is not None:
             headers += self._origins.cors_headers(origin, request.header(b"host"))
@@ -224,7 +224,7 @@ class WebApp:
         if response.media_type == HTML:
             headers += _HTML_ONLY
         elif request.allowance is not None:
-            headers.append(_NO_STORE)
+            headers.append(NO_STORE)
         bodyless = response.status in (204, 304)
         if not bodyless:
             headers.append((b"content-type", response.media_type))
@@ -258,7 +258,7 @@ def _method_not_allowed(request: Request, methods: Mapping[str, Route]) -> Respo
     return json_problem(405, "Method not allowed", "method_not_allowed", detail, request.id, headers)
 
 
-def _request_id(scope: Scope) -> str:
+def request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             text: str = value.decode("latin-1")
