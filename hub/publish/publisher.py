@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("hub.publish")
 
 PUBLISHED = Counter("hub_notifications_accepted_total", "Notifications accepted", ["priority"])
+REFUSED = Counter("hub_notifications_refused_total", "Publishes refused because too many wait", ["priority"])
 GROUP_SIZE = Histogram("hub_publish_group_units", "Requests per group commit", buckets=(1, 2, 5, 10, 20, 50, 100))
 
 # Under way at once: while one waits for the disk others compute. Publishes a second, to one person and to lists of 100:
@@ -111,7 +112,10 @@ class Publisher:
     def refusal(self, priority: str) -> Unavailable | None:
         """Why a publish of this priority is refused now; None when there is room for it."""
         lane = LANES[priority]
-        return _overloaded(RETRY_SECONDS[lane]) if self._waiting >= QUEUE_LIMIT * SHARES[lane] else None
+        if self._waiting < QUEUE_LIMIT * SHARES[lane]:
+            return None
+        REFUSED.labels(priority).inc()
+        return _overloaded(RETRY_SECONDS[lane])
 
     @property
     def _requests(self) -> int:
