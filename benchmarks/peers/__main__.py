@@ -27,6 +27,7 @@ CONTENDERS = (
     Contender("hub", hub_ws, through_redis=True),
     Contender("hub SSE", hub_sse, through_redis=True),
     Contender("Nchan", nchan, through_redis=False),
+    Contender("bare asyncio", channels.bare, through_redis=True),
     Contender("node ws", channels.node_ws, through_redis=True),
     Contender("Starlette", channels.starlette, through_redis=True),
     Contender("Socket.IO", channels.socket_io, through_redis=True),

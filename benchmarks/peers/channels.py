@@ -52,8 +52,21 @@ class SocketIoPeer(ChannelPeer):
 @asynccontextmanager
 async def starlette(fleet: Fleet) -> AsyncIterator[Peer]:
     """Starlette and redis-py under uvicorn, as a tutorial has them."""
+    async with _python(fleet, "starlette_app") as peer:
+        yield peer
+
+
+@asynccontextmanager
+async def bare(fleet: Fleet) -> AsyncIterator[Peer]:
+    """No server that anybody could use: the floor of what is written in Python."""
+    async with _python(fleet, "bare") as peer:
+        yield peer
+
+
+@asynccontextmanager
+async def _python(fleet: Fleet, name: str) -> AsyncIterator[Peer]:
     port = free_port()
-    command = [sys.executable, str(SERVERS / "starlette_app.py"), str(port), fleet.environment["HUB_REDIS_URL"]]
+    command = [sys.executable, str(SERVERS / f"{name}.py"), str(port), fleet.environment["HUB_REDIS_URL"]]
     async with started(command, port) as process:
         yield ChannelPeer(fleet, process.pid, port)
 
