@@ -68,10 +68,12 @@ bench-scale: $(HUB) $(TOOLS)  ## Measures in a database of 10 million items and 
 bench-peers: $(HUB) $(TOOLS)  ## Measures the gateway beside Nchan, ws, Starlette and Socket.IO, those that are here
 	@$(RUN)/python -m benchmarks.peers
 
-soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Kills real processes for an hour under load; writes benchmarks/results
+soak: $(HUB) $(TOOLS) $(SYSTEM)  ## Two hours: kills real processes under load, then long and too much of it
 	@$(RUN)/python -m pytest -q tests/chaos/soak_cluster.py
 	@$(RUN)/python -m tests.chaos.soak_deliveries
 	@$(RUN)/python -m tests.chaos.soak
+	@$(RUN)/python -m benchmarks.sustained steady
+	@$(RUN)/python -m benchmarks.sustained overload
 
 widget: $(HUB) $(TOOLS) $(NODE)  ## Builds web-widget/dist and types from web-widget/src, and what docs say of them
 	@cd web-widget && npm run --silent build

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -64,6 +64,30 @@ async def test_announcements_of_a_process_keep_the_order_of_its_commits(hub: Hub
         for _ in range(30):
             await publish(hub, project_id, recipients=["u"], title="t")
         assert [(await following()).rev for _ in range(30)] == list(range(1, 31))
+
+
+async def test_the_next_announcement_does_not_wait_for_the_outbox(hub: Hub, project_id: int) -> None:
+    redis_has_it, go_on = asyncio.Event(), asyncio.Event()
+    through = hub.announcer
+
+    class Held:
+        async def publish(self, messages: Sequence[tuple[str, bytes]]) -> list[int]:
+            refused = await through.publish(messages)
+            redis_has_it.set()
+            await go_on.wait()
+            return refused
+
+    hub.announcing._announcer = cast(Any, Held())
+    async with listening(hub, project_id, "u") as following:
+        await publish(hub, project_id, recipients=["u"], title="1")
+        await redis_has_it.wait()
+        async with hub.db.acquire() as conn, conn.transaction():
+            await conn.execute("SELECT 1 FROM outbox FOR UPDATE")  # its row cannot be deleted
+            go_on.set()
+            await publish(hub, project_id, recipients=["u"], title="2")
+            assert [(await following()).rev for _ in range(2)] == [1, 2]
+    await hub.announcing.close()
+    assert await rows(hub) == 0
 
 
 @pytest.mark.parametrize("error", [RedisConnectionError("away"), OSError("away"), RuntimeError("a bug of the driver")])
