@@ -35,6 +35,7 @@ from benchmarks.results import RESULTS, new_result
 from benchmarks.stats import percentile
 from benchmarks.sustained.account import Account
 from benchmarks.sustained.load import Load
+from benchmarks.sustained.plot import write_plot
 from benchmarks.websocket import Socket, SocketError, upgrade_request
 from hub.exceptions import HubError
 
@@ -266,8 +267,9 @@ async def run(parsed: argparse.Namespace) -> int:
     about_all = json.dumps({name: value for name, value in document.items() if name != "windows"}, indent=1)
     windows = ",\n".join(json.dumps(row) for row in one.rows)  # a line each
     output.write_text(f'{about_all[:-2]},\n "windows": [\n{windows}\n]}}\n')
+    write_plot(output.with_suffix(".svg"), one.rows, WINDOW_SECONDS)
     print(about_all)
-    print(f"\n{output}")
+    print(f"\n{output}\n{output.with_suffix('.svg')}")
     for problem in wrong:
         print(f"FAILED {problem}", file=sys.stderr)
     return 1 if wrong else 0
