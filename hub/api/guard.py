@@ -42,20 +42,18 @@ class ApiKeyGuard:
         if row is None:
             row = await self._look_up(request, key)
         request.credential = row
-        per_second = row.rate_per_second or self._per_second
-        bucket = row.key_id.hex
         try:
-            request.allowance = self._limiter.take(bucket, per_second)
+            request.allowance = self.take(row)
         except RateLimited:
-            request.allowance = self._limiter.peek(bucket, per_second)
+            request.allowance = self._limiter.peek(row.key_id.hex, row.rate_per_second or self._per_second)
             raise
         if not allows(row.scopes, route.scopes):
             wanted = " or ".join(route.scopes)
             raise Forbidden(f"This API key lacks the scope {wanted}.", code="insufficient_scope")
 
-    def allowance(self, key: KeyRow) -> Allowance:
-        """What is left of the key's rate."""
-        return self._limiter.peek(key.key_id.hex, key.rate_per_second or self._per_second)
+    def take(self, key: KeyRow) -> Allowance:
+        """Counts one request of a key; what is left of its rate. Raises RateLimited."""
+        return self._limiter.take(key.key_id.hex, key.rate_per_second or self._per_second)
 
     async def _look_up(self, request: Request, key: str | None) -> KeyRow:
         """Asks the store; from an address that has failed too often of late, only for keys that were good before."""

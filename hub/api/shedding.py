@@ -11,29 +11,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from hub.api.context import Api
 from hub.api.guard import bearer
-from hub.exceptions import Unavailable
+from hub.exceptions import RateLimited, Unavailable
 from hub.model.notification import LANES
+from hub.security import allows
+from hub.store.categories import GENERAL
+from hub.store.keys import KeyRow
 from hub.web.app import NO_STORE, SECURE, request_id
 from hub.web.asgi import ASGIApp, Headers, Message, Receive, Scope, Send
 from hub.web.eager import await_within
+from hub.web.limits import Allowance
 from hub.web.metrics import observe_http
 from hub.web.problems import problem
-from hub.web.request import BODY_LIMIT_BYTES, BODY_SECONDS
+from hub.web.request import BODY_LIMIT_BYTES
 
 PATH = "/v1/notifications"
+PLAIN = ("POST", PATH.encode("ascii"), b"")
+SCOPES = ("notifications:write",)
+BODY_SECONDS = 1.0  # for a body that comes after its head; a slower one has all the time that the API gives
+_NOT_PLAIN = frozenset({b"origin", b"expect"})  # an answer to a browser has more headers; 100-continue has an order
 
 
 class _Lane(msgspec.Struct):
     """What of a publish says how urgent it is."""
 
     priority: Literal["critical", "normal", "bulk"] | None = None
-    category: str = "general"
+    category: str | None = None
+    template: Any = None  # may bring a category of its own
 
 
 _lane = msgspec.json.Decoder(_Lane)
@@ -48,61 +57,76 @@ class Shedding:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            not self._api.hub.publisher.crowded
-            or scope["type"] != "http"
-            or scope["method"] != "POST"
-            or scope["path"] != PATH
-        ):
+        key = self._caller(scope) if self._api.hub.publisher.crowded else None
+        if key is None:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
         try:
             first = await await_within(receive(), asyncio.get_running_loop().time() + BODY_SECONDS)
         except TimeoutError:
-            await self._app(scope, receive, send)  # which says that it was too slow
+            await self._app(scope, receive, send)  # which waits for it as it waits for all
             return
-        answer = self._refusal(scope, first)
-        if answer is None:
+        refused = self._refusal(key, first)
+        if refused is None:
             await self._app(scope, _after(first, receive), send)
             return
-        refused, headers = answer
-        response = problem(refused, headers[0][1].decode("latin-1"))
-        headers += [(b"content-type", response.media_type), (b"content-length", b"%d" % len(response.body))]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers + response.headers})
+        refusal, allowance = refused
+        name = request_id(scope)
+        response = problem(refusal, name)
+        headers: Headers = [
+            *SECURE,
+            (b"x-request-id", name.encode("latin-1")),
+            *allowance.headers(),
+            NO_STORE,
+            (b"content-type", response.media_type),
+            (b"content-length", b"%d" % len(response.body)),
+            *response.headers,
+        ]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
         observe_http("POST", PATH, response.status, time.perf_counter() - started)
 
-    def _refusal(self, scope: Scope, message: Message) -> tuple[Unavailable, Headers] | None:
-        """Why this is refused, and the headers that every answer has, the request's id first; None: ask the API."""
-        body: bytes = message.get("body", b"")
-        if message["type"] != "http.request" or message.get("more_body", False) or len(body) > BODY_LIMIT_BYTES:
+    def _caller(self, scope: Scope) -> KeyRow | None:
+        """Whose plain publish this is; None for everything else, and for whom the API would refuse or look up."""
+        if scope["type"] != "http" or (scope["method"], scope["raw_path"], scope["query_string"]) != PLAIN:
             return None
         authorization: str | None = None
         for name, value in scope["headers"]:
             if name == b"authorization":
+                if authorization is not None:
+                    return None
                 authorization = value.decode("latin-1")
-            elif name == b"origin":
+            elif name in _NOT_PLAIN:
                 return None
         token = bearer(authorization)
         key = None if token is None else self._api.authority.known_key(token)
-        if key is None:
+        if key is None or key.categories is not None or not allows(key.scopes, SCOPES):
+            return None
+        return key
+
+    def _refusal(self, key: KeyRow, message: Message) -> tuple[Unavailable, Allowance] | None:
+        """Why this is refused, and what is left of the key's rate, of which it has taken its part."""
+        body: bytes = message.get("body", b"")
+        if message["type"] != "http.request" or message.get("more_body", False) or len(body) > BODY_LIMIT_BYTES:
             return None
         try:
-            wish = _lane.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            lane = _lane.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        priority = wish.priority or self._api.known_priority(key, wish.category)
-        refused = None if priority is None else self._api.hub.publisher.refusal(priority)
-        if refused is None:
+        priority: str | None = lane.priority
+        if priority is None:
+            if lane.template is not None and lane.category is None:
+                return None
+            priority = self._api.known_priority(key, lane.category or GENERAL)
+        if priority is None or not self._api.hub.publisher.full(priority):
             return None
-        allowance = self._api.guard.allowance(key)
-        return refused, [
-            (b"x-request-id", request_id(scope).encode("latin-1")),
-            *SECURE,
-            *allowance.headers(),
-            NO_STORE,
-        ]
+        try:
+            allowance = self._api.guard.take(key)
+        except RateLimited:
+            return None
+        refused = self._api.hub.publisher.refusal(priority)
+        return None if refused is None else (refused, allowance)
 
 
 def _after(first: Message, receive: Receive) -> Receive:

@@ -109,20 +109,22 @@ class Publisher:
         """Whether the queue is so full that somebody is refused."""
         return self._waiting >= QUEUE_LIMIT * SHARES[-1]
 
+    def full(self, priority: str) -> bool:
+        """Whether there is no room for a publish of this priority."""
+        return self._waiting >= QUEUE_LIMIT * SHARES[LANES[priority]]
+
     def refusal(self, priority: str) -> Unavailable | None:
         """Why a publish of this priority is refused now; None when there is room for it."""
-        lane = LANES[priority]
-        if self._waiting < QUEUE_LIMIT * SHARES[lane]:
-            return None
-        REFUSED.labels(priority).inc()
-        return _overloaded(RETRY_SECONDS[lane])
+        return _overloaded(priority) if self.full(priority) else None
 
     @property
     def _requests(self) -> int:
         return sum(map(len, self._queues))
 
     def _start(self) -> None:
-        while (waiting := self._requests) and len(self._groups) < GROUPS:
+        # A group that waits for a connection has taken its requests already, and nothing could overtake them.
+        most = max(1, min(GROUPS, self._hub.settings.pool_size - 1))
+        while (waiting := self._requests) and len(self._groups) < most:
             task = asyncio.create_task(self._group(), name="publish-group")
             self._groups.add(task)
             task.add_done_callback(self._ended)
@@ -138,12 +140,12 @@ class Publisher:
         group: list[_Entry] = []
         recipients = 0
         oldest = asyncio.get_running_loop().time() - WAIT_SECONDS
-        for lane, queue in enumerate(self._queues):
+        for priority, queue in zip(LANES, self._queues, strict=True):
             while queue and len(group) < GROUP_UNITS and recipients < GROUP_RECIPIENTS:
                 entry = queue.popleft()
                 self._waiting -= len(entry.unit.notifications)
                 if entry.since < oldest:
-                    self._fail(entry.future, _overloaded(RETRY_SECONDS[lane]))
+                    self._fail(entry.future, _overloaded(priority))
                 elif not entry.future.done():
                     group.append(entry)
                     recipients += sum(len(n.users) for n in entry.unit.notifications)
@@ -237,11 +239,12 @@ class Publisher:
             await asyncio.wait({self._waking})
 
 
-def _overloaded(retry_after: int) -> Unavailable:
+def _overloaded(priority: str) -> Unavailable:
+    REFUSED.labels(priority).inc()
     return Unavailable(
         "Too many requests are waiting for the database. This one was not carried out.",
         code="overloaded",
-        retry_after=retry_after,
+        retry_after=RETRY_SECONDS[LANES[priority]],
     )
 
 

@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
+from yarl import URL
 
+from hub.api import shedding
+from hub.api.guard import ApiKeyGuard
 from hub.api.notifications import Notifications
 from hub.publish import publisher
 from hub.runtime import Hub
+from hub.store.keys import create_key
 from hub.web.request import Request
 from tests.support.api_server import Answer, Caller
 from tests.support.gateway import until
@@ -28,8 +33,10 @@ async def full(hub: Hub, call: Caller, waiting: int) -> AsyncIterator[list[async
     """So many publishes wait behind one that the database keeps; all of them go on when the block ends."""
     async with hub.db.acquire() as conn, conn.transaction():
         await conn.execute("LOCK TABLE notifications")
-        tasks = [asyncio.create_task(call("POST", PATH, body("normal"))) for _ in range(publisher.GROUPS + waiting)]
-        await until(lambda: hub.publisher._waiting == waiting and len(hub.publisher._groups) == publisher.GROUPS)
+        tasks = [asyncio.create_task(call("POST", PATH, body())) for _ in range(publisher.GROUPS)]
+        await until(lambda: hub.publisher._waiting == 0 and len(hub.publisher._groups) == publisher.GROUPS)
+        tasks += [asyncio.create_task(call("POST", PATH, body())) for _ in range(waiting)]
+        await until(lambda: hub.publisher._waiting == waiting)
         yield tasks
 
 
@@ -86,19 +93,73 @@ async def test_what_there_is_no_room_for_is_refused_at_a_look_with_all_that_an_a
 
 
 @pytest.mark.usefixtures("small")
-async def test_what_is_not_plain_at_a_look_goes_the_whole_way(entered: list[Request], hub: Hub, call: Caller) -> None:
+async def test_what_is_not_plain_at_a_look_goes_the_whole_way(
+    entered: list[Request], hub: Hub, call: Caller, project_id: int
+) -> None:
+    await call("PUT", "/v1/categories/alarms", {"priority": "critical"})
+    template = {"category": "alarms", "channels": {"in_app": {"title": "Fire"}}}
+    assert (await call("PUT", "/v1/templates/alarm", template)).status == 200
+    assert (await call("POST", "/v1/templates/alarm/publish")).status == 200
+    _, limited = await create_key(hub.db, project_id, scopes=["notifications:write"], rate_per_second=1)
+    _, elsewhere = await create_key(hub.db, project_id, scopes=["users:read"])
+    _, narrow = await create_key(hub.db, project_id, scopes=["notifications:write"], categories=["alarms"])
+    for key in (limited, elsewhere, narrow):  # known to this process from now on
+        await call.with_key(key)("GET", PATH)
     kind = {"Content-Type": "application/json"}
-    async with full(hub, call, waiting=5) as waiting:
+    async with full(hub, call, waiting=8) as waiting:
         entered.clear()
         in_pieces = b'{"recipients": ["u"], "title": "t", "priority": "bulk"' + b" " * 300_000 + b"}"
         assert (await call("POST", PATH, raw=in_pieces, headers=kind)).status == 503
         assert len(entered) == 1
         assert (await call("POST", PATH, raw=b'{"priority": "bulk"', headers=kind)).code == "malformed_json"
+        deep = b'{"priority": "bulk", "x": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+        assert (await call("POST", PATH, raw=deep, headers=kind)).code == "malformed_json"
         assert (await call("POST", PATH, body("urgent"))).status == 422
         assert (await call("POST", PATH, body("bulk", category=7))).status == 422
+        assert (await call("POST", PATH + "?when=now", body("bulk"))).status == 422
         assert (await call.with_key("hk_" + "x" * 40)("POST", PATH, body("bulk"))).status == 401
         assert (await call.with_key(None)("POST", PATH, body("bulk"))).status == 401
+        assert (await call.with_key(elsewhere)("POST", PATH, body("bulk"))).code == "insufficient_scope"
+        assert (await call.with_key(narrow)("POST", PATH, body("bulk"))).code == "category_not_allowed"
+        answers = [await call.with_key(limited)("POST", PATH, body("bulk")) for _ in range(5)]
+        assert {answer.status for answer in answers} <= {429, 503}
+        assert answers[-1].status == 429
         assert (await call("POST", PATH + "/batch", {"notifications": [body("bulk")]})).status == 503
-        waiting.append(asyncio.create_task(call("POST", PATH, body(), headers={"Origin": "https://shop.example"})))
+        # Its category is its template's, and that is critical.
+        alarm = {"recipients": ["u"], "template": "alarm"}
+        waiting.append(asyncio.create_task(call("POST", PATH, alarm)))
+        await until(lambda: hub.publisher._waiting == 9)
+        from_a_page = {"Origin": "https://shop.example"}
+        waiting.append(asyncio.create_task(call("POST", PATH, body("critical"), headers=from_a_page)))
+        await until(lambda: hub.publisher._waiting == 10)
+    assert {answer.status for answer in await asyncio.gather(*waiting)} == {202}
+
+
+@pytest.mark.usefixtures("small")
+async def test_a_body_that_comes_slowly_has_the_time_that_it_always_has(
+    hub: Hub, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shedding, "BODY_SECONDS", 0.01)
+    admitted = asyncio.Event()
+    admit = ApiKeyGuard.admit
+
+    async def noting(*arguments: Any) -> None:
+        await admit(*arguments)
+        admitted.set()
+
+    monkeypatch.setattr(ApiKeyGuard, "admit", noting)
+    raw = msgspec.json.encode(body("critical"))
+    url = URL(call.url)
+    async with full(hub, call, waiting=5) as waiting:
+        admitted.clear()
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(
+            f"POST {PATH} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {call.key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(raw)}\r\n\r\n".encode()
+        )
+        await admitted.wait()  # the look has ended; the API waits for the body itself
+        writer.write(raw)
         await until(lambda: hub.publisher._waiting == 6)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 202 ")
+    writer.close()
     assert {answer.status for answer in await asyncio.gather(*waiting)} == {202}
