@@ -67,6 +67,7 @@ class Costs(NamedTuple):
     handshake_postgres: float
     connection_kib: float
     connection_idle: float  # a second
+    planned: float  # of the API, beside the publish
     outside_postgres: float
     push: float
     mail: float
@@ -118,6 +119,8 @@ def read_costs(base: Result, scale: dict[str, Any]) -> Costs:
         handshake_postgres=micros("connections", "postgres", figure("handshakes")),
         connection_kib=figure("idle_memory") + KERNEL_KIB,
         connection_idle=base.notes["connections"]["its CPU then, share of a core"] / connected * 1e6,
+        planned=base.notes["publish_ladder"]["single with, api CPU ms a publish"] * 1e3
+        - base.notes["publish_single"]["api CPU, ms a publish"] * 1e3,
         outside_postgres=base.notes["publish_ladder"]["postgres CPU, s per 100,000 deliveries"] * 10,
         push=figure("pushes_cpu"),
         mail=figure("mails_cpu"),
@@ -155,7 +158,7 @@ def plan(demand: Demand, hardware: Hardware, costs: Costs) -> Plan:
         part(
             "api",
             f"{singles:,.0f} single publishes/s, {listed:,.0f} items/s in lists",
-            singles * costs.api_single + listed * costs.api_listed,
+            singles * costs.api_single + listed * costs.api_listed + outside * costs.planned,
         ),
         part(
             "gateway",
@@ -174,7 +177,12 @@ def plan(demand: Demand, hardware: Hardware, costs: Costs) -> Plan:
             postgres,
             least=databases * hardware.copies,
         ),
-        part("Valkey", f"{demand.per_second:,.0f} announcements/s", demand.per_second * costs.valkey, least=3),
+        part(
+            "Valkey",
+            f"{demand.per_second:,.0f} announcements/s",
+            demand.per_second * costs.valkey,
+            least=max(3, math.ceil(demand.per_second * costs.valkey / 1e6 / hardware.used)),  # each has one core
+        ),
     ]
     machines = sum(one.machines for one in parts)
     month = machines * hardware.cores * hardware.core_month + disk * 1024 * hardware.copies * hardware.gib_month
@@ -220,7 +228,8 @@ def cost_table(costs: Costs) -> str:
         ("an idle connection", "gateway", f"{costs.connection_kib:,.1f} KiB, {costs.connection_idle:,.1f} µs a second"),
         ("a push, rendered, encrypted, sent, settled", "worker", f"{costs.push:,.0f} µs"),
         ("a mail, rendered, sent, settled", "worker", f"{costs.mail:,.0f} µs"),
-        ("a delivery outside, planned, decided, claimed, settled", "Postgres", f"{costs.outside_postgres:,.0f} µs"),
+        ("a delivery outside, planned", "API", f"{costs.planned:,.0f} µs"),
+        ("… decided, claimed, settled", "Postgres", f"{costs.outside_postgres:,.0f} µs"),
         ("an item with all its indexes, heads and people", "disk", f"{costs.item_bytes:,.0f} bytes"),
     ]
     lines = ["| what | who | takes |", "|---|---|---|"]

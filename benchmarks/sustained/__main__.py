@@ -45,6 +45,7 @@ WARM_SECONDS = 10.0
 LAST_SECONDS = 300.0  # what was accepted as a job may take so long after an overload
 GROWTH = 0.10  # of memory, from the second quarter of a phase to its last: more counts as growing
 GROWN_FILES = 20
+GROWN_ROWS = 100  # a tenth of a second's
 FAULTS = (FleetError, PublishError, SocketError, HubError, TimeoutError, ConnectionError)
 
 
@@ -62,28 +63,29 @@ class Run:
         self._this = this
         self.account = account
         self.load = load
-        self._people = people
+        self.people = people
         self._seats = seats
         self.rows: list[dict[str, Any]] = []
         self.reconnects = 0
+        self.closed: list[str] = []  # why sockets were closed that should have stayed
 
-    async def returning(self, per_second: float) -> None:
-        """People who go, and come back with the cursor of their last frame."""
+    async def returning(self, per_second: float, ended: asyncio.Event) -> None:
+        """People who go, and come back with the cursor of their last frame, until `ended`."""
         chance = random.Random(2)
         request = upgrade_request(HOST, self._hub.gateway.port)
         loop = asyncio.get_running_loop()
-        while True:
+        while not ended.is_set():
             await asyncio.sleep(1 / per_second)
             place = chance.randrange(len(self._seats))
-            self._people.sockets[place].close()
-            cursor = self.account.cursor(place) or self._people.welcomes[place].cursor
+            self.people.sockets[place].close()
+            cursor = self.account.cursor(place) or self.people.welcomes[place].cursor
             hello = Seat(self._seats[place].token, cursor).hello()
             _, socket = await loop.create_connection(
                 partial(Socket, place, request, hello, self.account.arrived, self._this.plan.ack_seconds),
                 HOST,
                 self._hub.gateway.port,
             )
-            self._people.sockets[place] = socket
+            self.people.sockets[place] = socket
             await socket.live()
             self.reconnects += 1
 
@@ -92,22 +94,29 @@ class Run:
         load = self.load
         before = [Counter(one) for one in (load.offered, load.accepted, load.refused, load.unsent)]
         cpu = {role: cpu_seconds(process.pid) for role, process in self._hub.processes.items()}
+        self.account.window()  # what came between two phases belongs to neither
+        load.lateness.clear()
+        begun = time.monotonic()
         while True:
             await asyncio.sleep(WINDOW_SECONDS)
+            seconds, begun = time.monotonic() - begun, time.monotonic()
             now = [Counter(one) for one in (load.offered, load.accepted, load.refused, load.unsent)]
             row: dict[str, Any] = {"phase": phase.name}
             for what, one, old in zip(("offered", "accepted", "refused", "unsent"), now, before, strict=True):
-                row[what] = {lane: round((one[lane] - old[lane]) / WINDOW_SECONDS, 1) for lane in one}
+                row[what] = {lane: round((one[lane] - old[lane]) / seconds, 1) for lane in one}
             before = now
             for lane, delays in self.account.window().items():
                 row[f"{lane}_ms"] = [round(percentile(delays, percent), 1) for percent in (50, 99)]
+            row["client_late_ms"] = round(percentile(load.lateness or [0.0], 99), 1)
+            load.lateness.clear()
+            row["closed"] = len(self.people.closed())
             row["missing"] = self.account.missing
             row["outbox"] = await conn.fetchval("SELECT count(*) FROM outbox")
             row["jobs"] = await conn.fetchval("SELECT count(*) FROM jobs")
             for role, process in self._hub.processes.items():
                 used = cpu_seconds(process.pid)
                 row[role] = {
-                    "cores": round((used - cpu[role]) / WINDOW_SECONDS, 2),
+                    "cores": round((used - cpu[role]) / seconds, 2),
                     "mib": round(pss_kib(process.pid) / 1024, 1),
                     "files": len(list((PROC / str(process.pid) / "fd").iterdir())),
                 }
@@ -134,7 +143,8 @@ async def run_phases(
     run: Run, plan: list[Phase], capacity: float, hub: Fleet, churn: float, progress: Progress
 ) -> None:
     conn = await asyncpg.connect(hub.servers.database_url)
-    returning = asyncio.create_task(run.returning(churn))
+    ended = asyncio.Event()
+    returning = asyncio.create_task(run.returning(churn, ended))
     try:
         for phase in plan:
             progress.say(f"{phase.name}: {phase.share * capacity:,.0f} requests/s for {phase.seconds:,.0f} s")
@@ -147,10 +157,12 @@ async def run_phases(
                     await sampling
             if returning.done():
                 await returning
-        returning.cancel()
-        with suppress(asyncio.CancelledError):
-            await returning
+        ended.set()
+        await returning  # whoever has gone comes back
         await settle(run)
+        run.closed = run.people.closed()
+        for socket in run.people.sockets:
+            socket.close()
     finally:
         returning.cancel()
         await conn.close()
@@ -172,14 +184,19 @@ def verdicts(run: Run, plan: list[Phase]) -> list[str]:
         "strange or doubled": account.strange,
         "out of order": account.out_of_order,
         "refused without Retry-After": load.without_retry_after,
+        "never answered": load.under_way,
     }
     wrong = [f"{count:,} {what}" for what, count in counts.items() if count]
     if load.failures:
         wrong.append(f"{len(load.failures):,} requests failed otherwise, the first: {load.failures[0]}")
-    if closed := run._people.closed():
-        wrong.append(f"{len(closed):,} sockets were closed, the first: {closed[0]}")
+    if run.closed:
+        wrong.append(f"{len(run.closed):,} sockets were closed, the first: {run.closed[0]}")
     for phase in plan:
         rows = [row for row in run.rows if row["phase"] == phase.name]
+        if phase.share < 1 and phase.name != "after":
+            surplus = sum(sum(row["refused"].values()) + sum(row["unsent"].values()) for row in rows)
+            if surplus:
+                wrong.append(f"{phase.name}: refused or unsent although there was room")
         quarter = len(rows) // 4
         if quarter < 2:
             continue
@@ -191,6 +208,9 @@ def verdicts(run: Run, plan: list[Phase]) -> list[str]:
             was, became = (median(row[role]["files"] for row in part) for part in (early, late))
             if became > was + GROWN_FILES:
                 wrong.append(f"{phase.name}: the {role}'s open files grew from {was} to {became}")
+        was, became = (median(row["outbox"] for row in part) for part in (early, late))
+        if became > was + GROWN_ROWS:
+            wrong.append(f"{phase.name}: the outbox grew from {was} to {became} rows")
     return wrong
 
 

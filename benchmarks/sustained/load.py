@@ -17,14 +17,19 @@ from benchmarks.sustained.account import Account
 
 SHARES = {"critical": 0.05, "normal": 0.55, "bulk": 0.40}  # of the requests
 LIST_SHARE, LIST_SIZE = 0.03, 20  # some go to several people
-REFUSALS = (429, 503)
+FAILURES_KEPT = 100
 
 
 class _Accepted(msgspec.Struct):
     id: str
 
 
+class _Problem(msgspec.Struct):
+    code: str
+
+
 _accepted = msgspec.json.Decoder(_Accepted)
+_problem = msgspec.json.Decoder(_Problem)
 
 
 class Load:
@@ -49,7 +54,8 @@ class Load:
         self.refused: Counter[str] = Counter()
         self.unsent: Counter[str] = Counter()  # no connection was free: the client's own limit
         self.without_retry_after = 0
-        self.failures: list[str] = []
+        self.failures: list[str] = []  # the first of them
+        self.lateness: list[float] = []  # ms that the client itself was behind, of each wake-up
         self.under_way = 0
 
     def _next(self) -> tuple[str, Sequence[int], bytes]:
@@ -91,6 +97,8 @@ class Load:
         sent = 0
         while (now := loop.time()) < start + seconds:
             due = int((now - start) * per_second)
+            if due > sent:
+                self.lateness.append((now - start - (sent + 1) / per_second) * 1e3)
             for _ in range(due - sent):
                 self._offer()
             sent = due
@@ -118,7 +126,7 @@ class Load:
             [connection] = await connect(HOST, self._this.fleet.api.port, 1)
         except OSError as error:
             self._open -= 1
-            self.failures.append(f"connecting: {error}")
+            self._fail(f"connecting: {error}")
             return
         self._send(connection, lane, sockets, data, sent_at)
 
@@ -136,8 +144,12 @@ class Load:
         if answer.status == 202:
             self.accepted[lane] += 1
             self._account.accepted(lane, _accepted.decode(answer.body).id, sockets, sent_at)
-        elif answer.status in REFUSALS:
+        elif answer.status == 503 and _problem.decode(answer.body).code == "overloaded":
             self.refused[lane] += 1
             self.without_retry_after += not answer.retry_after
         else:
-            self.failures.append(f"{answer.status} {answer.body[:200].decode('utf-8', 'replace')}")
+            self._fail(f"{answer.status} {answer.body[:200].decode('utf-8', 'replace')}")
+
+    def _fail(self, why: str) -> None:
+        if len(self.failures) < FAILURES_KEPT:
+            self.failures.append(why)
