@@ -253,7 +253,7 @@ def page(base: Result, scale: dict[str, Any]) -> str:
         f"{base.commit}, {base.at[:10]}:"
     )
     assumed = f"Assumed of the load: {said}. Of what is bought: {bought}."
-    plans = [text(demand, hardware, costs) for demand in (small, large)]
+    plans = [text(small, replace(hardware, cores=2, memory_gib=8), costs), text(large, hardware, costs)]
     return "\n\n".join([measured, cost_table(costs), *plans, assumed])
 
 
