@@ -48,7 +48,7 @@ def test_mails_and_pushes_are_paid_for_by_workers_and_postgres() -> None:
     quiet, loud = (plan(replace(Demand(), mails=share), Hardware(), COSTS) for share in (0.0, 0.5))
     assert cores(loud)["worker"] > cores(quiet)["worker"]
     assert cores(loud)["Postgres"] > cores(quiet)["Postgres"]
-    assert cores(loud)["api"] == cores(quiet)["api"]
+    assert cores(loud)["gateway"] == cores(quiet)["gateway"]
 
 
 def test_the_page_is_what_the_result_files_say() -> None:
