@@ -44,9 +44,9 @@ class Load:
         self._users = users
         self._account = account
         self._most = most
-        self._open = 0
+        self.open = 0
         self._idle: list[Connection] = []
-        self._opening: set[asyncio.Task[None]] = set()
+        self.opening: set[asyncio.Task[None]] = set()
         self._chance = random.Random(1)
         self._lanes, self._weights = list(SHARES), list(SHARES.values())
         self.offered: Counter[str] = Counter()
@@ -110,14 +110,14 @@ class Load:
         sent_at = perf_counter_ns()
         while self._idle and self._idle[-1].closed:
             self._idle.pop()
-            self._open -= 1
+            self.open -= 1
         if self._idle:
             self._send(self._idle.pop(), lane, sockets, data, sent_at)
-        elif self._open < self._most:
-            self._open += 1
+        elif self.open < self._most:
+            self.open += 1
             task = asyncio.create_task(self._send_on_another(lane, sockets, data, sent_at))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            self.opening.add(task)
+            task.add_done_callback(self.opening.discard)
         else:
             self.unsent[lane] += 1
 
@@ -125,7 +125,7 @@ class Load:
         try:
             [connection] = await connect(HOST, self._this.fleet.api.port, 1)
         except OSError as error:
-            self._open -= 1
+            self.open -= 1
             self._fail(f"connecting: {error}")
             return
         self._send(connection, lane, sockets, data, sent_at)
