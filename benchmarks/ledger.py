@@ -53,15 +53,21 @@ class _Item(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
-    """The fields of `item` and `changes` that the account needs."""
+    """The fields of `item` and `changes` that an account needs."""
 
     type: str
     rev: int
+    cursor: str | None = None
     item: _Item | None = None
     items: list[_Item] = []
 
+    @property
+    def notifications(self) -> list[str]:
+        """What came with it."""
+        return [item.notification_id for item in (self.items if self.item is None else (self.item,))]
 
-_decoder = msgspec.json.Decoder(_Frame)
+
+read_frame = msgspec.json.Decoder(_Frame).decode
 
 
 class Ledger:
@@ -101,9 +107,8 @@ class Ledger:
     def deliveries(self) -> Iterable[tuple[Arrival, str]]:
         """Every arrival with each notification it carried."""
         for arrival in self.arrivals:
-            frame = _decoder.decode(arrival.payload)
-            for item in frame.items if frame.item is None else (frame.item,):
-                yield arrival, item.notification_id
+            for notification in read_frame(arrival.payload).notifications:
+                yield arrival, notification
 
     def reconcile(self, sockets: Mapping[str, Sequence[int]]) -> Reconciliation:
         """Compares what came with what was accepted; `sockets` are each person's open sockets."""
@@ -129,7 +134,7 @@ class Ledger:
         last: dict[int, int] = {}
         gaps = 0
         for arrival in self.arrivals:
-            frame = _decoder.decode(arrival.payload)
+            frame = read_frame(arrival.payload)
             before = last.get(arrival.socket)
             # A page of changes may jump over several revs, it only may not go back.
             ordered = before is None or (frame.rev == before + 1 if frame.type == "item" else frame.rev >= before)

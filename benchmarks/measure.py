@@ -35,6 +35,11 @@ class _Accepted(msgspec.Struct):
 _accepted = msgspec.json.Decoder(_Accepted)
 
 
+def accepted(answer: Answer) -> str:
+    """The notification that a 202 names. Raises PublishError: the answer is another one."""
+    return _accepted.decode(must(answer, 202).body).id
+
+
 @dataclass(slots=True)
 class Measurement:
     """What one measurement of one round found."""
@@ -129,7 +134,7 @@ def into(ledger: Ledger, users: Sequence[str]) -> OnAnswer:
     """Takes the 202 of one publish to `users` into the account."""
 
     def answered(answer: Answer) -> None:
-        ledger.accept(_accepted.decode(must(answer, 202).body).id, users)
+        ledger.accept(accepted(answer), users)
 
     return answered
 
@@ -181,7 +186,7 @@ async def latency(this: Round) -> Measurement:
 
     def note(number: int, user: str) -> Callable[[int, Answer], None]:
         def answered(sent_at: int, answer: Answer) -> None:
-            notification = _accepted.decode(must(answer, 202).body).id
+            notification = accepted(answer)
             ledger.accept(notification, [user])
             if number >= warm:
                 sent[notification] = sent_at
@@ -354,7 +359,7 @@ async def storm(this: Round) -> Measurement:
 
     def note(user: str) -> Callable[[int, Answer], None]:
         def answered(sent_at: int, answer: Answer) -> None:
-            notification = _accepted.decode(must(answer, 202).body).id
+            notification = accepted(answer)
             ledger.accept(notification, [user])
             sent[notification] = sent_at
 

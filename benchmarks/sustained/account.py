@@ -6,28 +6,8 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
+from benchmarks.ledger import read_frame
 from hub.model.notification import LANES
-
-
-class _Item(msgspec.Struct):
-    notification_id: str
-
-
-class _Frame(msgspec.Struct):
-    type: str
-    rev: int
-    item: _Item | None = None
-    items: list[_Item] = []
-
-
-class _Place(msgspec.Struct):
-    cursor: str
-
-
-_decoder = msgspec.json.Decoder(_Frame)
-_place = msgspec.json.Decoder(_Place)
 
 
 class Account:
@@ -57,15 +37,15 @@ class Account:
 
     def arrived(self, socket: int, at: int, payload: bytes) -> None:
         """A frame with items came; see `benchmarks.websocket.OnItems`."""
-        frame = _decoder.decode(payload)
+        frame = read_frame(payload)
         before = self._revs[socket]
         # A page of changes may jump over several revisions, it only may not go back.
         follows = frame.rev == before + 1 if frame.type == "item" and before else frame.rev > before
         self.out_of_order += not follows
         self._revs[socket] = frame.rev
         self._last[socket] = payload
-        for item in frame.items if frame.item is None else (frame.item,):
-            key = (socket, item.notification_id)
+        for notification in frame.notifications:
+            key = (socket, notification)
             if (due := self._due.pop(key, None)) is not None:
                 self._shown(due[0], at - due[1])
             elif key in self._early:
@@ -80,7 +60,7 @@ class Account:
     def cursor(self, socket: int) -> str | None:
         """Where this person's stream stood with the last frame."""
         last = self._last[socket]
-        return None if last is None else _place.decode(last).cursor
+        return None if last is None else read_frame(last).cursor
 
     def window(self) -> dict[str, Sequence[float]]:
         """Delays since the last call, by lane."""

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 import msgspec
 
 from benchmarks.fleet import HOST
-from benchmarks.measure import Round
+from benchmarks.measure import Round, accepted
 from benchmarks.publisher import Answer, Connection, OnAnswer, connect, pump
 from benchmarks.sustained.account import Account
 
@@ -20,15 +20,10 @@ LIST_SHARE, LIST_SIZE = 0.03, 20  # some go to several people
 FAILURES_KEPT = 100
 
 
-class _Accepted(msgspec.Struct):
-    id: str
-
-
 class _Problem(msgspec.Struct):
     code: str
 
 
-_accepted = msgspec.json.Decoder(_Accepted)
 _problem = msgspec.json.Decoder(_Problem)
 
 
@@ -143,7 +138,7 @@ class Load:
     def _answered(self, lane: str, sockets: Sequence[int], sent_at: int, answer: Answer) -> None:
         if answer.status == 202:
             self.accepted[lane] += 1
-            self._account.accepted(lane, _accepted.decode(answer.body).id, sockets, sent_at)
+            self._account.accepted(lane, accepted(answer), sockets, sent_at)
         elif answer.status == 503 and _problem.decode(answer.body).code == "overloaded":
             self.refused[lane] += 1
             self.without_retry_after += not answer.retry_after

@@ -19,22 +19,22 @@ from hub.api.context import Api
 from hub.api.guard import bearer
 from hub.exceptions import RateLimited, Unavailable
 from hub.model.notification import LANES
+from hub.publish.publisher import overloaded
 from hub.security import allows
 from hub.store.categories import GENERAL
 from hub.store.keys import KeyRow
-from hub.web.app import NO_STORE, SECURE, request_id
-from hub.web.asgi import ASGIApp, Headers, Message, Receive, Scope, Send
+from hub.web.app import WebApp, request_id
+from hub.web.asgi import Message, Receive, Scope, Send
 from hub.web.eager import await_within
 from hub.web.limits import Allowance
 from hub.web.metrics import observe_http
 from hub.web.problems import problem
-from hub.web.request import BODY_LIMIT_BYTES
+from hub.web.request import BODY_LIMIT_BYTES, Request
 
 PATH = "/v1/notifications"
 PLAIN = ("POST", PATH.encode("ascii"), b"")
 SCOPES = ("notifications:write",)
 BODY_SECONDS = 1.0  # for a body that comes after its head; a slower one has all the time that the API gives
-_NOT_PLAIN = frozenset({b"origin", b"expect"})  # an answer to a browser has more headers; 100-continue has an order
 
 
 class _Lane(msgspec.Struct):
@@ -52,12 +52,12 @@ assert set(LANES) == {"critical", "normal", "bulk"}
 class Shedding:
     """An ASGI application before the API's."""
 
-    def __init__(self, api: Api, app: ASGIApp) -> None:
+    def __init__(self, api: Api, app: WebApp) -> None:
         self._api = api
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = self._caller(scope) if self._api.hub.publisher.crowded else None
+        key = self._caller(scope) if self._api.hub.publisher.full("bulk") else None
         if key is None:
             await self._app(scope, receive, send)
             return
@@ -72,19 +72,10 @@ class Shedding:
             await self._app(scope, _after(first, receive), send)
             return
         refusal, allowance = refused
-        name = request_id(scope)
-        response = problem(refusal, name)
-        headers: Headers = [
-            *SECURE,
-            (b"x-request-id", name.encode("latin-1")),
-            *allowance.headers(),
-            NO_STORE,
-            (b"content-type", response.media_type),
-            (b"content-length", b"%d" % len(response.body)),
-            *response.headers,
-        ]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        request = Request(scope, receive, request_id(scope))
+        request.allowance = allowance
+        response = problem(refusal, request.id)
+        await self._app.send(request, response, send)
         observe_http("POST", PATH, response.status, time.perf_counter() - started)
 
     def _caller(self, scope: Scope) -> KeyRow | None:
@@ -97,7 +88,7 @@ class Shedding:
                 if authorization is not None:
                     return None
                 authorization = value.decode("latin-1")
-            elif name in _NOT_PLAIN:
+            elif name == b"expect":  # 100-continue: whoever reads the body gives leave to send it
                 return None
         token = bearer(authorization)
         key = None if token is None else self._api.authority.known_key(token)
@@ -125,8 +116,7 @@ class Shedding:
             allowance = self._api.guard.take(key)
         except RateLimited:
             return None
-        refused = self._api.hub.publisher.refusal(priority)
-        return None if refused is None else (refused, allowance)
+        return overloaded(priority), allowance
 
 
 def _after(first: Message, receive: Receive) -> Receive:

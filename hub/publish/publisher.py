@@ -94,8 +94,8 @@ class Publisher:
         """
         # A batch goes as its most urgent notification does.
         priority = min((n.priority for n in unit.notifications), default="normal", key=LANES.__getitem__)
-        if (refused := self.refusal(priority)) is not None:
-            raise refused
+        if self.full(priority):
+            raise overloaded(priority)
         lane = LANES[priority]
         loop = asyncio.get_running_loop()
         entry = _Entry(unit, loop.create_future(), loop.time())
@@ -104,18 +104,9 @@ class Publisher:
         self._start()
         return await entry.future
 
-    @property
-    def crowded(self) -> bool:
-        """Whether the queue is so full that somebody is refused."""
-        return self._waiting >= QUEUE_LIMIT * SHARES[-1]
-
     def full(self, priority: str) -> bool:
-        """Whether there is no room for a publish of this priority."""
+        """Whether there is no room for a publish of this priority. Bulk is the first to have none."""
         return self._waiting >= QUEUE_LIMIT * SHARES[LANES[priority]]
-
-    def refusal(self, priority: str) -> Unavailable | None:
-        """Why a publish of this priority is refused now; None when there is room for it."""
-        return _overloaded(priority) if self.full(priority) else None
 
     @property
     def _requests(self) -> int:
@@ -145,7 +136,7 @@ class Publisher:
                 entry = queue.popleft()
                 self._waiting -= len(entry.unit.notifications)
                 if entry.since < oldest:
-                    self._fail(entry.future, _overloaded(priority))
+                    self._fail(entry.future, overloaded(priority))
                 elif not entry.future.done():
                     group.append(entry)
                     recipients += sum(len(n.users) for n in entry.unit.notifications)
@@ -239,7 +230,8 @@ class Publisher:
             await asyncio.wait({self._waking})
 
 
-def _overloaded(priority: str) -> Unavailable:
+def overloaded(priority: str) -> Unavailable:
+    """Why a publish of this priority is refused undone; counts it."""
     REFUSED.labels(priority).inc()
     return Unavailable(
         "Too many requests are waiting for the database. This one was not carried out.",

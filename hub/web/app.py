@@ -28,8 +28,8 @@ from hub.web.routing import Answer, Route, Router, allowed_methods
 REFUSALS_PER_SECOND = 20  # failed authentications an address may cause: a fleet with a wrong key, not a guesser
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-SECURE: Headers = [(b"x-content-type-options", b"nosniff")]
-NO_STORE = (b"cache-control", b"no-store")
+_COMMON: Headers = [(b"x-content-type-options", b"nosniff")]
+_NO_STORE = (b"cache-control", b"no-store")
 _HTML_ONLY: Headers = [(b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
 
 log = structlog.get_logger("hub.web")
@@ -120,7 +120,7 @@ class WebApp:
             answer = await self._answer(request)
             if isinstance(answer, Response):
                 status = answer.status
-                await self._send(request, answer, send)
+                await self.send(request, answer, send)
             else:
                 await answer(scope, receive, watched)
         except ClientGone:
@@ -130,7 +130,7 @@ class WebApp:
             if not answer_started:  # a stream that broke can only be cut, which the server does when we return
                 response = self._failure(request, error)
                 status = response.status
-                await self._send(request, response, send)
+                await self.send(request, response, send)
         finally:
             self.requests_open -= 1
             path = request.route.path if request.route else ""
@@ -211,20 +211,21 @@ class WebApp:
         allowance = request.allowance
         if allowance is None:
             allowance = self.refusals.peek(request.address, REFUSALS_PER_SECOND)
-        headers: Headers = [*SECURE, (b"x-request-id", request.id.encode("latin-1")), *allowance.headers()]
+        headers: Headers = [*_COMMON, (b"x-request-id", request.id.encode("latin-1")), *allowance.headers()]
         origin = request.header(b"origin")
         if origin is not None:
             headers += self._origins.cors_headers(origin, request.header(b"host"))
         return headers
 
-    async def _send(self, request: Request, response: Response, send: Send) -> None:
+    async def send(self, request: Request, response: Response, send: Send) -> None:
+        """Sends an answer, with the headers that all have."""
         headers = self._headers(request)
         if any(name == b"access-control-allow-origin" for name, _ in response.headers):  # open to everybody: said once
             headers = [header for header in headers if header[0] != b"access-control-allow-origin"]
         if response.media_type == HTML:
             headers += _HTML_ONLY
         elif request.allowance is not None:
-            headers.append(NO_STORE)
+            headers.append(_NO_STORE)
         bodyless = response.status in (204, 304)
         if not bodyless:
             headers.append((b"content-type", response.media_type))

@@ -91,6 +91,23 @@ async def test_a_full_queue_refuses_and_counts_notifications(
     await publish(hub, project_id, recipients=["u"], title="room again")
 
 
+async def test_a_small_pool_has_fewer_groups_under_way_so_that_none_waits_with_what_it_took(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "settings", hub.settings.model_copy(update={"pool_size": 2}))
+    monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
+    async with hub.db.acquire() as conn, conn.transaction():
+        await conn.execute("LOCK TABLE notifications")
+        tries = [
+            asyncio.create_task(hub.publisher.publish(unit(project_id, recipients=["u"], title=str(number))))
+            for number in range(4)
+        ]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert (len(hub.publisher._groups), hub.publisher._requests) == (1, 3)
+    await asyncio.gather(*tries)
+
+
 async def test_critical_overtakes_what_waits_and_bulk_is_refused_first(
     hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
