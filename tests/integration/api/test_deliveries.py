@@ -13,6 +13,7 @@ from hub.store.keys import create_key
 from hub.store.projects import create_project
 from tests.support.api_server import Caller
 from tests.support.deliveries import make_sandbox, steps
+from tests.support.statistics import rows_read
 
 USER = "a/b:c ü"
 PATH = "a%2Fb%3Ac%20%C3%BC"
@@ -225,14 +226,3 @@ async def test_a_list_reads_no_other_projects_deliveries(call: Caller, hub: Hub)
     before = await rows_read(hub)
     assert await list_deliveries(hub.db, small.project_id) == []
     assert await rows_read(hub) - before < 100
-
-
-async def rows_read(hub: Hub) -> int:
-    """How many rows of deliveries have been read so far."""
-    for _ in range(2):  # what a statement read is told when it has ended
-        await hub.db.execute("SELECT pg_stat_force_next_flush()")
-    row = await hub.db.fetchrow(
-        "SELECT seq_tup_read + idx_tup_fetch AS read FROM pg_stat_user_tables WHERE relname = 'deliveries'"
-    )
-    assert row is not None
-    return int(row["read"])
