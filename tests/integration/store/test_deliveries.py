@@ -31,8 +31,8 @@ async def claimed(hub: Hub, project_id: int, number: int) -> list[UUID]:
     rows = await hub.db.fetch(
         "INSERT INTO deliveries (delivery_id, person_id, notification_id, project_id, category, line, step, channel, "
         "condition, after_seconds, following, lane, position, state, attempts, dispatched_at, due_at, history, shown) "
-        "SELECT gen_random_uuid(), n, gen_random_uuid(), $1, 'news', 0, 0, 'web_push', 'always', 0, '[]', 2, n, 'claimed', "
-        "2, now(), now(), '[]', true FROM generate_series(1, $2) AS n RETURNING delivery_id",
+        "SELECT gen_random_uuid(), n, gen_random_uuid(), $1, 'news', 0, 0, 'web_push', 'always', 0, '[]', 2, n, "
+        "'claimed', 2, now(), now(), '[]', true FROM generate_series(1, $2) AS n RETURNING delivery_id",
         project_id,
         number,
     )
