@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.codes import Close, Code
 from gateway.message import Message
+from gateway.outlet import Outlet
 from gateway.session import (
     HOLD_SECONDS,
     Ack,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from gateway.switchboard import Switchboard
 
 
-class Connection:
+class Connection(Outlet):
     """One client. Owned by its transport; known to the switchboard from `open` to `gone`, to a room while joined."""
 
     __slots__ = ("address", "board", "deferred", "room", "session", "slot")
@@ -41,6 +42,7 @@ class Connection:
     transport_name = ""
 
     def __init__(self, board: Switchboard, session: Session, address: str) -> None:
+        super().__init__()
         self.board = board
         self.session = session
         self.address = address

@@ -8,6 +8,7 @@ import msgspec
 
 _TEXT = 0x81  # FIN and opcode 1 (RFC 6455 section 5.2)
 _TYPE_AT = len(b'{"type":"')
+_EVENT_BYTES = len(b"event: \nid: \ndata: \n\n")
 
 
 class Message(msgspec.Struct, gc=False, eq=False):
@@ -61,6 +62,12 @@ class Message(msgspec.Struct, gc=False, eq=False):
     def chunked(self) -> bytes:
         """The server-sent event as one chunk of an HTTP/1.1 body (RFC 9112 section 7.1)."""
         if self.chunk is None:
-            event = self.sse
-            self.chunk = b"%x\r\n%b\r\n" % (len(event), event)
+            payload, cursor = self.payload, self.cursor
+            if cursor is not None and self.event is None:  # an announcement: made in one go
+                name = payload[_TYPE_AT : payload.index(b'"', _TYPE_AT)]
+                size = len(name) + len(cursor) + len(payload) + _EVENT_BYTES
+                self.chunk = b"%x\r\nevent: %b\nid: %b\ndata: %b\n\n\r\n" % (size, name, cursor, payload)
+            else:
+                event = self.sse
+                self.chunk = b"%x\r\n%b\r\n" % (len(event), event)
         return self.chunk

@@ -69,6 +69,7 @@ class EventStream(Connection):
         self._send = send
         self._exchange = exchange
         if exchange is not None:
+            self.attach(exchange.transport)
             _limit_silence(exchange.transport)
         self._held = bytearray()
         self._sending: asyncio.Task[None] | None = None
@@ -106,7 +107,7 @@ class EventStream(Connection):
             return
         exchange = self._exchange
         if exchange is not None and self._sending is None and not (exchange.flow.write_paused or exchange.disconnected):
-            exchange.transport.write(message.chunk or message.chunked)
+            self.emit(message.chunk or message.chunked)
             return
         self._put(message.sse)
         if len(self._held) - len(message.sse) > self.board.write_buffer_bytes:
@@ -146,6 +147,7 @@ class EventStream(Connection):
 
     def _put(self, data: bytes, *, last: bool = False) -> None:
         """Sends now what can be sent now; keeps the rest."""
+        self.release()
         if self._sending is None and _step(self._send(_body(data, last=last))):
             return
         self._held += data

@@ -61,7 +61,7 @@ _OPEN = Phase.OPEN
 class WebSocket(Connection, asyncio.Protocol):
     """One WebSocket. Subclassed per gateway by `protocol_class`, because uvicorn makes the instances."""
 
-    __slots__ = ("_bound", "_broken_off", "_congested", "_peers", "_phase", "_reader", "_transport")
+    __slots__ = ("_bound", "_broken_off", "_congested", "_peers", "_phase", "_reader")
 
     transport_name = "ws"
     switchboard: ClassVar[Switchboard]
@@ -76,7 +76,6 @@ class WebSocket(Connection, asyncio.Protocol):
         board = self.switchboard
         super().__init__(board, board.session(), "")
         self._peers: set[Any] = server_state.connections
-        self._transport: asyncio.Transport
         self._reader = framing.Reader()
         self._phase = Phase.HANDSHAKE
         self._bound = board.write_buffer_bytes
@@ -86,7 +85,7 @@ class WebSocket(Connection, asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
+        self.attach(cast(asyncio.Transport, transport))  # uvloop's transports are no subclass
         if self._bound < LARGE_BYTES:  # what is not congested is not measured
             self._transport.set_write_buffer_limits(high=self._bound)
         self._peers.add(self)
@@ -94,6 +93,7 @@ class WebSocket(Connection, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._peers.discard(self)
         self._phase = Phase.BROKEN
+        self.release()
         self.board.gone(self)
 
     def data_received(self, data: bytes) -> None:
@@ -217,7 +217,7 @@ class WebSocket(Connection, asyncio.Protocol):
     def _closed_by_client(self, payload: bytes) -> None:
         reply = framing.close_reply(payload)
         if self._phase is Phase.OPEN:
-            self._transport.write(reply)
+            self.emit(reply)
         self._phase = Phase.BROKEN
         self.session.end()
         self.board.leave(self)
@@ -238,7 +238,7 @@ class WebSocket(Connection, asyncio.Protocol):
 
     def forward(self, message: Message) -> None:
         if self._phase is _OPEN and not self._congested:
-            self._transport.write(message.framed or message.ws)
+            self.emit(message.framed or message.ws)
         else:
             self.write(message)
 
@@ -251,7 +251,7 @@ class WebSocket(Connection, asyncio.Protocol):
         if self._congested and (waiting := self._transport.get_write_buffer_size()) > self._bound:
             self.end(Code.TOO_SLOW, f"{waiting} bytes wait to be read")
             return
-        self._transport.write(data)
+        self.emit(data)
         if len(data) > LARGE_BYTES:
             self._bound = self.board.write_buffer_bytes + self._transport.get_write_buffer_size()
 
@@ -259,7 +259,7 @@ class WebSocket(Connection, asyncio.Protocol):
         if self._phase is not Phase.OPEN:
             return
         self._phase = Phase.CLOSING
-        self._transport.write(framing.close_frame(close.code, close.text))
+        self.emit(framing.close_frame(close.code, close.text))
         now = self.board.now()
         self._broken_off = now + (SLOW_CLOSE_SECONDS if close.code is Code.TOO_SLOW else CLOSE_SECONDS)
         self.board.wheel.schedule(self, self._broken_off)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
+from select import select
 from typing import Any
 
 import aiohttp
 import pytest
 
+from gateway.message import Message
 from hub.bus.announce import channel, pack_revoked
 from hub.bus.presence import read_presence
 from hub.config import Settings
@@ -247,3 +250,31 @@ async def test_a_client_that_goes_away_is_forgotten(hub: Hub, project_id: int, g
         assert len(gateway.board.connections) == 1
     await until(lambda: not gateway.board.connections)
     assert not gateway.board.rooms
+
+
+async def test_an_announcement_does_not_overtake_what_waits_of_a_comment(
+    hub: Hub, project_id: int, gateway: RunningGateway
+) -> None:
+    """Comments and pages go through the server, announcements past it as long as nothing of the server's waits."""
+    text = await issue(hub, project_id)
+    with socket.socket() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 1024)
+        peer.settimeout(0)
+        await asyncio.get_running_loop().sock_connect(peer, ("127.0.0.1", gateway.port))
+        peer.send(b"GET /v1/inbox/events HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer %b\r\n\r\n" % text.encode())
+        await until(lambda: len(gateway.board.connections) == 1)
+        (stream,) = gateway.board.connections.values()
+        await until(lambda: stream.session.state.name == "LIVE")
+        transport = stream._transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * 1024)
+        while not transport.get_write_buffer_size():
+            stream.write(Message(b'{"type":"ping","filler":"%b"}' % (b"." * 3_000)))  # straight to the kernel
+            stream._put(b": waits\n\n")
+        received = bytearray()
+        while not select([], [transport.get_extra_info("socket").fileno()], [], 0)[1]:  # until there is room again
+            select([peer], [], [])
+            received += peer.recv(65536)
+        stream.write(Message(b'{"type":"pong"}'))
+        while b"event: pong" not in received:
+            received += await asyncio.get_running_loop().sock_recv(peer, 65536)
+    assert received.count(b": waits") == received.count(b"event: ping")

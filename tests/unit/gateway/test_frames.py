@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway import client_frames, hub_frames
 from gateway.asyncapi import asyncapi_document
 from gateway.codes import Close, Code
+from gateway.message import Message
 from hub.model import frames
 from hub.model.counts import Counts
 
@@ -82,3 +83,11 @@ def _references(value: Any) -> list[str]:
 def test_close_reasons_fit_a_close_frame() -> None:
     assert Close(Code.DRAINING, "", 3).text == '{"retry_after_seconds":3}'
     assert len(Close(Code.PROTOCOL_VIOLATED, "ü" * 200).text.encode()) <= 123
+
+
+@pytest.mark.parametrize("cursor", [None, b"c"])
+def test_a_chunk_is_an_event(cursor: bytes | None) -> None:
+    at_once = Message(b'{"type":"item","rev":300}', cursor)
+    event = Message(b'{"type":"item","rev":300}', cursor).sse
+    assert at_once.chunked == b"%x\r\n%b\r\n" % (len(event), event)
+    assert at_once.sse == event
