@@ -1,7 +1,7 @@
 """Bytes to a client: past the transport while nothing waits in it, otherwise through it.
 
-A transport's `write` keeps books that matter only to what the kernel does not take at once. Most of what a gateway writes
-it does take: without the books a delivery costs a twentieth to a tenth less CPU (November 2026, `make bench-peers`).
+A transport's `write` keeps books that matter only to what the kernel does not take at once. Most of what a gateway
+writes it does take: without the books a delivery costs a twentieth to a tenth less CPU (November 2026, bench-peers).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 
 
 class Outlet:
-    """One transport's writing end: never blocks, keeps the order. What the kernel does not take waits in the transport."""
+    """One transport's writing end: never blocks, keeps the order. What the kernel does not take waits in there."""
 
     __slots__ = ("_descriptor", "_transport")
 

@@ -49,6 +49,11 @@ GROUP_SIZE = Histogram("hub_publish_group_units", "Requests per group commit", b
 GROUPS = 3
 GROUP_RECIPIENTS = 1_000  # a transaction's worth: some 30 ms
 GROUP_UNITS = 100
+# While critical ones come: the next of them waits for a group to end. Under twice the load they took 210 ms to the
+# screen with 100 (p99 310 and more), 75 ms with 32 (p99 200), and no fewer were accepted. Without them 100 write a
+# sixth more.
+URGENT_UNITS = 32
+URGENT_SECONDS = 1.0  # since the last critical one
 QUEUE_LIMIT = 5_000  # notifications waiting; past a lane's share of it the caller is told to come back
 SHARES = (1.0, 0.8, 0.5)  # of critical, normal, bulk
 RETRY_SECONDS = (1, 1, 5)
@@ -79,6 +84,7 @@ class Publisher:
         self._hub = hub
         self._queues: tuple[deque[_Entry], ...] = tuple(deque() for _ in LANES)
         self._waiting = 0  # notifications in the queue
+        self._urgent = -URGENT_SECONDS  # when the last critical request came, the loop's time
         self._groups: set[asyncio.Task[None]] = set()
         self._waking: asyncio.Task[None] | None = None
         self._to_wake = False
@@ -101,6 +107,8 @@ class Publisher:
         entry = _Entry(unit, loop.create_future(), loop.time())
         self._queues[lane].append(entry)
         self._waiting += len(unit.notifications)
+        if lane == 0:
+            self._urgent = entry.since
         self._start()
         return await entry.future
 
@@ -130,9 +138,11 @@ class Publisher:
     def _take(self) -> list[_Entry]:
         group: list[_Entry] = []
         recipients = 0
-        oldest = asyncio.get_running_loop().time() - WAIT_SECONDS
+        now = asyncio.get_running_loop().time()
+        most = URGENT_UNITS if now < self._urgent + URGENT_SECONDS else GROUP_UNITS
+        oldest = now - WAIT_SECONDS
         for priority, queue in zip(LANES, self._queues, strict=True):
-            while queue and len(group) < GROUP_UNITS and recipients < GROUP_RECIPIENTS:
+            while queue and len(group) < most and recipients < GROUP_RECIPIENTS:
                 entry = queue.popleft()
                 self._waiting -= len(entry.unit.notifications)
                 if entry.since < oldest:

@@ -45,6 +45,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A queue of ten: bulk is refused from five on, normal from eight."""
     monkeypatch.setattr(publisher, "QUEUE_LIMIT", 10)
     monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
+    monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
 
 
 @pytest.fixture

@@ -113,6 +113,7 @@ async def test_critical_overtakes_what_waits_and_bulk_is_refused_first(
 ) -> None:
     monkeypatch.setattr(publisher, "QUEUE_LIMIT", 10)
     monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
+    monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
     monkeypatch.setattr(publisher, "GROUPS", 1)  # of two under way neither has to end first
     order: list[str] = []
 
@@ -143,6 +144,33 @@ async def test_critical_overtakes_what_waits_and_bulk_is_refused_first(
     lanes = [title.split()[0] for title in order]
     assert lanes == ["first"] + ["critical"] * 2 + ["normal"] * 3 + ["bulk"] * 5
     assert len(await inbox(hub, project_id, "u")) == 11
+
+
+@pytest.mark.parametrize(("priority", "groups"), [("critical", 4), ("normal", 2)])
+async def test_groups_are_small_while_critical_ones_come(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch, priority: str, groups: int
+) -> None:
+    """The next critical one waits for a group to end."""
+    monkeypatch.setattr(publisher, "URGENT_UNITS", 2)
+    monkeypatch.setattr(publisher, "URGENT_SECONDS", 60.0)
+    monkeypatch.setattr(publisher, "GROUPS", 1)
+    before = _groups()
+    async with hub.db.acquire() as conn, conn.transaction():
+        await conn.execute("LOCK TABLE notifications")
+        tries = [asyncio.create_task(hub.publisher.publish(unit(project_id, recipients=["u"], title="under way")))]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # its group is taken
+        for one in (priority, *["normal"] * 5):
+            waiting = unit(project_id, recipients=["u"], title="waits", priority=one)
+            tries.append(asyncio.create_task(hub.publisher.publish(waiting)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*tries)
+    assert _groups() - before == groups
+
+
+def _groups() -> float:
+    """How many groups were committed so far."""
+    return next(sample.value for sample in publisher.GROUP_SIZE.collect()[0].samples if sample.name.endswith("_count"))
 
 
 async def test_a_batch_of_lists_is_written_at_once_up_to_a_transactions_worth_and_the_rest_by_jobs(
