@@ -170,7 +170,8 @@ async def test_groups_are_small_while_critical_ones_come(
 
 def _groups() -> float:
     """How many groups were committed so far."""
-    return next(sample.value for sample in publisher.GROUP_SIZE.collect()[0].samples if sample.name.endswith("_count"))
+    (metric,) = publisher.GROUP_SIZE.collect()
+    return next(float(sample.value) for sample in metric.samples if sample.name.endswith("_count"))
 
 
 async def test_a_batch_of_lists_is_written_at_once_up_to_a_transactions_worth_and_the_rest_by_jobs(
