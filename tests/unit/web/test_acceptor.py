@@ -18,7 +18,7 @@ class Greeter(asyncio.Protocol):
 
 
 def _connected(address: tuple[str, int], count: int) -> list[socket.socket]:
-    return [socket.create_connection(address) for _ in range(count)]
+    return [socket.create_connection(address, timeout=10) for _ in range(count)]
 
 
 async def _greeting(connection: socket.socket) -> bytes:
@@ -37,17 +37,26 @@ async def test_everybody_is_accepted_in_turns() -> None:
         await acceptor.wait_closed()
 
 
-async def test_nobody_is_accepted_while_it_is_busy_or_closed() -> None:
+async def test_who_comes_while_it_is_busy_waits_here_and_not_in_a_full_listener() -> None:
     busy = True
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+    with socket.create_server(("127.0.0.1", 0), backlog=4) as listener:
         acceptor = Acceptor(listener, Greeter, lambda: busy)
-        [waiting] = _connected(listener.getsockname(), 1)
-        for _ in range(20):
-            await asyncio.sleep(0)
+        waiting = await asyncio.to_thread(_connected, listener.getsockname(), 200)
         assert not acceptor._opening
         busy = False
-        assert await _greeting(waiting) == b"hello"
-        address = listener.getsockname()
+        assert [await _greeting(connection) for connection in waiting] == [b"hello"] * len(waiting)
         acceptor.close()
+
+
+async def test_who_waits_when_it_is_closed_is_cut_off_and_who_comes_then_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        acceptor = Acceptor(listener, Greeter, lambda: True)
+        address = listener.getsockname()
+        [waiting] = await asyncio.to_thread(_connected, address, 1)
+        while not acceptor._waiting:
+            await asyncio.sleep(0)
+        acceptor.close()
+        with waiting:
+            assert waiting.recv(100) == b""
         with pytest.raises(ConnectionRefusedError):
             _connected(address, 1)
