@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.asyncapi import asyncapi_document
 from gateway.guard import ClientTokenGuard
@@ -85,9 +84,9 @@ class GatewayApp:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # uvicorn's `send` is a method of the exchange; other servers do not show theirs.
+        # uvicorn's `send` is a method of the exchange; ours (hub.web.http) say when they are lost, others do not.
         exchange = getattr(send, "__self__", None)
-        scope[EXCHANGE_KEY] = exchange if isinstance(exchange, RequestResponseCycle) else None
+        scope[EXCHANGE_KEY] = exchange if hasattr(exchange, "when_lost") else None
         try:
             await self.app(scope, receive, send)
         finally:

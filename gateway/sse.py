@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -28,7 +29,7 @@ from hub.web.asgi import Receive, Scope, Send
 from hub.web.limits import household
 
 EXCHANGE_KEY = "hub.exchange"
-"""Where the server's exchange is left in the scope, when it is uvicorn's."""
+"""Where the server's exchange is left in the scope, when it is one of hub.web.http."""
 COMMENT_SECONDS = (12.0, 16.0)  # contract: every 15 s or so; proxies cut at 30 s at the earliest
 RETRY_MILLISECONDS = (1_000, 5_000)  # browsers wait this long; jittered, so that streams cut together do not return so
 SILENCE_MILLISECONDS = (
@@ -50,11 +51,16 @@ class Flow(Protocol):
 
 
 class Exchange(Protocol):
-    """What is used of uvicorn's RequestResponseCycle: chunks may be written past `send`, as it would write them."""
+    """What is used of uvicorn's RequestResponseCycle: chunks may be written past `send`, as it would write them.
+
+    Attributes:
+        when_lost: What hub.web.http calls when the client is gone; then nothing may be written any more.
+    """
 
     transport: asyncio.Transport
     flow: Flow
     disconnected: bool
+    when_lost: Callable[[], None] | None
 
 
 class EventStream(Connection):
@@ -70,6 +76,7 @@ class EventStream(Connection):
         self._exchange = exchange
         if exchange is not None:
             self.attach(exchange.transport)
+            exchange.when_lost = self.release
             _limit_silence(exchange.transport)
         self._held = bytearray()
         self._sending: asyncio.Task[None] | None = None
@@ -93,6 +100,8 @@ class EventStream(Connection):
                 pass
         finally:
             board.gone(self)
+            if self._exchange is not None:
+                self._exchange.when_lost = None
             if self._sending is not None:
                 self._sending.cancel()
 
@@ -101,6 +110,12 @@ class EventStream(Connection):
     @property
     def congested(self) -> bool:
         return self._sending is not None
+
+    def forward(self, message: Message) -> None:
+        if self._descriptor >= 0:  # nothing waits, and nobody has ended: `release` was not called since
+            self.emit(message.chunk or message.chunked)
+        else:
+            self.write(message)
 
     def write(self, message: Message) -> None:
         if self._ended:
@@ -166,6 +181,7 @@ class EventStream(Connection):
     def _break_off(self) -> None:
         """Gives up a client that does not read: what waits is dropped with its connection."""
         self._held.clear()
+        self.release()
         if self._sending is not None:
             self._sending.cancel()
         if self._exchange is not None:

@@ -1,9 +1,9 @@
 """Accepting connections at once, and opening them a few at a time.
 
 An event loop's own server opens all that wait at once. Thousands that come back together are then some hundred
-milliseconds in which nothing else happens, and as much again when all of them speak. Here so many are opened in one turn
-of the loop, and those who are connected already have theirs in between; the rest wait here. Not in the listener: it
-takes 4,096 as Linux comes, and who finds it full comes again after one, three, seven seconds (the kernel's
+milliseconds in which nothing else happens, and as much again when all of them speak. Here so many are opened in one
+turn of the loop, and those who are connected already have theirs in between; the rest wait here. Not in the listener:
+it takes 4,096 as Linux comes, and who finds it full comes again after one, three, seven seconds (the kernel's
 retransmissions; the last of ten thousand was there after 3 or 11 s, with 3 s of work to do).
 """
 

@@ -69,6 +69,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True  # uvicorn tells the newest only, and this one would write to nobody
             self._running.message_event.set()
+        told = getattr(self._running, "when_lost", None)
+        if told is not None:
+            told()
         super().connection_lost(exc)
         self.cycle = None  # type: ignore[assignment]  # which knows this protocol: nothing is left for the collector
 
@@ -146,6 +149,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        # For who writes past `send`: called before the socket's number is somebody else's.
+        cycle.when_lost = None  # type: ignore[attr-defined]
         super()._start_asgi_task(cycle, app)
 
     def _expect_reading(self) -> None:

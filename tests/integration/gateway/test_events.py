@@ -278,3 +278,18 @@ async def test_an_announcement_does_not_overtake_what_waits_of_a_comment(
         while b"event: pong" not in received:
             received += await asyncio.get_running_loop().sock_recv(peer, 65536)
     assert received.count(b": waits") == received.count(b"event: ping")
+
+
+async def test_nothing_is_written_once_the_connection_is_lost(
+    hub: Hub, project_id: int, gateway: RunningGateway
+) -> None:
+    """The number of its socket is the next client's."""
+    async with events(gateway, await issue(hub, project_id)) as client_side:
+        await client_side.receive_type("welcome")
+        await publish(hub, project_id)
+        await client_side.receive_type("item")
+        (stream,) = gateway.board.connections.values()
+        assert stream._descriptor >= 0
+        stream._transport.abort()
+        await until(lambda: stream._exchange.disconnected)
+        assert stream._descriptor < 0
