@@ -26,8 +26,8 @@ class Outlet:
     def emit(self, data: bytes) -> None:
         """Sends bytes. Not after `connection_lost`: the descriptor is somebody else's soon after."""
         descriptor = self._descriptor
-        if descriptor < 0 and not self._transport.get_write_buffer_size():
-            descriptor = self._descriptor = _descriptor(self._transport)
+        if descriptor < 0:
+            descriptor = self._descriptor = self._number()
         if descriptor >= 0:
             try:
                 sent = os.write(descriptor, data)
@@ -35,15 +35,19 @@ class Outlet:
                 sent = 0
             if sent == len(data):
                 return
-            self._descriptor, data = -1, data[sent:]
-        self._transport.write(data)
+            self._descriptor = -1
+            self._transport.write(memoryview(data)[sent:] if sent else data)
+        else:
+            self._transport.write(data)
 
     def release(self) -> None:
-        """Somebody else writes to the transport; called before `emit` is called again."""
+        """Somebody else writes to the transport, or it is lost; called before `emit` is called again."""
         self._descriptor = -1
 
-
-def _descriptor(transport: asyncio.Transport) -> int:
-    """The number of its socket, or -1 where what is written is not what is sent."""
-    raw = transport.get_extra_info("socket")
-    return -1 if raw is None or transport.get_extra_info("ssl_object") is not None else int(raw.fileno())
+    def _number(self) -> int:
+        """The socket's number; -1 while something waits, while the transport ends, and where bytes are encrypted."""
+        transport = self._transport
+        if transport.is_closing() or transport.get_write_buffer_size() or transport.get_extra_info("ssl_object"):
+            return -1
+        raw = transport.get_extra_info("socket")
+        return -1 if raw is None else int(raw.fileno())

@@ -100,6 +100,7 @@ class EventStream(Connection):
                 pass
         finally:
             board.gone(self)
+            self.release()
             if self._exchange is not None:
                 self._exchange.when_lost = None
             if self._sending is not None:

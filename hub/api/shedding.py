@@ -2,7 +2,7 @@
 
 Whoever asks for twice of what can be written makes the API spend its CPU on refusals. One that went the whole way,
 through routing, checking and composing, took 130 µs: of 8,500 requests a second some 400 of the 4,200 that there is
-room for were still accepted, and critical ones waited for two seconds; now 3,500, and a quarter of a second
+room for were still accepted, and critical ones waited for two seconds; with this 3,500, and a quarter of a second
 (`python -m benchmarks.sustained overload`, November 2026). Here it is a look at what the body says about its lane.
 What is not plain at a look goes the whole way.
 """

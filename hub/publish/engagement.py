@@ -70,6 +70,7 @@ class Engagement:
         self._hub = hub
         self._held: defaultdict[UUID, dict[tuple[Any, ...], Seen]] = defaultdict(dict)
         self._count = 0
+        self._some = asyncio.Event()  # there is something to store: nobody wakes for nothing
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -102,9 +103,13 @@ class Engagement:
                 seen.links += 1
         of_one[seen.key] = seen
         self._count += 1
+        self._some.set()
 
     async def _run(self) -> None:
         while True:
+            if not self._count:
+                self._some.clear()
+                await self._some.wait()
             await asyncio.sleep(HOLD_SECONDS / 3)
             try:
                 await self.flush()

@@ -69,9 +69,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True  # uvicorn tells the newest only, and this one would write to nobody
             self._running.message_event.set()
-        told = getattr(self._running, "when_lost", None)
-        if told is not None:
-            told()
+        self._tell_who_writes()
         super().connection_lost(exc)
         self.cycle = None  # type: ignore[assignment]  # which knows this protocol: nothing is left for the collector
 
@@ -107,6 +105,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._drop_deadline()
         if self.transport.is_closing():
             return
+        self._tell_who_writes()
         status, code, detail = self._refusal
         phrase = HTTPStatus(status).phrase
         request_id = uuid_utils.uuid7().hex
@@ -149,9 +148,14 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        # For who writes past `send`: called before the socket's number is somebody else's.
+        # For who writes past `send`: called before others write, and before the socket's number is somebody else's.
         cycle.when_lost = None  # type: ignore[attr-defined]
         super()._start_asgi_task(cycle, app)
+
+    def _tell_who_writes(self) -> None:
+        told = getattr(self._running, "when_lost", None)
+        if told is not None:
+            told()
 
     def _expect_reading(self) -> None:
         """Nothing is written meanwhile: what waits only shrinks, by what the client reads."""

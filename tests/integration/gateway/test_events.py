@@ -272,8 +272,8 @@ async def test_an_announcement_does_not_overtake_what_waits_of_a_comment(
             stream._put(b": waits\n\n")
         received = bytearray()
         while not select([], [transport.get_extra_info("socket").fileno()], [], 0)[1]:  # until there is room again
-            select([peer], [], [])
-            received += peer.recv(65536)
+            if select([peer], [], [], 0.05)[0]:
+                received += peer.recv(65536)
         stream.write(Message(b'{"type":"pong"}'))
         while b"event: pong" not in received:
             received += await asyncio.get_running_loop().sock_recv(peer, 65536)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -115,11 +116,26 @@ def test_a_peer_that_is_gone_ends_the_transport(loop: Callable[[], asyncio.Abstr
         outlet = Outlet()
         async with attached(outlet) as (transport, peer):
             transport.pause_reading()  # so that only writing can tell
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
             peer.close()
             while not transport.is_closing():
                 outlet.emit(b"anybody there?")
                 await asyncio.sleep(0)
+
+    run(loop, test)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_transport_that_ends_is_not_asked_for_its_socket(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def test() -> None:
+        outlet = Outlet()
+        async with attached(outlet) as (transport, _):
+            outlet.emit(b"before")
+            assert outlet._descriptor >= 0
+            outlet.release()
+            transport.abort()
+            outlet.emit(b"after")
+            assert outlet._descriptor < 0
 
     run(loop, test)
 
