@@ -48,8 +48,8 @@ def run_on_uvloop(work: Callable[[], Any]) -> None:
         runner.run(work())
 
 
-# How long a thread that renders a template keeps the interpreter from the loop, which lets go of it at every frame that it
-# writes; Python's 5 ms would be two hundred frames a second.
+# How long a thread that renders a template keeps the interpreter from the loop, which lets go of it at every frame that
+# it writes; Python's 5 ms would be two hundred frames a second.
 SWITCH_SECONDS = 0.001
 
 _ENVIRONMENT = "Needs HUB_DATABASE_URL, HUB_REDIS_URL and HUB_SECRET. SIGTERM stops it in order."

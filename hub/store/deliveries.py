@@ -342,7 +342,8 @@ async def cancel(conn: Connection, notifications: Iterable[UUID], people: Iterab
 
 async def hide_shown(conn: Connection, *, people: Iterable[int] = (), ids: Iterable[UUID] = ()) -> list[asyncpg.Record]:
     """Pushes, of these people and among these, that show although the item was dealt with, or cancelled; told once."""
-    return await conn.fetch(_SQL["hide_shown"], list(people), list(ids))
+    found = [row["delivery_id"] for row in await conn.fetch(_SQL["find_shown"], list(people), list(ids))]
+    return await conn.fetch(_SQL["hide_shown"], found) if found else []
 
 
 async def delete_of_person(conn: Connection, person_id: int) -> None:
