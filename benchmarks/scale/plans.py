@@ -56,7 +56,8 @@ async def explain(conn: asyncpg.Connection[asyncpg.Record], statements: Sequence
             transaction = conn.transaction()
             await transaction.start()
             try:
-                await conn.execute(f"SET LOCAL plan_cache_mode = force_{kind}_plan; SET LOCAL jit = off")
+                as_the_hub = "SET LOCAL jit = off; SET LOCAL enable_seqscan = off"
+                await conn.execute(f"SET LOCAL plan_cache_mode = force_{kind}_plan; {as_the_hub}")
                 await conn.execute(f"PREPARE measured AS {statement.sql}")
                 values = ", ".join(map(_literal, statement.values))
                 execute = f"EXPLAIN (ANALYZE, BUFFERS) EXECUTE measured({values})"

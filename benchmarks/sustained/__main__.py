@@ -42,7 +42,7 @@ from hub.exceptions import HubError
 WINDOW_SECONDS = 10.0
 CAPACITY_SECONDS = 20.0
 WARM_SECONDS = 10.0
-LAST_SECONDS = 300.0  # what was accepted as a job may take so long after an overload
+LAST_SECONDS = 60.0  # for the last of what was accepted to arrive
 GROWTH = 0.10  # of memory, from the second quarter of a phase to its last: more counts as growing
 GROWN_FILES = 20
 GROWN_ROWS = 100  # a tenth of a second's

@@ -3,8 +3,9 @@
 Nobody waits for company: a group starts at once while a slot is free, and what arrives meanwhile forms the next one.
 So a lone request costs one transaction, and under load the fsync, the round trips and the announcements are shared.
 
-Three queues, by priority: critical overtakes what waits, and is the last to be refused. Bulk gives way first: it is
-accepted as a job, then refused.
+Three queues, by priority: critical overtakes what waits, and is the last to be refused. Bulk waits behind all others,
+and is refused first. (Accepted as jobs, which a worker carries out one by one, bulk cost more than it saved: after ten
+minutes of too much the hub did not come to rest at 60 % of what it takes.)
 
     publish() → queue → group: keys → notifications → heads → items → jobs → outbox → COMMIT → answers → announce
 
@@ -58,7 +59,6 @@ QUEUE_LIMIT = 5_000  # notifications waiting; past a lane's share of it the call
 SHARES = (1.0, 0.8, 0.5)  # of critical, normal, bulk
 RETRY_SECONDS = (1, 1, 5)
 WAIT_SECONDS = 10.0  # in the queue; past it a request is refused undone: a database that hangs must not fill it
-BULK_QUEUE = 1_000  # requests waiting; past it bulk is accepted as a job
 
 
 class PublishUnit(msgspec.Struct, eq=False):
@@ -157,8 +157,7 @@ class Publisher:
         if not group:
             return
         GROUP_SIZE.observe(len(group))
-        as_jobs = self._requests > BULK_QUEUE
-        error = await self._commit(group, as_jobs)
+        error = await self._commit(group)
         if error is None:
             return
         # A value that the driver cannot send counts as its InterfaceError, and is one request's fault all the same.
@@ -169,7 +168,7 @@ class Publisher:
         else:
             log.warning("publish.group_split", units=len(group), error=repr(error))
             for number, entry in enumerate(group):
-                alone = await self._commit([entry], as_jobs)
+                alone = await self._commit([entry])
                 if isinstance(alone, GONE) and not isinstance(alone, asyncpg.DataError):
                     self._refuse(group[number:], alone)
                     return
@@ -193,11 +192,11 @@ class Publisher:
         if not future.done():
             future.set_exception(error)
 
-    async def _commit(self, group: Sequence[_Entry], as_jobs: bool) -> Exception | None:
+    async def _commit(self, group: Sequence[_Entry]) -> Exception | None:
         """Writes a group and answers it. What is returned was raised before the commit: nothing is written twice."""
         units = [entry.unit for entry in group]
         try:
-            outcomes = await change_inboxes(self._hub, lambda writer: write_group(writer, units, as_jobs))
+            outcomes = await change_inboxes(self._hub, lambda writer: write_group(writer, units))
         except Exception as error:
             return error
         woken, recipients = False, 0
@@ -214,7 +213,7 @@ class Publisher:
                 PUBLISHED.labels(notification.priority).inc()
                 accepted.append(str(notification.notification_id))
                 recipients += len(notification.users)
-                woken = woken or as_jobs or recipients > GROUP_RECIPIENTS or not notification.direct
+                woken = woken or recipients > GROUP_RECIPIENTS or not notification.direct
         if accepted:
             log.info("notification.accepted", notification=accepted)  # one line a group: a line each costs 20 µs each
         if woken:
@@ -250,7 +249,7 @@ def overloaded(priority: str) -> Unavailable:
     )
 
 
-async def write_group(writer: InboxWriter, units: Sequence[PublishUnit], as_jobs: bool) -> list[Answer | Refused]:
+async def write_group(writer: InboxWriter, units: Sequence[PublishUnit]) -> list[Answer | Refused]:
     """Writes a group in the writer's transaction; for each unit its answer, or why not."""
     conn = writer.conn
     outcomes: list[Answer | Refused] = [unit.answer for unit in units]
@@ -263,20 +262,19 @@ async def write_group(writer: InboxWriter, units: Sequence[PublishUnit], as_jobs
     fresh = [unit for unit, outcome in zip(units, outcomes, strict=True) if outcome is unit.answer]
     accepted = [notification for unit in fresh for notification in unit.notifications]
     if accepted:
-        await _write_notifications(writer, accepted, as_jobs)
+        await _write_notifications(writer, accepted)
     await idempotency.remember_many(conn, [(unit.key, unit.answer) for unit in fresh if unit.key is not None])
     return outcomes
 
 
-async def _write_notifications(writer: InboxWriter, accepted: Sequence[Notification], as_jobs: bool) -> None:
+async def _write_notifications(writer: InboxWriter, accepted: Sequence[Notification]) -> None:
     conn = writer.conn
     direct: list[Notification] = []
     later: list[Notification] = []
     recipients = 0
     for notification in accepted:
         # A batch of a hundred lists would be ten thousand inboxes: past a transaction's worth they are jobs as well.
-        queued = recipients >= GROUP_RECIPIENTS or (as_jobs and notification.priority == "bulk")
-        if notification.direct and not queued:
+        if notification.direct and recipients < GROUP_RECIPIENTS:
             direct.append(notification)
             recipients += len(notification.users)
         else:

@@ -141,9 +141,9 @@ class Database:
                     "statement_timeout": str(STATEMENT_TIMEOUT_MS),
                     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
                     "jit": "off",
-                    # Everything is found by a key. A plan that is made while a table is empty would read all of it
-                    # later, and is kept until statistics are taken: half a second for each who came, in a new
-                    # installation's first minute.
+                    # What is asked for often is found by a key. A plan that is made while a table is empty would read
+                    # all of it later, and is kept until statistics are taken: half a second for each who came, in a
+                    # new installation's first minute. Where there is no index tables are read as before.
                     "enable_seqscan": "off",
                 },
             )

@@ -10,6 +10,7 @@ retransmissions; the last of ten thousand was there after 3 or 11 s, with 3 s of
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +21,8 @@ log = structlog.get_logger("hub.web")
 
 AT_ONCE = 16  # connections opened a turn: with their handshakes some 5 ms
 ACCEPTED_AT_ONCE = 256  # a turn: some 2 ms
-WAITING = 16_384  # accepted and not opened yet; past it the listener fills up
+WAITING = 8_192  # accepted and not opened yet, some 4 s; clients give up after 10. Past it the listener fills up
+SPARE_FILES = 512  # descriptors that are not given to those who wait: the pool and Redis need some to connect again
 PAUSE_SECONDS = 1.0  # when the process has no descriptor left; as asyncio's own server
 
 
@@ -38,6 +40,8 @@ class Acceptor:
         self._busy = busy
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[socket.socket] = deque()
+        self._highest = 0  # descriptor of who came last
+        self._most = max(SPARE_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
         self._turning = False
         self._opening: set[asyncio.Task[object]] = set()
         self._paused: asyncio.TimerHandle | None = None
@@ -59,7 +63,7 @@ class Acceptor:
             self._waiting.popleft().close()
 
     async def wait_closed(self) -> None:
-        """Returns once everybody who was accepted has a protocol."""
+        """Returns once everybody who is being let in has a protocol."""
         if self._opening:
             await asyncio.wait(self._opening)
 
@@ -69,6 +73,8 @@ class Acceptor:
 
     def _accept(self) -> None:
         for _ in range(min(ACCEPTED_AT_ONCE, WAITING - len(self._waiting))):
+            if self._waiting and self._highest >= self._most:
+                break  # few descriptors are left: one at a time
             try:
                 accepted, _address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -79,6 +85,7 @@ class Acceptor:
                 self._paused = self._loop.call_later(PAUSE_SECONDS, self._resume)
                 break
             accepted.settimeout(0)
+            self._highest = accepted.fileno()
             self._waiting.append(accepted)
         self._expect_turn()
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hub.runtime import Hub
+from hub.store.database import Database
 
 
-async def rows_read(hub: Hub, table: str = "deliveries") -> int:
+async def rows_read(db: Database, table: str = "deliveries") -> int:
     """How many rows of a table have been read so far."""
     for _ in range(2):  # what a statement read is told when it has ended
-        await hub.db.execute("SELECT pg_stat_force_next_flush()")
-    row = await hub.db.fetchrow(
+        await db.execute("SELECT pg_stat_force_next_flush()")
+    row = await db.fetchrow(
         "SELECT seq_tup_read + idx_tup_fetch AS read FROM pg_stat_user_tables WHERE relname = $1", table
     )
     assert row is not None

@@ -22,8 +22,8 @@ ON CONFLICT (notification_id, person_id, line, step, kind) DO NOTHING
 -- name: by_index
 -- For this transaction: rows are found by their indexes, in their order. A share is no number that the planner knows; it takes
 -- it for a tenth of what waits, and then prefers to read and sort all of it (27 s to the claim of a critical one).
-SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-       set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true)
+SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('enable_hashjoin', 'off', true)
 
 -- name: lock_waiting
 -- Whose time has come, of each lane the longest due, at most as many as the lane's share: $1, $2, $3.

@@ -223,6 +223,6 @@ async def test_a_list_reads_no_other_projects_deliveries(call: Caller, hub: Hub)
         f"SELECT gen_random_uuid(), gen_random_uuid(), {same} FROM deliveries, generate_series(1, 10000)"
     )
     await hub.db.execute("VACUUM ANALYZE deliveries")
-    before = await rows_read(hub)
+    before = await rows_read(hub.db)
     assert await list_deliveries(hub.db, small.project_id) == []
-    assert await rows_read(hub) - before < 100
+    assert await rows_read(hub.db) - before < 100
