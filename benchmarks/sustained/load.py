@@ -18,6 +18,7 @@ from benchmarks.sustained.account import Account
 SHARES = {"critical": 0.05, "normal": 0.55, "bulk": 0.40}  # of the requests
 LIST_SHARE, LIST_SIZE = 0.03, 20  # some go to several people
 FAILURES_KEPT = 100
+IDLE_SECONDS = 50.0  # then a connection is not used again: the api ends it after 75, maybe just when a request leaves
 
 
 class _Problem(msgspec.Struct):
@@ -40,7 +41,7 @@ class Load:
         self._account = account
         self._most = most
         self.open = 0
-        self._idle: list[Connection] = []
+        self._idle: list[tuple[float, Connection]] = []  # since when, the loop's time; the longest first
         self.opening: set[asyncio.Task[None]] = set()
         self._chance = random.Random(1)
         self._lanes, self._weights = list(SHARES), list(SHARES.values())
@@ -82,7 +83,7 @@ class Load:
 
     def close(self) -> None:
         """Ends the connections that are open."""
-        for connection in self._idle:
+        for _, connection in self._idle:
             connection.close()
 
     async def offer(self, per_second: float, seconds: float) -> None:
@@ -103,11 +104,12 @@ class Load:
         lane, sockets, data = self._next()
         self.offered[lane] += 1
         sent_at = perf_counter_ns()
-        while self._idle and self._idle[-1].closed:
-            self._idle.pop()
+        earliest = asyncio.get_running_loop().time() - IDLE_SECONDS
+        while self._idle and (self._idle[-1][0] < earliest or self._idle[-1][1].closed):
+            self._idle.pop()[1].close()
             self.open -= 1
         if self._idle:
-            self._send(self._idle.pop(), lane, sockets, data, sent_at)
+            self._send(self._idle.pop()[1], lane, sockets, data, sent_at)
         elif self.open < self._most:
             self.open += 1
             task = asyncio.create_task(self._send_on_another(lane, sockets, data, sent_at))
@@ -130,7 +132,7 @@ class Load:
 
         def answered(answer: Answer) -> None:
             self.under_way -= 1
-            self._idle.append(connection)
+            self._idle.append((asyncio.get_running_loop().time(), connection))
             self._answered(lane, sockets, sent_at, answer)
 
         connection.send(data, answered)

@@ -245,7 +245,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         self.servers = [Acceptor(listener, self._make_protocol, self._busy) for listener in sockets or ()]  # type: ignore[misc]
-        await self._on_started()
+        try:
+            await self._on_started()
+        except BaseException:
+            for server in self.servers:
+                server.close()
+            raise
 
     def _make_protocol(self) -> asyncio.Protocol:
         return HttpProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)

@@ -60,3 +60,18 @@ async def test_who_waits_when_it_is_closed_is_cut_off_and_who_comes_then_is_refu
             assert waiting.recv(100) == b""
         with pytest.raises(ConnectionRefusedError):
             _connected(address, 1)
+
+
+async def test_with_few_descriptors_left_they_are_let_in_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.web.acceptor.SPARE_FILES", 0)
+    monkeypatch.setattr("resource.getrlimit", lambda _: (0, 0))
+    busy = True
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        acceptor = Acceptor(listener, Greeter, lambda: busy)
+        waiting = await asyncio.to_thread(_connected, listener.getsockname(), 5)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(acceptor._waiting) == 1
+        busy = False
+        assert [await _greeting(connection) for connection in waiting] == [b"hello"] * len(waiting)
+        acceptor.close()
