@@ -8,7 +8,7 @@ import msgspec
 
 _TEXT = 0x81  # FIN and opcode 1 (RFC 6455 section 5.2)
 _TYPE_AT = len(b'{"type":"')
-_EVENT_BYTES = len(b"event: \nid: \ndata: \n\n")
+_EVENT_BYTES = len(b"event: \ndata: \n\n")
 
 
 class Message(msgspec.Struct, gc=False, eq=False):
@@ -20,7 +20,7 @@ class Message(msgspec.Struct, gc=False, eq=False):
         payload: The frame's JSON, `type` first, without line breaks. Empty when the store has to be read for it.
         cursor: Where a client stands after it, ASCII, or None for frames without a revision.
         rev, epoch: The same as numbers; 0 without a cursor.
-        framed, event, chunk: What `ws`, `sse` and `chunked` have built, if they were asked.
+        framed, chunk: What `ws` and `chunked` have built, if they were asked.
     """
 
     payload: bytes
@@ -28,7 +28,6 @@ class Message(msgspec.Struct, gc=False, eq=False):
     rev: int = 0
     epoch: int = 0
     framed: bytes | None = None
-    event: bytes | None = None
     chunk: bytes | None = None
 
     @property
@@ -51,23 +50,18 @@ class Message(msgspec.Struct, gc=False, eq=False):
         return self.framed
 
     @property
-    def sse(self) -> bytes:
-        """The whole server-sent event; `id` is the cursor, so that a browser resumes by itself."""
-        if self.event is None:
-            place = b"" if self.cursor is None else b"id: %b\n" % self.cursor
-            self.event = b"event: %b\n%bdata: %b\n\n" % (self.type.encode("ascii"), place, self.payload)
-        return self.event
-
-    @property
     def chunked(self) -> bytes:
         """The server-sent event as one chunk of an HTTP/1.1 body (RFC 9112 section 7.1)."""
         if self.chunk is None:
-            payload, cursor = self.payload, self.cursor
-            if cursor is not None and self.event is None:  # an announcement: made in one go
-                name = payload[_TYPE_AT : payload.index(b'"', _TYPE_AT)]
-                size = len(name) + len(cursor) + len(payload) + _EVENT_BYTES
-                self.chunk = b"%x\r\nevent: %b\nid: %b\ndata: %b\n\n\r\n" % (size, name, cursor, payload)
-            else:
-                event = self.sse
-                self.chunk = b"%x\r\n%b\r\n" % (len(event), event)
+            payload = self.payload
+            name = payload[_TYPE_AT : payload.index(b'"', _TYPE_AT)]
+            place = b"" if self.cursor is None else b"id: %b\n" % self.cursor
+            size = len(name) + len(place) + len(payload) + _EVENT_BYTES
+            self.chunk = b"%x\r\nevent: %b\n%bdata: %b\n\n\r\n" % (size, name, place, payload)
         return self.chunk
+
+    @property
+    def sse(self) -> bytes:
+        """The whole server-sent event; `id` is the cursor, so that a browser resumes by itself."""
+        chunk = self.chunked
+        return chunk[chunk.index(b"\r\n") + 2 : -2]

@@ -125,8 +125,9 @@ class EventStream(Connection):
         if exchange is not None and self._sending is None and not (exchange.flow.write_paused or exchange.disconnected):
             self.emit(message.chunk or message.chunked)
             return
-        self._put(message.sse)
-        if len(self._held) - len(message.sse) > self.board.write_buffer_bytes:
+        event = message.sse
+        self._put(event)
+        if len(self._held) - len(event) > self.board.write_buffer_bytes:
             self.end(Code.TOO_SLOW, f"{len(self._held)} bytes wait to be read")
 
     def hang_up(self, close: Close) -> None:

@@ -20,6 +20,10 @@ from hub.telemetry import get_logger
 
 log = get_logger("hub")
 
+# How long a thread that renders a template keeps the interpreter from the loop, which lets go of it at every frame that
+# it writes; Python's 5 ms would be two hundred frames a second.
+SWITCH_SECONDS = 0.0002
+
 
 def _command(name: str, roles: Roles, port: int, help_text: str) -> click.Command:
     @click.command(name, help=help_text)
@@ -44,7 +48,7 @@ def _command(name: str, roles: Roles, port: int, help_text: str) -> click.Comman
 
 
 def run_on_uvloop(work: Callable[[], Any]) -> None:
-    """`asyncio.run` on uvloop."""
+    """`asyncio.run` on uvloop, with as many open files as this process may have."""
     sys.setswitchinterval(SWITCH_SECONDS)
     with suppress(OSError, ValueError):  # shells and units start with 1,024, which a gateway needs many times over
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -52,10 +56,6 @@ def run_on_uvloop(work: Callable[[], Any]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work())
 
-
-# How long a thread that renders a template keeps the interpreter from the loop, which lets go of it at every frame that
-# it writes; Python's 5 ms would be two hundred frames a second.
-SWITCH_SECONDS = 0.0002
 
 _ENVIRONMENT = "Needs HUB_DATABASE_URL, HUB_REDIS_URL and HUB_SECRET. SIGTERM stops it in order."
 

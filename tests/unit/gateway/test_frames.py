@@ -85,9 +85,10 @@ def test_close_reasons_fit_a_close_frame() -> None:
     assert len(Close(Code.PROTOCOL_VIOLATED, "ü" * 200).text.encode()) <= 123
 
 
-@pytest.mark.parametrize("cursor", [None, b"c"])
-def test_a_chunk_is_an_event(cursor: bytes | None) -> None:
-    at_once = Message(b'{"type":"item","rev":300}', cursor)
-    event = Message(b'{"type":"item","rev":300}', cursor).sse
-    assert at_once.chunked == b"%x\r\n%b\r\n" % (len(event), event)
-    assert at_once.sse == event
+@pytest.mark.parametrize(("cursor", "place"), [(None, b""), (b"c", b"id: c\n")])
+def test_a_chunk_is_an_event(cursor: bytes | None, place: bytes) -> None:
+    payload = b'{"type":"item","rev":300}'
+    event = b"event: item\n" + place + b"data: " + payload + b"\n\n"
+    message = Message(payload, cursor)
+    assert message.chunked == b"%x\r\n%b\r\n" % (len(event), event)
+    assert message.sse == event

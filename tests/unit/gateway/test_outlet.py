@@ -7,10 +7,11 @@ import random
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 import pytest
 import uvloop
@@ -18,7 +19,6 @@ import uvloop
 from gateway.outlet import Outlet
 from tests.support.certificates import Authority
 
-LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 SMALL = 8 * 1024
 
 
@@ -53,13 +53,19 @@ async def attached(
         peer.close()
 
 
-def run(loop: Callable[[], asyncio.AbstractEventLoop], test: Callable[[], Awaitable[None]]) -> None:
+def on_both_loops(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Runs a test on asyncio's loop and on uvloop's."""
+
     async def bounded() -> None:
         async with asyncio.timeout(30):
             await test()
 
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(bounded())
+    @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+    def runs(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(bounded())
+
+    return runs
 
 
 async def drain(peer: socket.socket, received: bytearray, expected: int) -> None:
@@ -71,85 +77,72 @@ async def drain(peer: socket.socket, received: bytearray, expected: int) -> None
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_a_slow_peer_gets_everything_in_order(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    async def test() -> None:
-        outlet, received, expected = Outlet(), bytearray(), bytearray()
-        async with attached(outlet) as (transport, peer):
-            chance, waited = random.Random(7), 0
-            for number in range(2_000):
-                data = b"%06d" % number + b"." * chance.randrange(3_000)
-                outlet.emit(data)
-                expected += data
-                waited += transport.get_write_buffer_size() > 0
-                if transport.get_write_buffer_size() > 10_000 or chance.random() < 0.01:
-                    await drain(peer, received, len(expected) - chance.choice([0, 0, 5_000]))
-            await drain(peer, received, len(expected))
-            same = received == expected  # asked for outside: explaining a difference of megabytes takes pytest minutes
-            assert same
-            assert 100 < waited < 1_900  # both ways were taken
-
-    run(loop, test)
+@on_both_loops
+async def test_a_slow_peer_gets_everything_in_order() -> None:
+    outlet, received, expected = Outlet(), bytearray(), bytearray()
+    async with attached(outlet) as (transport, peer):
+        chance, waited = random.Random(7), 0
+        for number in range(2_000):
+            data = b"%06d" % number + b"." * chance.randrange(3_000)
+            outlet.emit(data)
+            expected += data
+            waited += transport.get_write_buffer_size() > 0
+            if transport.get_write_buffer_size() > 10_000 or chance.random() < 0.01:
+                await drain(peer, received, len(expected) - chance.choice([0, 0, 5_000]))
+        await drain(peer, received, len(expected))
+        same = received == expected  # asked for outside: explaining a difference of megabytes takes pytest minutes
+        assert same
+        assert 100 < waited < 1_900  # both ways were taken
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_what_somebody_else_wrote_is_not_overtaken(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    async def test() -> None:
-        outlet, received = Outlet(), bytearray()
-        async with attached(outlet) as (transport, peer):
-            outlet.emit(b"first")
-            outlet.release()
-            transport.write(b"x" * 1_000_000)
-            assert transport.get_write_buffer_size() > 0
-            received += peer.recv(65536)  # there is room again, and the transport does not know yet
-            outlet.emit(b"last")
-            await drain(peer, received, 1_000_009)
-            assert received.startswith(b"first")
-            assert received.endswith(b"last")
-
-    run(loop, test)
+@on_both_loops
+async def test_what_somebody_else_wrote_is_not_overtaken() -> None:
+    outlet, received = Outlet(), bytearray()
+    async with attached(outlet) as (transport, peer):
+        outlet.emit(b"first")
+        outlet.release()
+        transport.write(b"x" * 1_000_000)
+        assert transport.get_write_buffer_size() > 0
+        received += peer.recv(65536)  # there is room again, and the transport does not know yet
+        outlet.emit(b"last")
+        await drain(peer, received, 1_000_009)
+        assert received.startswith(b"first")
+        assert received.endswith(b"last")
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_a_peer_that_is_gone_ends_the_transport(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    async def test() -> None:
-        outlet = Outlet()
-        async with attached(outlet) as (transport, peer):
-            transport.pause_reading()  # so that only writing can tell
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
-            peer.close()
-            while not transport.is_closing():
-                outlet.emit(b"anybody there?")
-                await asyncio.sleep(0)
-
-    run(loop, test)
+@on_both_loops
+async def test_a_peer_that_is_gone_ends_the_transport() -> None:
+    outlet = Outlet()
+    async with attached(outlet) as (transport, peer):
+        transport.pause_reading()  # so that only writing can tell
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        peer.close()
+        while not transport.is_closing():
+            outlet.emit(b"anybody there?")
+            await asyncio.sleep(0)
+        assert outlet._descriptor < 0  # and its socket is forgotten
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_a_transport_that_ends_is_not_asked_for_its_socket(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    async def test() -> None:
-        outlet = Outlet()
-        async with attached(outlet) as (transport, _):
-            outlet.emit(b"before")
-            assert outlet._descriptor >= 0
-            outlet.release()
-            transport.abort()
-            outlet.emit(b"after")
-            assert outlet._descriptor < 0
-
-    run(loop, test)
+@on_both_loops
+async def test_a_transport_that_ends_is_not_asked_for_its_socket() -> None:
+    outlet = Outlet()
+    async with attached(outlet) as (transport, _):
+        outlet.emit(b"before")
+        assert outlet._descriptor >= 0
+        outlet.release()
+        transport.abort()
+        outlet.emit(b"after")
+        assert outlet._descriptor < 0
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_nothing_goes_past_encryption(loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path) -> None:
-    tls = Authority(tmp_path).context("127.0.0.1")
+@on_both_loops
+async def test_nothing_goes_past_encryption() -> None:
+    with TemporaryDirectory() as directory:
+        tls = Authority(Path(directory)).context("127.0.0.1")
 
-    async def test() -> None:
-        outlet, received = Outlet(), bytearray()
-        async with attached(outlet, tls=tls) as (_, peer):
-            for _ in range(3):
-                outlet.emit(b"secret")
-            await drain(peer, received, 18)
-            assert received == b"secret" * 3
-
-    run(loop, test)
+    outlet, received = Outlet(), bytearray()
+    async with attached(outlet, tls=tls) as (_, peer):
+        for _ in range(3):
+            outlet.emit(b"secret")
+        await drain(peer, received, 18)
+        assert received == b"secret" * 3
