@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from hub.store.arrays import array, names
 from hub.store.inbox import InboxQuery, page_cursor, page_statement
 from hub.store.sql import load
 
@@ -108,8 +109,8 @@ async def statements(
         Statement("read_changes, at the head", inbox["read_changes"], [largest, rev, _LAST, rev, 201]),
         Statement("read_heads, 500 people", inbox["read_heads"], [list(some)]),
         Statement("record_delivered, 500 people", inbox["record_delivered"], [list(some), [1] * len(some)]),
-        Statement("find_people, 100 names", inbox["find_people"], [[project] * 100, list(users[:100])]),
-        Statement("lock_heads, 500 people", heads["lock_heads"], [list(some)]),
+        Statement("find_people, 100 names", inbox["find_people"], [array([project] * 100), names(users[:100])]),
+        Statement("lock_heads, 500 people", heads["lock_heads"], [array(some)]),
         Statement("find_delivered, 500 people", items["find_delivered"], [[newest], list(some)]),
         Statement("find_duplicates, 100 keys", items["find_duplicates"], [list(some[:100]), ["key"] * 100]),
         Statement("find_collapsible, 100 keys", items["find_collapsible"], [list(some[:100]), ["key"] * 100]),

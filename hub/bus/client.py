@@ -7,7 +7,8 @@ hide lost messages). Pub/Sub is not read through this client; see subscribe.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+import struct
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, cast
 
 from redis.asyncio import Redis
@@ -21,8 +22,18 @@ AWAY = (RedisError, OSError, TimeoutError)
 """What a Redis that does not answer raises."""
 
 # One script for many messages: of a pipeline of PUBLISH the answers took more of the publisher's CPU than the messages
-# (12 % and 8 % of a publish to a hundred people), and nobody reads how many subscribers there were.
-_PUBLISH = "for at = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[at], ARGV[at + 1]) end"
+# (12 % and 8 % of a publish to a hundred people), and nobody reads how many subscribers there were. And two arguments
+# for all of them: redis-py takes 1 to 2 µs for a message's own, and this a third of it.
+WALK = """local lengths, texts, at = ARGV[1], ARGV[2], 1
+for place = 1, #lengths, 8 do
+    local channel, payload = struct.unpack('>I4I4', lengths, place)
+    local middle = at + channel
+    local name, text = string.sub(texts, at, middle - 1), string.sub(texts, middle, middle + payload - 1)
+    at = middle + payload
+    %s
+end"""
+"""A script that does something with `name` and `text` of each message `packed`; `place` is 8 times its own, plus 1."""
+_PUBLISH = WALK % "redis.call('PUBLISH', name, text)"
 SCRIPT_MESSAGES = 250  # Redis does nothing else meanwhile: a quarter of a millisecond
 
 Command: TypeAlias = "tuple[str, tuple[Any, ...]]"
@@ -114,8 +125,7 @@ class Server(Redis):
     async def publish_all(self, messages: Sequence[Message]) -> list[int]:
         pipeline = self.pipeline(transaction=False)
         for start in range(0, len(messages), SCRIPT_MESSAGES):
-            arguments = [part for message in messages[start : start + SCRIPT_MESSAGES] for part in message]
-            pipeline.execute_command("EVAL", _PUBLISH, 0, *arguments)
+            pipeline.execute_command("EVAL", _PUBLISH, 0, *packed(messages[start : start + SCRIPT_MESSAGES]))
         await pipeline.execute()
         return []
 
@@ -141,6 +151,12 @@ def create_redis(url: str, **options: Any) -> Server:
         **options,
     )
     return cast(Server, redis)
+
+
+def packed(messages: Iterable[Message]) -> tuple[bytes, bytes]:
+    """Messages for a script: the lengths of each channel and payload, 4 bytes big endian, and all of them joined."""
+    parts = [part for channel, payload in messages for part in (channel.encode("utf-8"), payload)]
+    return struct.pack(f">{len(parts)}I", *map(len, parts)), b"".join(parts)
 
 
 def checked(replies: list[Any]) -> list[Any]:

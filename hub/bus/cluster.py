@@ -21,7 +21,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from hub.bus.client import AWAY, SCRIPT_MESSAGES, Bus, Command, Message, Server, checked, create_redis
+from hub.bus.client import AWAY, SCRIPT_MESSAGES, WALK, Bus, Command, Message, Server, checked, create_redis, packed
 from hub.bus.slots import Node, slot_of, spread_tags
 from hub.bus.tasks import end
 from hub.bus.topology import Topology, is_cluster
@@ -35,18 +35,10 @@ PING_SECONDS = 0.5  # an answer takes under 1 ms; who is away is asked again soo
 MEND_SECONDS = (0.1, 1.0)  # between looks at servers that are away: first, longest; full jitter
 
 
-# As _PUBLISH of client.py, and for the same reason: a quarter of the CPU of one command each. Answers the places of
-# what was not published here, from 0.
-_PUBLISH = """#!lua flags=allow-cross-slot-keys
-local refused = {}
-for at = 1, #ARGV, 2 do
-    local told = redis.pcall('SPUBLISH', ARGV[at], ARGV[at + 1])
-    if type(told) == 'table' then
-        refused[#refused + 1] = (at - 1) / 2
-    end
-end
-return refused
-"""
+# As _PUBLISH of client.py. Answers the places of what was not published here, from 0.
+_PUBLISH = "#!lua flags=allow-cross-slot-keys\nlocal refused = {}\n%s\nreturn refused" % (
+    WALK % "if type(redis.pcall('SPUBLISH', name, text)) == 'table' then refused[#refused + 1] = (place - 1) / 8 end"
+)
 
 
 class Cluster:
@@ -173,8 +165,7 @@ class Cluster:
         try:
             pipeline = self._client(node).pipeline(transaction=False)
             for chunk in chunks:
-                arguments = [part for place in chunk for part in messages[place]]
-                pipeline.execute_command("EVAL", _PUBLISH, 0, *arguments)
+                pipeline.execute_command("EVAL", _PUBLISH, 0, *packed(messages[place] for place in chunk))
             found = await pipeline.execute(raise_on_error=False)
         except AWAY as error:
             self._lost(node, error)

@@ -7,6 +7,7 @@ two, so that a page of fifty items costs no parsing.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -63,6 +64,21 @@ def render(row: ItemRow) -> bytes:
         f'"clicked_at":{_json(row["clicked_at"])},"archived_at":{_json(row["archived_at"])},'
         f'"pinned_at":{_json(row["pinned_at"])},"snoozed_until":{_json(row["snoozed_until"])},'
         f'"expires_at":{_json(row["expires_at"])},{content[1:]}'
+    ).encode()
+
+
+_UNMARKED = "".join(
+    f'"{name}":null,' for name in ("seen_at", "read_at", "clicked_at", "archived_at", "pinned_at", "snoozed_until")
+)
+_formatted = lru_cache(maxsize=64)(format_time)  # a transaction's items have one time
+
+
+def render_new(item: Item) -> bytes:
+    """As `render`, of an item that nobody has marked yet: a third of the time."""
+    return (
+        f'{{"id":"{item.item_id}","notification_id":"{item.notification_id}","seq":{item.seq},"rev":{item.rev},'
+        f'"created_at":"{_formatted(item.created_at)}",{_UNMARKED}"expires_at":{_json(item.expires_at)},'
+        f"{item.content[1:]}"
     ).encode()
 
 

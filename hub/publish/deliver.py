@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from hub.model.counts import Counts
-from hub.model.item import NEW, count, render
+from hub.model.item import NEW, count, render_new
 from hub.model.notification import Notification
 from hub.model.reader import Reader
 from hub.publish.writer import InboxWriter
@@ -176,7 +176,7 @@ class _Batch:
             self._collapsible[key] = [(item.item_id, NEW)]
         head.counts += NEW
         self._new[item.item_id] = NewItem(person_id, item)
-        self._writer.item(head, render(item), gone)
+        self._writer.item(head, render_new(item), gone)
         self.written += 1
 
     def _remove(self, head: LockedHead, item_id: UUID) -> None:

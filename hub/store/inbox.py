@@ -23,6 +23,7 @@ from hub.model import frames
 from hub.model.counts import Counts
 from hub.model.cursor import Cursor
 from hub.model.item import render
+from hub.store.arrays import array, names
 from hub.store.database import Connection, Database
 from hub.store.sql import load
 
@@ -149,7 +150,9 @@ async def ensure_people(conn: Connection, keys: Sequence[tuple[int, str]]) -> di
 
 async def find_people(conn: Connection, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Any]:
     """Rows of people by (project_id, user), of those who are stored."""
-    rows = await conn.fetch(_SQL["find_people"], [project_id for project_id, _ in keys], [user for _, user in keys])
+    if not keys:
+        return {}
+    rows = await conn.fetch(_SQL["find_people"], array(p for p, _ in keys), names([user for _, user in keys]))
     return {(row["project_id"], row["user_id"]): row for row in rows}
 
 
@@ -183,7 +186,7 @@ async def open_inbox(db: Database, project_id: int, user: str, *, token_issued_a
 
 async def find_heads(db: Database, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], HeadState]:
     """Heads by (project_id, user), of those who have an inbox already."""
-    rows = await db.fetch(_SQL["find_heads"], [project_id for project_id, _ in keys], [user for _, user in keys])
+    rows = await db.fetch(_SQL["find_heads"], array(p for p, _ in keys), names([user for _, user in keys]))
     return {(row["project_id"], row["user_id"]): head_of(row, "rev") for row in rows}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,11 +12,11 @@ import asyncpg
 
 from hub.model.item import Item
 from hub.model.mark import Mark
+from hub.store.arrays import SEPARATOR, array
 from hub.store.database import Connection
 from hub.store.sql import load
 
 _SQL = load("items")
-_TAG_SEPARATOR = "\x1f"  # no name may hold a control character
 
 
 class NewItem(NamedTuple):
@@ -45,26 +46,30 @@ class BulkEffect(NamedTuple):
 
 
 async def insert_items(conn: Connection, rows: Sequence[NewItem]) -> None:
-    """Inserts all rows in one statement."""
+    """Inserts all rows in one statement. What a notification says is sent once for all who are told the same."""
     if not rows:
         return
-    items = [row.item for row in rows]
+    alike: defaultdict[tuple[UUID, str, datetime, datetime | None], list[NewItem]] = defaultdict(list)
+    for row in rows:
+        item = row.item
+        alike[item.notification_id, item.content, item.created_at, row.removed_at].append(row)
+    items = [same[0].item for same in alike.values()]
     await conn.execute(
         _SQL["insert_items"],
-        [row.person_id for row in rows],
-        [item.item_id for item in items],
+        [array([row.person_id for row in same]) for same in alike.values()],
+        [array([row.item.item_id for row in same]) for same in alike.values()],
+        [array([row.item.seq for row in same]) for same in alike.values()],
+        [array([row.item.rev for row in same]) for same in alike.values()],
         [item.notification_id for item in items],
-        [item.seq for item in items],
-        [item.rev for item in items],
         [item.category for item in items],
-        [_TAG_SEPARATOR.join(item.tags) or None for item in items],
+        [SEPARATOR.join(item.tags) or None for item in items],
         [item.tenant for item in items],
         [item.collapse_key for item in items],
         [item.dedupe_key for item in items],
-        ["" if row.removed_at else row.item.content for row in rows],
+        ["" if same[0].removed_at else same[0].item.content for same in alike.values()],
         [item.created_at for item in items],
         [item.expires_at for item in items],
-        [row.removed_at for row in rows],
+        [same[0].removed_at for same in alike.values()],
     )
 
 

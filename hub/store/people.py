@@ -30,7 +30,7 @@ def addressee_of(row: Any, suppressed: Mapping[str, str] = MappingProxyType({}))
 
     People who are alike share one object: few documents are really different, and reading one takes 10 µs.
     """
-    return _addressee(
+    return addressee(
         row["preferences"],
         row["timezone"],
         bool(row["email"]),
@@ -41,7 +41,7 @@ def addressee_of(row: Any, suppressed: Mapping[str, str] = MappingProxyType({}))
 
 
 @lru_cache(maxsize=KEPT)
-def _addressee(
+def addressee(
     preferences: str | None,
     timezone: str | None,
     email: bool,
@@ -49,6 +49,7 @@ def _addressee(
     push: bool,
     suppressed: tuple[tuple[str, str], ...],
 ) -> Addressee:
+    """As `addressee_of`, by the columns' values."""
     stored = parse_preferences(msgspec.json.decode(preferences)) if preferences else NOTHING
     reached = {"email": email, "sms": phone, "web_push": push}
     return Addressee(stored, timezone, frozenset(channel for channel, has in reached.items() if has), dict(suppressed))

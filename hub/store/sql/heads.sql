@@ -7,13 +7,13 @@ SELECT h.person_id, p.project_id, p.user_id, p.locale, p.timezone, p.preferences
 FROM inbox_heads h
 JOIN people p ON p.person_id = h.person_id
 JOIN projects j ON j.project_id = p.project_id
-WHERE h.person_id = ANY($1::bigint[])
+WHERE h.person_id = ANY($1::text::bigint[])
 ORDER BY h.person_id
 FOR UPDATE OF h
 
 -- name: save_heads
 UPDATE inbox_heads h
 SET rev = w.rev, unseen = w.unseen, unread = w.unread, total = w.total, broadcast_upto = w.broadcast_upto
-FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::int[], $5::int[], $6::bigint[])
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::int[], $4::text::int[], $5::text::int[], $6::text::bigint[])
     AS w (person_id, rev, unseen, unread, total, broadcast_upto)
 WHERE h.person_id = w.person_id

@@ -33,7 +33,7 @@ ON CONFLICT (person_id) DO NOTHING
 -- name: find_people
 SELECT p.person_id, p.project_id, p.user_id, p.name, p.locale, p.timezone, p.avatar_url, p.preferences ->> 'delegate' AS delegate,
        h.person_id IS NOT NULL AS has_head
-FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
+FROM unnest($1::text::int[], string_to_array($2::text, E'\x1f')) AS w (project_id, user_id)
 JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
 LEFT JOIN inbox_heads h ON h.person_id = p.person_id
 
@@ -50,7 +50,7 @@ WHERE h.person_id = ANY($1::bigint[])
 SELECT p.project_id, p.user_id,
        h.person_id, h.epoch # j.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
        h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at
-FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
+FROM unnest($1::text::int[], string_to_array($2::text, E'\x1f')) AS w (project_id, user_id)
 CROSS JOIN LATERAL (
     SELECT project_id, user_id, person_id, tokens_revoked_at FROM people
     WHERE project_id = w.project_id AND user_id = w.user_id OFFSET 0

@@ -1,18 +1,21 @@
 -- Writing inbox items; the head is locked by an earlier statement of the same transaction.
 
 -- name: insert_items
+-- A row of parameters for all items that say the same; beside it who gets one, with its ids and revisions.
 INSERT INTO inbox_items (
     person_id, item_id, notification_id, seq, rev, item_rev, category, tags, tenant, collapse_key, dedupe_key, content,
     created_at, expires_at, removed_at
 )
-SELECT w.person_id, w.item_id, w.notification_id, w.seq, w.rev, w.rev, w.category,
+SELECT i.person_id, i.item_id, w.notification_id, i.seq, i.rev, i.rev, w.category,
        COALESCE(string_to_array(w.tags, E'\x1f'), '{}'), w.tenant, w.collapse_key, w.dedupe_key, w.content,
        w.created_at, w.expires_at, w.removed_at
 FROM unnest(
-    $1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[]
-) AS w (person_id, item_id, notification_id, seq, rev, category, tags, tenant, collapse_key, dedupe_key, content,
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+    $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[]
+) AS w (person_ids, item_ids, seqs, revs, notification_id, category, tags, tenant, collapse_key, dedupe_key, content,
         created_at, expires_at, removed_at)
+CROSS JOIN LATERAL unnest(w.person_ids::bigint[], w.item_ids::uuid[], w.seqs::bigint[], w.revs::bigint[])
+    AS i (person_id, item_id, seq, rev)
 
 -- name: find_duplicates
 -- Which (person, dedupe_key) had an item within 24 hours, or a delivery outside the app, where there was no item.
