@@ -98,10 +98,10 @@ class ApiApp:
             refusals=self._api.refusals,
         )
 
-        self._entrance = Shedding(self._api, self.app)
+        self.shed = Shedding(self._api, self.app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._entrance(scope, receive, send)
+        await self.app(scope, receive, send)
 
     def drain(self) -> None:
         """Not ready any more; live streams end, so that the server need not cut them."""

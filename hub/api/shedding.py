@@ -3,13 +3,12 @@
 Whoever asks for twice of what can be written makes the API spend its CPU on refusals. One that went the whole way,
 through routing, checking and composing, took 130 µs: of 8,500 requests a second some 400 of the 4,200 that there is
 room for were still accepted, and critical ones waited for two seconds; with this 3,500, and a quarter of a second
-(`python -m benchmarks.sustained overload`, November 2026). Here it is a look at what the body says about its lane.
-What is not plain at a look goes the whole way.
+(`python -m benchmarks.sustained overload`, November 2026). Here it is a look at what the body says about its lane, in
+the turn in which it was read. What is not plain at a look goes the whole way, and so does a body that comes in pieces.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any, Literal
 
@@ -24,8 +23,8 @@ from hub.security import allows
 from hub.store.categories import GENERAL
 from hub.store.keys import KeyRow
 from hub.web.app import WebApp, request_id
-from hub.web.asgi import Message, Receive, Scope, Send
-from hub.web.eager import await_within
+from hub.web.asgi import Message, Scope
+from hub.web.http import WholeAnswer
 from hub.web.limits import Allowance
 from hub.web.metrics import observe_http
 from hub.web.problems import problem
@@ -34,7 +33,6 @@ from hub.web.request import BODY_LIMIT_BYTES, Request
 PATH = "/v1/notifications"
 PLAIN = ("POST", PATH.encode("ascii"), b"")
 SCOPES = ("notifications:write",)
-BODY_SECONDS = 1.0  # for a body that comes after its head; a slower one has all the time that the API gives
 
 
 class _Lane(msgspec.Struct):
@@ -50,33 +48,27 @@ assert set(LANES) == {"critical", "normal", "bulk"}
 
 
 class Shedding:
-    """An ASGI application before the API's."""
+    """Knows which requests are refused at a look."""
 
     def __init__(self, api: Api, app: WebApp) -> None:
         self._api = api
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = self._caller(scope) if self._api.hub.publisher.full("bulk") else None
-        if key is None:
-            await self._app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, body: bytes) -> WholeAnswer | None:
+        """See hub.web.http.Shed."""
+        if not self._api.hub.publisher.full("bulk"):
+            return None
         started = time.perf_counter()
-        try:
-            first = await await_within(receive(), asyncio.get_running_loop().time() + BODY_SECONDS)
-        except TimeoutError:
-            await self._app(scope, receive, send)  # which waits for it as it waits for all
-            return
-        refused = self._refusal(key, first)
+        key = self._caller(scope)
+        refused = None if key is None else self._refusal(key, body)
         if refused is None:
-            await self._app(scope, _after(first, receive), send)
-            return
+            return None
         refusal, allowance = refused
-        request = Request(scope, receive, request_id(scope))
+        request = Request(scope, _nothing, request_id(scope))
         request.allowance = allowance
-        response = problem(refusal, request.id)
-        await self._app.send(request, response, send)
-        observe_http("POST", PATH, response.status, time.perf_counter() - started)
+        answer = self._app.whole(request, problem(refusal, request.id))
+        observe_http("POST", PATH, answer[0], time.perf_counter() - started)
+        return answer
 
     def _caller(self, scope: Scope) -> KeyRow | None:
         """Whose plain publish this is; None for everything else, and for whom the API would refuse or look up."""
@@ -96,10 +88,9 @@ class Shedding:
             return None
         return key
 
-    def _refusal(self, key: KeyRow, message: Message) -> tuple[Unavailable, Allowance] | None:
+    def _refusal(self, key: KeyRow, body: bytes) -> tuple[Unavailable, Allowance] | None:
         """Why this is refused, and what is left of the key's rate, of which it has taken its part."""
-        body: bytes = message.get("body", b"")
-        if message["type"] != "http.request" or message.get("more_body", False) or len(body) > BODY_LIMIT_BYTES:
+        if len(body) > BODY_LIMIT_BYTES:
             return None
         try:
             lane = _lane.decode(body)
@@ -119,11 +110,6 @@ class Shedding:
         return overloaded(priority), allowance
 
 
-def _after(first: Message, receive: Receive) -> Receive:
-    """`receive` with a message before it that was taken already."""
-    taken: list[Message] = [first]
-
-    async def again() -> Message:
-        return taken.pop() if taken else await receive()
-
-    return again
+async def _nothing() -> Message:
+    """Nobody reads a request that is refused at a look."""
+    raise AssertionError("unreachable")

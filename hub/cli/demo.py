@@ -17,6 +17,7 @@ class Demo:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self.shed = getattr(app, "shed", None)
         folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
         files = [] if folder is None else [path for path in folder.rglob("*") if path.is_file()]
         self._files = {f"/demo/{path.relative_to(folder).as_posix()}": path for path in files if folder is not None}

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from gateway.server import GatewayApp, create_gateway
-from hub.api.app import api_routes, create_api
+from hub.api.app import ApiApp, api_routes, create_api
 from hub.api.context import Api
 from hub.config import Settings, unknown_variables
 from hub.exceptions import HubError
@@ -307,9 +307,10 @@ def _health(hub: Hub, draining: Callable[[], bool]) -> ASGIApp:
 class _ByPath:
     """Api and gateway behind one port, each with the paths that the contract gives it."""
 
-    def __init__(self, api: ASGIApp, gateway: ASGIApp) -> None:
+    def __init__(self, api: ApiApp, gateway: ASGIApp) -> None:
         self._api = api
         self._gateway = gateway
+        self.shed = api.shed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")

@@ -17,6 +17,7 @@ import uuid_utils
 
 from hub.exceptions import InternalError, Invalid, NotFound, Refused
 from hub.web.asgi import ASGIApp, Headers, Message, Receive, Scope, Send
+from hub.web.http import WholeAnswer, answer_at_once
 from hub.web.limits import RateLimiter
 from hub.web.origins import Origins
 from hub.web.paths import NAME, split_path
@@ -217,8 +218,8 @@ class WebApp:
             headers += self._origins.cors_headers(origin, request.header(b"host"))
         return headers
 
-    async def send(self, request: Request, response: Response, send: Send) -> None:
-        """Sends an answer, with the headers that all have."""
+    def whole(self, request: Request, response: Response) -> WholeAnswer:
+        """An answer as it is sent, with the headers that all have."""
         headers = self._headers(request)
         if any(name == b"access-control-allow-origin" for name, _ in response.headers):  # open to everybody: said once
             headers = [header for header in headers if header[0] != b"access-control-allow-origin"]
@@ -233,9 +234,14 @@ class WebApp:
         headers += response.headers
         if request.body_cut:
             headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        body = b"" if bodyless or request.method == "HEAD" else response.body
-        await send({"type": "http.response.body", "body": body})
+        return response.status, headers, b"" if bodyless or request.method == "HEAD" else response.body
+
+    async def send(self, request: Request, response: Response, send: Send) -> None:
+        """Sends an answer, with the headers that all have."""
+        status, headers, body = answer = self.whole(request, response)
+        if not answer_at_once(send, answer):
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
 
 
 def json_problem(
