@@ -56,6 +56,7 @@ async def _pull(writer: InboxWriter, project_id: int, heads: Sequence[LockedHead
         head.changed = True
     if recipients:
         await deliver(writer, recipients, repeated=True, outside=Outside.NOBODY)
+        await writer.flush()  # what comes next may read these items, mark or collapse them
 
 
 async def pull_broadcasts(hub: Hub, person_ids: Sequence[int]) -> None:

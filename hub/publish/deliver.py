@@ -66,7 +66,7 @@ class Delivered(NamedTuple):
 async def deliver(
     writer: InboxWriter, recipients: Sequence[Recipient], *, repeated: bool, outside: Outside = Outside.NEW
 ) -> Delivered:
-    """Gives each recipient the item at its revision, and plans what leaves the app.
+    """Gives each recipient the item at its revision, and plans what leaves the app. Written when the writer flushes.
 
     Args:
         recipients: In the order in which they take revisions. People without an inbox (deleted meanwhile) are skipped.
@@ -189,5 +189,6 @@ class _Batch:
             self._new[item_id] = new._replace(removed_at=head.now)
 
     async def write(self) -> None:
-        await insert_items(self._writer.conn, list(self._new.values()))
+        if self._new:
+            self._writer.later(insert_items(list(self._new.values())))
         await remove_items(self._writer.conn, self._removals)

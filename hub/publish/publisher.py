@@ -263,7 +263,8 @@ async def write_group(writer: InboxWriter, units: Sequence[PublishUnit]) -> list
     accepted = [notification for unit in fresh for notification in unit.notifications]
     if accepted:
         await _write_notifications(writer, accepted)
-    await idempotency.remember_many(conn, [(unit.key, unit.answer) for unit in fresh if unit.key is not None])
+    if remembered := [(unit.key, unit.answer) for unit in fresh if unit.key is not None]:
+        writer.later(idempotency.remember_many(remembered))
     return outcomes
 
 
@@ -282,8 +283,9 @@ async def _write_notifications(writer: InboxWriter, accepted: Sequence[Notificat
     await writer.dispatcher.prepare(conn, accepted)
     skipped = {n.notification_id: writer.dispatcher.skipped_for_all(n) for n in accepted}
     rows: list[tuple[Notification, int | None]] = [(n, len(n.users)) for n in direct]
-    await notifications.insert_notifications(conn, [*rows, *((n, None) for n in later)], skipped)
+    writer.later(notifications.insert_notifications([*rows, *((n, None) for n in later)], skipped))
     if later:
+        await writer.flush()  # jobs refer to them
         await jobs.insert_jobs(conn, [_job(notification) for notification in later])
     if direct:
         await deliver_to_users(writer, [(n, list(n.users)) for n in direct], repeated=False)

@@ -21,6 +21,7 @@ from hub.store import deliveries, outbox
 from hub.store.database import Connection
 from hub.store.heads import LockedHead, lock_heads, save_heads
 from hub.store.ids import uuid7
+from hub.store.together import Write, write_together
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
@@ -45,6 +46,7 @@ class InboxWriter:
         self.dispatcher = Dispatcher(rulebook)
         self._installation = installation
         self._messages: list[tuple[str, bytes]] = []
+        self._later: list[Write] = []
 
     async def lock(self, person_ids: Iterable[int]) -> list[LockedHead]:
         """Heads of these people, locked; those without an inbox are left out."""
@@ -53,6 +55,15 @@ class InboxWriter:
         if new:
             self.heads.update(await lock_heads(self.conn, new))
         return [self.heads[person_id] for person_id in wanted if person_id in self.heads]
+
+    def later(self, write: Write) -> None:
+        """Carries out a write together with others, before the transaction ends; until then nothing may need it."""
+        self._later.append(write)
+
+    async def flush(self) -> None:
+        """Carries out what was left for later: something will read it."""
+        later, self._later = self._later, []
+        await write_together(self.conn, later)
 
     def _tell(self, head: LockedHead, kind: str, cursor: str, frame: bytes) -> None:
         person = head.person
@@ -94,16 +105,16 @@ class InboxWriter:
 
     async def finish(self) -> Announcements | None:
         """Writes heads, deliveries and outbox; call last in the transaction. None when there is nothing to tell."""
-        await save_heads(self.conn, self.heads.values())
-        await deliveries.insert(self.conn, self.dispatcher.rows)
         if self.dispatcher.due:
             self._messages.append((announce.fleet_channel(self._installation), announce.DELIVERIES))
-        if not self._messages:
-            return None
-        told = Announcements(uuid7(), self._messages)
-        changed = [[h.person.person_id, h.rev] for h in self.heads.values() if h.changed]
+        told = Announcements(uuid7(), self._messages) if self._messages else None
+        changed = [head for head in self.heads.values() if head.changed]
         if changed:
-            await outbox.insert(self.conn, told.outbox_id, changed)
+            self.later(save_heads(changed))
+            if told is not None:
+                self.later(outbox.insert(told.outbox_id, [[head.person.person_id, head.rev] for head in changed]))
+        await self.flush()
+        await deliveries.insert(self.conn, self.dispatcher.rows)
         return told
 
 

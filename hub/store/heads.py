@@ -21,6 +21,7 @@ from hub.store.arrays import array
 from hub.store.database import Connection
 from hub.store.people import addressee
 from hub.store.sql import load
+from hub.store.together import Write
 
 _SQL = load("heads")
 
@@ -93,13 +94,9 @@ def _locked(
     )
 
 
-async def save_heads(conn: Connection, heads: Iterable[LockedHead]) -> None:
-    """Writes back what changed, one statement."""
-    changed: Sequence[LockedHead] = [head for head in heads if head.changed]
-    if not changed:
-        return
-    await conn.execute(
-        _SQL["save_heads"],
+def save_heads(changed: Sequence[LockedHead]) -> Write:
+    """Writes back what changed."""
+    values = (
         array([head.person.person_id for head in changed]),
         array([head.rev for head in changed]),
         array([head.counts.unseen for head in changed]),
@@ -107,3 +104,4 @@ async def save_heads(conn: Connection, heads: Iterable[LockedHead]) -> None:
         array([head.counts.total for head in changed]),
         array([head.broadcast_upto for head in changed]),
     )
+    return Write(_SQL["save_heads"], values)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from hub.exceptions import Conflict, Invalid, Refused
 from hub.store.database import Connection
 from hub.store.sql import load
+from hub.store.together import Write, write_together
 
 _SQL = load("idempotency")
 MAX_SCOPE = 200  # characters
@@ -94,23 +95,21 @@ async def begin(conn: Connection, key: IdempotencyKey) -> Answer | None:
     return outcome
 
 
-async def remember_many(conn: Connection, entries: Sequence[tuple[IdempotencyKey, Answer]]) -> None:
-    """Stores answers in this transaction; only 2xx are ever passed here."""
-    if not entries:
-        return
-    await conn.execute(
-        _SQL["remember"],
+def remember_many(entries: Sequence[tuple[IdempotencyKey, Answer]]) -> Write:
+    """Stores answers; only 2xx are ever passed here."""
+    values = (
         [key.stored_scope for key, _ in entries],
         [key.key for key, _ in entries],
         [key.fingerprint for key, _ in entries],
         [answer.status for _, answer in entries],
         [answer.body for _, answer in entries],
     )
+    return Write(_SQL["remember"], values)
 
 
 async def remember(conn: Connection, key: IdempotencyKey, answer: Answer) -> None:
-    """`remember_many` for one."""
-    await remember_many(conn, [(key, answer)])
+    """Stores one answer in this transaction."""
+    await write_together(conn, [remember_many([(key, answer)])])
 
 
 async def purge(conn: Connection, limit: int) -> int:

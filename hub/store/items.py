@@ -15,6 +15,7 @@ from hub.model.mark import Mark
 from hub.store.arrays import SEPARATOR, array
 from hub.store.database import Connection
 from hub.store.sql import load
+from hub.store.together import Write
 
 _SQL = load("items")
 
@@ -45,17 +46,14 @@ class BulkEffect(NamedTuple):
     live: int
 
 
-async def insert_items(conn: Connection, rows: Sequence[NewItem]) -> None:
-    """Inserts all rows in one statement. What a notification says is sent once for all who are told the same."""
-    if not rows:
-        return
+def insert_items(rows: Sequence[NewItem]) -> Write:
+    """Inserts all rows. What a notification says is sent once for all who are told the same."""
     alike: defaultdict[tuple[UUID, str, datetime, datetime | None], list[NewItem]] = defaultdict(list)
     for row in rows:
         item = row.item
         alike[item.notification_id, item.content, item.created_at, row.removed_at].append(row)
     items = [same[0].item for same in alike.values()]
-    await conn.execute(
-        _SQL["insert_items"],
+    values = (
         [array([row.person_id for row in same]) for same in alike.values()],
         [array([row.item.item_id for row in same]) for same in alike.values()],
         [array([row.item.seq for row in same]) for same in alike.values()],
@@ -71,6 +69,7 @@ async def insert_items(conn: Connection, rows: Sequence[NewItem]) -> None:
         [item.expires_at for item in items],
         [same[0].removed_at for same in alike.values()],
     )
+    return Write(_SQL["insert_items"], values)
 
 
 async def find_duplicates(conn: Connection, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:

@@ -12,6 +12,7 @@ import asyncpg
 from hub.model.notification import PERSON_FIELDS, Actor, Notification, from_request
 from hub.store.database import Connection, Database
 from hub.store.sql import load
+from hub.store.together import Write
 
 _SQL = load("notifications")
 
@@ -24,19 +25,16 @@ class PendingBroadcast(NamedTuple):
     people_upto: int
 
 
-async def insert_notifications(
-    conn: Connection,
-    rows: Sequence[tuple[Notification, int | None]],
-    skipped: Mapping[UUID, dict[str, str]],
-) -> None:
-    """Stores notifications with their number of recipients (None while a job counts them), one statement.
+def insert_notifications(
+    rows: Sequence[tuple[Notification, int | None]], skipped: Mapping[UUID, dict[str, str]]
+) -> Write:
+    """Stores notifications with their number of recipients (None while a job counts them).
 
     Args:
         skipped: By notification: channels that nobody gets it by, each with why.
     """
     notifications = [notification for notification, _ in rows]
-    await conn.execute(
-        _SQL["insert_notifications"],
+    values = (
         [n.notification_id for n in notifications],
         [n.project_id for n in notifications],
         [n.category for n in notifications],
@@ -51,6 +49,7 @@ async def insert_notifications(
         [n.created_at for n in notifications],
         [skipped.get(n.notification_id) or None for n in notifications],
     )
+    return Write(_SQL["insert_notifications"], values)
 
 
 def to_notification(row: Mapping[str, Any] | asyncpg.Record) -> Notification:

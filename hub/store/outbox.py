@@ -14,14 +14,15 @@ import asyncpg
 
 from hub.store.database import Connection
 from hub.store.sql import load
+from hub.store.together import Write
 
 _SQL = load("outbox")
 OVERDUE_SECONDS = 2.0  # design.md: "any worker re-announces rows older than 2 s"
 
 
-async def insert(conn: Connection, outbox_id: UUID, changes: Sequence[Sequence[int]]) -> None:
+def insert(outbox_id: UUID, changes: Sequence[Sequence[int]]) -> Write:
     """Records `[person_id, rev]` pairs that this transaction will announce."""
-    await conn.execute(_SQL["insert_outbox"], outbox_id, changes)
+    return Write(_SQL["insert_outbox"], (outbox_id, changes))
 
 
 async def delete(conn: Connection, outbox_ids: Iterable[UUID]) -> None:

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from hub.config import Settings
+from hub.model.counts import Counts
+from hub.model.mark import Action, Mark
+from hub.model.person import Person
 from hub.publish import broadcast
 from hub.publish.broadcast import pull_broadcasts
 from hub.publish.cancel import cancel_notification
+from hub.publish.inbox import mark
 from hub.runtime import Hub, open_hub
 from hub.store.inbox import open_inbox
 from tests.support.publishing import inbox, page_of, publish, work
@@ -104,6 +108,28 @@ async def test_a_publish_to_somebody_long_away_pulls_only_a_portion_and_reading_
         assert [item["seq"] for item in items] == list(range(12, 0, -1))
         assert [item["title"] for item in items[::-1]] == ["0", "1", "to them", *map(str, range(2, 11))]
         assert not (await page_of(hub, project_id, user)).head.pending_broadcasts
+
+
+async def test_what_is_pulled_by_a_publish_is_there_for_the_keys_of_that_publish(hub: Hub, project_id: int) -> None:
+    await open_inbox(hub.db, project_id, "u")
+    for title, keys in (("collapsed", {"collapse_key": "c"}), ("once", {"dedupe_key": "d"})):
+        await publish(hub, project_id, recipients=[{"all": True}], title=title, **keys)
+    await work(hub)
+    await publish(hub, project_id, recipients=["u"], title="newer", collapse_key="c")
+    await publish(hub, project_id, recipients=["u"], title="again", dedupe_key="d")
+    assert [item["title"] for item in await inbox(hub, project_id, "u")] == ["newer", "once"]
+    page = await page_of(hub, project_id, "u")
+    assert page.head.counts == Counts(2, 2, 2)
+
+
+async def test_what_is_pulled_by_a_mark_is_marked(hub: Hub, project_id: int) -> None:
+    head = await open_inbox(hub.db, project_id, "u")
+    await publish(hub, project_id, recipients=[{"all": True}], title="pulled")
+    await work(hub)
+    marked = await mark(hub, Person(head.person_id, project_id, "u"), Mark(Action.READ))
+    assert marked.changed == 1
+    (item,) = await inbox(hub, project_id, "u")
+    assert item["read_at"] is not None
 
 
 async def test_people_who_are_behind_by_different_numbers_all_catch_up(
