@@ -44,7 +44,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A queue of ten: bulk is refused from five on, normal from eight."""
     monkeypatch.setattr(publisher, "QUEUE_LIMIT", 10)
     monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
-    monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
+    monkeypatch.setattr(publisher, "URGENT_SECONDS", 0.0)
 
 
 @pytest.fixture

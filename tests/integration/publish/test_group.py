@@ -20,6 +20,8 @@ from hub.publish.reannounce import reannounce
 from hub.runtime import Hub, open_hub
 from hub.store.database import Connection
 from hub.store.idempotency import Answer, IdempotencyKey
+from hub.store.inbox import open_inbox
+from tests.support.gateway import until
 from tests.support.publishing import inbox, page_of, publish, unit, work
 
 
@@ -104,7 +106,7 @@ async def test_a_small_pool_has_fewer_groups_under_way_so_that_none_waits_with_w
         ]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert (len(hub.publisher._groups), hub.publisher._requests) == (1, 3)
+        assert (len(hub.publisher._groups), hub.publisher._waiting) == (1, 3)
     await asyncio.gather(*tries)
 
 
@@ -166,6 +168,29 @@ async def test_groups_are_small_while_critical_ones_come(
         await asyncio.sleep(0)
     await asyncio.gather(*tries)
     assert _groups() - before == groups
+
+
+async def test_critical_ones_have_a_group_of_their_own_beside_one_that_is_held_up(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "URGENT_SECONDS", 60.0)
+    head = await open_inbox(hub.db, project_id, "busy")
+
+    async def send(user: str, priority: str) -> None:
+        await hub.publisher.publish(unit(project_id, recipients=[user], title=priority, priority=priority))
+
+    async with hub.db.acquire() as conn, conn.transaction():
+        await conn.execute("SELECT FROM inbox_heads WHERE person_id = $1 FOR UPDATE", head.person_id)
+        held_up = [asyncio.create_task(send("busy", "normal"))]
+        await until(lambda: hub.publisher._waiting == 0)
+        for _ in range(3):
+            await send("u", "critical")
+            held_up.append(asyncio.create_task(send("u", "normal")))
+            await asyncio.sleep(0)
+        assert hub.publisher._waiting == 3
+        assert not any(task.done() for task in held_up)
+    await asyncio.gather(*held_up)
+    assert [item["title"] for item in await inbox(hub, project_id, "u")] == ["normal"] * 3 + ["critical"] * 3
 
 
 def _groups() -> float:
