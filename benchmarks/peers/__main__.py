@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -24,13 +25,14 @@ from benchmarks.websocket import SocketError
 from hub.exceptions import HubError
 
 CONTENDERS = (
-    Contender("hub", hub_ws, through_redis=True),
-    Contender("hub SSE", hub_sse, through_redis=True),
-    Contender("Nchan", nchan, through_redis=False),
-    Contender("bare asyncio", channels.bare, through_redis=True),
-    Contender("node ws", channels.node_ws, through_redis=True),
-    Contender("Starlette", channels.starlette, through_redis=True),
-    Contender("Socket.IO", channels.socket_io, through_redis=True),
+    Contender("hub", hub_ws),
+    Contender("hub SSE", hub_sse),
+    Contender("Nchan", nchan),
+    Contender("Nchan+Valkey", partial(nchan, through_redis=True)),
+    Contender("bare asyncio", channels.bare),
+    Contender("node ws", channels.node_ws),
+    Contender("Starlette", channels.starlette),
+    Contender("Socket.IO", channels.socket_io),
 )
 
 

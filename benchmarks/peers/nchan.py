@@ -1,4 +1,4 @@
-"""Nchan in Debian's nginx: C, and messages in its own memory."""
+"""Nchan in Debian's nginx: C, and messages in its own memory, or through Valkey as those of several servers go."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ events {{ worker_connections 50000; }}
 http {{
   access_log off; client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
   uwsgi_temp_path {directory}; scgi_temp_path {directory}; keepalive_requests 10000000;
+  {upstream}
   server {{
     listen {host}:{port} backlog=4096;
-    location = /pub {{ nchan_publisher; nchan_channel_id $arg_id; nchan_message_buffer_length 0; }}
-    location = /sub {{ nchan_subscriber websocket; nchan_channel_id $arg_id; nchan_subscriber_first_message newest; }}
+    location = /pub {{ nchan_publisher; nchan_channel_id $arg_id; nchan_message_buffer_length 0; {through} }}
+    location = /sub {{ nchan_subscriber websocket; nchan_channel_id $arg_id; nchan_subscriber_first_message newest;
+                      {through} }}
   }}
 }}
 """
@@ -35,8 +37,12 @@ def _module_there() -> bool:
     return MODULE.exists()
 
 
+UPSTREAM = "upstream valkey {{ nchan_redis_server {url}; }}"
+THROUGH = "nchan_redis_pass valkey;"
+
+
 @asynccontextmanager
-async def nchan(_fleet: Fleet) -> AsyncIterator[Peer]:
+async def nchan(fleet: Fleet, *, through_redis: bool = False) -> AsyncIterator[Peer]:
     """A new nginx with one worker.
 
     Raises:
@@ -48,7 +54,13 @@ async def nchan(_fleet: Fleet) -> AsyncIterator[Peer]:
     with tempfile.TemporaryDirectory(prefix="hub-bench-nginx-") as directory:
         port = free_port()
         configuration = Path(directory) / "nginx.conf"
-        configuration.write_text(CONFIGURATION.format(module=MODULE, directory=directory, host=HOST, port=port))
+        upstream = UPSTREAM.format(url=fleet.servers.redis_url) if through_redis else ""
+        through = THROUGH if through_redis else ""
+        configuration.write_text(
+            CONFIGURATION.format(
+                module=MODULE, directory=directory, host=HOST, port=port, upstream=upstream, through=through
+            )
+        )
         async with started([nginx, "-c", str(configuration), "-p", directory], port) as process:
             [worker] = children(process.pid)
             yield HttpPeer(worker, port)

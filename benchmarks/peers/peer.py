@@ -53,7 +53,6 @@ class Contender(NamedTuple):
 
     name: str
     start: Callable[[Fleet], AbstractAsyncContextManager[Peer]]
-    through_redis: bool  # or by an HTTP request to the server itself
 
 
 class HttpPeer(Peer):
