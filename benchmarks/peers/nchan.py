@@ -31,14 +31,12 @@ http {{
   }}
 }}
 """
+UPSTREAM = "upstream valkey {{ nchan_redis_server {url}; }}"
+THROUGH = "nchan_redis_pass valkey;"
 
 
 def _module_there() -> bool:
     return MODULE.exists()
-
-
-UPSTREAM = "upstream valkey {{ nchan_redis_server {url}; }}"
-THROUGH = "nchan_redis_pass valkey;"
 
 
 @asynccontextmanager

@@ -2,9 +2,9 @@
 
 Whoever asks for twice of what can be written makes the API spend its CPU on refusals. One that went the whole way,
 through routing, checking and composing, took 130 µs: of 8,500 requests a second some 400 of the 4,200 that there is
-room for were still accepted, and critical ones waited for two seconds; with this 3,500, and a quarter of a second
-(`python -m benchmarks.sustained overload`, November 2026). Here it is a look at what the body says about its lane, in
-the turn in which it was read. What is not plain at a look goes the whole way, and so does a body that comes in pieces.
+room for were still accepted, and critical ones waited for two seconds (`python -m benchmarks.sustained overload`,
+November 2026). Here it is a look at what the body says about its lane, in the turn in which it was read. What is not
+plain at a look goes the whole way.
 """
 
 from __future__ import annotations
@@ -54,10 +54,13 @@ class Shedding:
         self._api = api
         self._app = app
 
-    def __call__(self, scope: Scope, body: bytes) -> WholeAnswer | None:
+    @property
+    def busy(self) -> bool:
         """See hub.web.http.Shed."""
-        if not self._api.hub.publisher.full("bulk"):
-            return None
+        return self._api.hub.publisher.full("bulk")
+
+    def __call__(self, scope: Scope, body: bytearray) -> WholeAnswer | None:
+        """See hub.web.http.Shed."""
         started = time.perf_counter()
         key = self._caller(scope)
         refused = None if key is None else self._refusal(key, body)
@@ -88,7 +91,7 @@ class Shedding:
             return None
         return key
 
-    def _refusal(self, key: KeyRow, body: bytes) -> tuple[Unavailable, Allowance] | None:
+    def _refusal(self, key: KeyRow, body: bytearray) -> tuple[Unavailable, Allowance] | None:
         """Why this is refused, and what is left of the key's rate, of which it has taken its part."""
         if len(body) > BODY_LIMIT_BYTES:
             return None

@@ -7,7 +7,7 @@ Three queues, by priority: critical overtakes what waits, and is the last to be 
 and is refused first. (Accepted as jobs, which a worker carries out one by one, bulk cost more than it saved: after ten
 minutes of too much the hub did not come to rest at 60 % of what it takes.)
 
-    publish() → queue → group: keys → notifications → heads → items → jobs → outbox → COMMIT → answers → announce
+    publish() → queue → group: keys → people → heads → notifications, items, heads, outbox at once → COMMIT → answers
 
 A group that fails is run again one by one, so that a bad request fails alone. Dying before COMMIT: no answer was given
 and nothing stands. Dying after it: a retry with the same Idempotency-Key finds the stored answer.

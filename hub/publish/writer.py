@@ -1,6 +1,7 @@
 """One transaction that changes inboxes: locks heads, takes revisions, collects what is announced after the commit.
 
     lock() → (read, decide) → item() / update() / removed() / changes() → finish() → COMMIT → announce
+                              later(), which flush() or finish() carry out together
 
 Dying before COMMIT leaves nothing; dying after it leaves the outbox row, and any worker announces from that.
 """
@@ -104,7 +105,10 @@ class InboxWriter:
         self._tell(head, announce.SYNC, head.cursor, b"")
 
     async def finish(self) -> Announcements | None:
-        """Writes heads, deliveries and outbox; call last in the transaction. None when there is nothing to tell."""
+        """Writes what was left for later, heads, outbox and deliveries; call last in the transaction.
+
+        None when there is nothing to tell.
+        """
         if self.dispatcher.due:
             self._messages.append((announce.fleet_channel(self._installation), announce.DELIVERIES))
         told = Announcements(uuid7(), self._messages) if self._messages else None

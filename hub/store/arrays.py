@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from uuid import UUID
 
 SEPARATOR = "\x1f"
-"""Between names: none may hold a control character (contract, "Ids")."""
+"""Between names: none may hold a control character (contract, "Conventions")."""
 
 
 def array(values: Iterable[int | UUID]) -> str:

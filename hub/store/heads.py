@@ -27,7 +27,7 @@ _SQL = load("heads")
 
 
 class LockedHead(msgspec.Struct):
-    """A head that this transaction holds. `now` is the database's clock when it was locked."""
+    """A head that this transaction holds. `now` is the database's clock when the last of its statement was locked."""
 
     person: Person
     locale: str | None

@@ -186,6 +186,8 @@ async def open_inbox(db: Database, project_id: int, user: str, *, token_issued_a
 
 async def find_heads(db: Database, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], HeadState]:
     """Heads by (project_id, user), of those who have an inbox already."""
+    if not keys:
+        return {}
     rows = await db.fetch(_SQL["find_heads"], array(p for p, _ in keys), names([user for _, user in keys]))
     return {(row["project_id"], row["user_id"]): head_of(row, "rev") for row in rows}
 

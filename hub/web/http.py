@@ -12,13 +12,13 @@ import fcntl
 import re
 import sys
 import termios
-from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 import msgspec
+import structlog
 import uuid_utils
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -28,8 +28,14 @@ from hub.web.problems import problem_document
 HEAD_SECONDS = 10.0  # from the first byte of a head, or from connecting, to its end; the HAProxy of deploy/ the same
 UNREAD_SECONDS = 60.0  # for a client to read UNREAD_BYTES of what waits for it; nginx's send_timeout is as long
 UNREAD_BYTES = 16 * 1024  # some 270 bytes a second
+HOLD_SECONDS = (
+    1.0  # for a body that comes after its head, while it may be refused; then it has all the time it always has
+)
 HEAD_BYTES = 64 * 1024  # what passes a proxy is smaller: HAProxy 16 KiB, nginx 4 × 8 KiB
 HEAD_FIELDS = 128  # as many as the parser of WebSocket handshakes takes
+
+
+log = structlog.get_logger("hub.web")
 
 
 class Reading(Enum):
@@ -51,8 +57,20 @@ _UNREADABLE = Refusal(400, code="malformed_request", detail="This is not HTTP th
 
 WholeAnswer: TypeAlias = tuple[int, Headers, bytes]
 """Status, headers with all that says how long the body is, body."""
-Shed: TypeAlias = Callable[[Scope, bytes], WholeAnswer | None]
-"""Refuses a request, of which it gets all of the body, before anything else is done for it; None: it does not."""
+
+
+class Shed(Protocol):
+    """Refuses requests before anything else is done for them."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is refused now; otherwise it is not asked."""
+        ...
+
+    def __call__(self, scope: Scope, body: bytearray) -> WholeAnswer | None:
+        """The answer to a request whose body is complete, which is then sent; None: it is not refused here."""
+        ...
+
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # what no header may hold; lines are counted
 
@@ -61,8 +79,7 @@ def answer_at_once(send: Send, answer: WholeAnswer) -> bool:
     """Writes an answer of which everything is there, in one piece, where that is all there is to do; else False.
 
     uvicorn looks at each header with two regular expressions and takes 25 µs for an answer, a twentieth of a publish;
-    this takes a quarter of it. What is not plain is left to uvicorn: the last answer of a connection, and one for which
-    there is no room now.
+    this takes a quarter of it.
 
     Args:
         send: As the application got it.
@@ -71,35 +88,46 @@ def answer_at_once(send: Send, answer: WholeAnswer) -> bool:
         RuntimeError: a header holds a control character.
     """
     exchange = getattr(send, "__self__", None)
-    return isinstance(exchange, RequestResponseCycle) and _write_whole(exchange, answer)
-
-
-def _write_whole(exchange: RequestResponseCycle, answer: WholeAnswer) -> bool:
-    if exchange.response_started or exchange.disconnected or not exchange.keep_alive or exchange.flow.write_paused:
+    if not isinstance(exchange, RequestResponseCycle) or not _is_open(exchange):
         return False
+    _write_whole(exchange, answer)
+    return True
+
+
+def _is_open(exchange: RequestResponseCycle) -> bool:
+    """Whether an answer can be written now, to somebody who reads what came before it."""
+    return not (exchange.response_started or exchange.disconnected or exchange.flow.write_paused)
+
+
+def _write_whole(exchange: RequestResponseCycle, answer: WholeAnswer) -> None:
     status, headers, body = answer
+    headers = exchange.default_headers + headers
+    if (b"connection", b"close") in headers:
+        exchange.keep_alive = False
+    elif not exchange.keep_alive:
+        headers.append((b"connection", b"close"))
     parts = [STATUS_LINE[status]]
-    for name, value in exchange.default_headers + headers:
-        if name == b"connection":
-            return False
+    for name, value in headers:
         parts += (name, b": ", value, b"\r\n")
     parts.append(b"\r\n")
     head = b"".join(parts)
-    lines = len(parts) // 4 + 2  # of the status, of each header, and the empty one
+    lines = len(headers) + 2
     if head.count(b"\n") != lines or head.count(b"\r") != lines or _CONTROL.search(head):
         raise RuntimeError("a header holds a control character")
     exchange.response_started = exchange.response_complete = True
     exchange.waiting_for_100_continue = False
     exchange.transport.write(head + body)
     exchange.message_event.set()
+    if not exchange.keep_alive:
+        exchange.transport.close()
     exchange.on_response()
-    return True
 
 
 class HttpProtocol(HttpToolsProtocol):
     """For uvicorn's `http=`. Has a timer of its own only while a head is not complete, or answers are not read.
 
-    An application's `shed`, where it has one, is asked about every request that comes whole; see Shed.
+    An application may have a `shed`: while that is busy it is asked about each request that comes while none is under
+    way on its connection, once its body is complete, before there is a task for it. See Shed.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -113,7 +141,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._shed: Shed | None = getattr(self.config.app, "shed", None)
         self._in_head = False
-        self._held: Any = None  # the application for `_running`, whose body has not come yet
+        self._held: Any = None  # the application for `_running`, until its body has come
+        self._hold: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -122,20 +151,22 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._drop_deadline()
         self._drop_unread()
+        self._drop_held()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True  # uvicorn tells the newest only, and this one would write to nobody
             self._running.message_event.set()
         self._tell_who_writes()
         super().connection_lost(exc)
-        self.cycle = None  # type: ignore[assignment]  # which knows this protocol: nothing is left for the collector
+        # Both know this protocol: nothing is left for the collector.
+        self.cycle = self._running = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return  # refused already; only the rest of it
         self._chunk = len(data)
         super().data_received(data)
-        if self._held is not None:
-            self._start_held()
+        if self._held is not None and self._hold is None:
+            self._hold = self.loop.call_later(HOLD_SECONDS, self._start_held)
         if self._reading is Reading.HEAD:
             self._head_bytes += self._chunk
             if self._head_bytes > HEAD_BYTES:
@@ -152,7 +183,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_answered():
             self._drop_unread()
             super().handle_websocket_upgrade()
-            self.parser = None  # type: ignore[assignment]  # which knows this protocol: nothing is left for the collector
+            # Both know this protocol: nothing is left for the collector.
+            self.parser = self._running = None  # type: ignore[assignment]
             return
         detail = "The connection has an earlier request, which is not answered yet."
         self._refusal = Refusal(400, code="bad_handshake", detail=detail)
@@ -187,6 +219,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()  # armed by an answer that was written while this data was read
         self._reading = Reading.HEAD
         self._head_bytes = -self._chunk  # how much of this data is before the head is not known; less than one more
 
@@ -212,24 +245,36 @@ class HttpProtocol(HttpToolsProtocol):
         self._running = cycle
         # For who writes past `send`: called before others write, and before the socket's number is somebody else's.
         cycle.when_lost = None  # type: ignore[attr-defined]
-        if self._in_head and self._shed is not None:
+        if self._in_head and self._shed is not None and self._shed.busy and not cycle.waiting_for_100_continue:
             self._held = app
         else:
             super()._start_asgi_task(cycle, app)
 
     def _shed_or_start(self) -> None:
         cycle, shed = self._running, self._shed
-        if cycle is not None and shed is not None:
-            answer = shed(cast(Scope, cycle.scope), bytes(cycle.body))
-            if answer is not None and _write_whole(cycle, answer):
-                self._held = None
+        if cycle is not None and shed is not None and _is_open(cycle):
+            try:
+                answer = shed(cast(Scope, cycle.scope), cycle.body)
+                if answer is not None:
+                    _write_whole(cycle, answer)
+            except Exception:  # the parser would make a request that cannot be read of it
+                log.exception("http.shed_failed")
+            if cycle.response_started:
+                self._drop_held()
                 return
         self._start_held()
 
     def _start_held(self) -> None:
-        app, self._held = self._held, None
-        if self._running is not None and not self.transport.is_closing():
-            super()._start_asgi_task(self._running, app)
+        app, cycle = self._held, self._running
+        self._drop_held()
+        if cycle is not None and not self.transport.is_closing():
+            super()._start_asgi_task(cycle, app)
+
+    def _drop_held(self) -> None:
+        self._held = None
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
 
     def _tell_who_writes(self) -> None:
         told = getattr(self._running, "when_lost", None)

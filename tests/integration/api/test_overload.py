@@ -16,6 +16,7 @@ from hub.api.notifications import Notifications
 from hub.publish import publisher
 from hub.runtime import Hub
 from hub.store.keys import create_key
+from hub.web import http
 from hub.web.request import Request
 from tests.support.api_server import Answer, Caller
 from tests.support.gateway import until
@@ -136,6 +137,20 @@ async def test_what_is_not_plain_at_a_look_goes_the_whole_way(
 
 
 @pytest.mark.usefixtures("small")
+async def test_a_refusal_that_ends_its_connection_is_counted_once_and_goes_no_further(
+    entered: list[Request], hub: Hub, call: Caller
+) -> None:
+    async with full(hub, call, waiting=5) as waiting:
+        entered.clear()
+        before = publisher.REFUSED.labels("bulk")._value.get()
+        refused = await call("POST", PATH, body("bulk"), headers={"Connection": "close"})
+        assert (refused.status, refused.headers["Connection"]) == (503, "close")
+        assert publisher.REFUSED.labels("bulk")._value.get() - before == 1
+        assert entered == []
+    await asyncio.gather(*waiting)
+
+
+@pytest.mark.usefixtures("small")
 async def test_a_body_that_comes_slowly_has_the_time_that_it_always_has(
     hub: Hub, call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +162,7 @@ async def test_a_body_that_comes_slowly_has_the_time_that_it_always_has(
         admitted.set()
 
     monkeypatch.setattr(ApiKeyGuard, "admit", noting)
+    monkeypatch.setattr(http, "HOLD_SECONDS", 0.01)
     raw = msgspec.json.encode(body("critical"))
     url = URL(call.url)
     async with full(hub, call, waiting=5) as waiting:
@@ -156,7 +172,7 @@ async def test_a_body_that_comes_slowly_has_the_time_that_it_always_has(
             f"POST {PATH} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {call.key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(raw)}\r\n\r\n".encode()
         )
-        await admitted.wait()  # nobody looked; the API waits for the body
+        await admitted.wait()  # it was held for a moment; now the API waits for the body
         writer.write(raw)
         await until(lambda: hub.publisher._waiting == 6)
     assert (await reader.readline()).startswith(b"HTTP/1.1 202 ")

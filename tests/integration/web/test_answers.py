@@ -1,20 +1,25 @@
-"""Answers that are written in one piece say what uvicorn's would, and those that are not plain are uvicorn's."""
+"""Answers that are written in one piece say what uvicorn's would; requests that are refused before there is a task."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from hub.web import http
 from hub.web.app import WebApp
 from hub.web.asgi import Message, Receive, Scope, Send
-from hub.web.http import WholeAnswer, answer_at_once
+from hub.web.http import HttpProtocol, WholeAnswer, answer_at_once
 from hub.web.request import Request
 from hub.web.response import Response, json_response
 from hub.web.routing import Reply, Route
 from tests.support.asgi_server import listening
+from tests.support.gateway import until
 
 OWN = re.compile(rb"(?i)((?:date|ratelimit-[a-z]+): )[^\r]*")  # what two answers do not have in common
 
@@ -39,6 +44,21 @@ async def port() -> AsyncIterator[int]:
         yield port
 
 
+@pytest.fixture
+async def uvicorns_port() -> AsyncIterator[int]:
+    """The same with a `send` that is not the server's own, so that nothing is written past it."""
+    ours = WebApp(ROUTES)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def passing(message: Message) -> None:
+            await send(message)
+
+        await ours(scope, receive, passing)
+
+    async with listening(app, ws="none") as (port, _):
+        yield port
+
+
 async def ask(port: int, *requests: str) -> bytes:
     """Everything that comes back for these requests, sent at once; the last must end the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -55,11 +75,15 @@ def request(path: str, method: str = "GET", *headers: str) -> str:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", ["/hello", "/nothing", "/elsewhere"])
-async def test_an_answer_in_one_piece_is_what_uvicorn_would_write(port: int, path: str, method: str) -> None:
-    last = request("/nothing", "GET", "Connection: close")
-    alone = await ask(port, request(path, method, "Connection: close"))
-    both = await ask(port, request(path, method), last)
-    assert both == alone.replace(b"connection: close\r\n", b"") + await ask(port, last)
+async def test_an_answer_in_one_piece_is_what_uvicorn_would_write(
+    port: int, uvicorns_port: int, path: str, method: str
+) -> None:
+    last = request(path, method, "Connection: close")
+    for requests in ([last], [request(path, method), last], [last.replace("HTTP/1.1", "HTTP/1.0")]):
+        told = await ask(port, *requests)
+        assert told == await ask(uvicorns_port, *requests)
+        assert told.count(b"HTTP/1.1 ") == len(requests)
+        assert told.count(b"connection: close\r\n") == 1
 
 
 async def test_pipelined_requests_are_answered_in_order(port: int) -> None:
@@ -79,7 +103,6 @@ async def test_a_header_that_would_become_two_is_not_sent(value: bytes) -> None:
                 answer_at_once(send, (204, headers, b""))
             except RuntimeError as error:
                 raised.append(str(error))
-        assert answer_at_once(send, (204, [(b"connection", b"close")], b"")) is False
         assert answer_at_once(send, (204, [(b"x", b"fine\ttoo")], b"")) is True
         assert answer_at_once(send, (204, [], b"")) is False  # there is one
 
@@ -91,46 +114,155 @@ async def test_a_header_that_would_become_two_is_not_sent(value: bytes) -> None:
     assert raised == ["a header holds a control character"] * 2
 
 
-async def test_shed_is_asked_only_about_requests_that_are_there_and_the_connection_goes_on() -> None:
-    asked: list[bytes] = []
-    entered: list[bool] = []
+class Shedding:
+    """Refuses the body `full` while it is busy; the application answers any other with itself."""
 
-    class App:
-        def shed(self, scope: Scope, body: bytes) -> WholeAnswer | None:
-            asked.append(body)
-            return (503, [(b"content-length", b"3")], b"no\n") if body == b"full" else None
+    def __init__(self) -> None:
+        self.busy = True
+        self.asked: list[bytes] = []
+        self.entered = 0
 
-        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            entered.append(True)
-            body = b""
-            message: Message = {"more_body": True}
-            while message["more_body"]:
-                message = await receive()
-                body += message["body"]
-            answer_at_once(send, (200, [(b"content-length", b"%d" % len(body))], body))
+    def __call__(self, scope: Scope, body: bytearray) -> WholeAnswer | None:
+        self.asked.append(bytes(body))
+        if body == b"broken":
+            raise ValueError(body)
+        return (503, [(b"content-length", b"3")], b"no\n") if body == b"full" else None
 
-    async with listening(App(), ws="none") as (port, _):
+
+class App:
+    def __init__(self) -> None:
+        self.shed = Shedding()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.shed.entered += 1
+        body = b""
+        message: Message = {"more_body": True}
+        while message["more_body"]:
+            message = await receive()
+            body += message["body"]
+        answer_at_once(send, (200, [(b"content-length", b"%d" % len(body))], body))
+
+
+def post(body: bytes, *headers: bytes, version: bytes = b"1.1") -> bytes:
+    lines = [b"POST / HTTP/" + version, b"Host: hub", b"Content-Length: %d" % len(body), *headers, b"", body]
+    return b"\r\n".join(lines)
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length is not None
+    return head.split()[1] + b" " + await reader.readexactly(int(length[1]))
+
+
+@asynccontextmanager
+async def connected(app: App) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with listening(app, ws="none") as (port, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
 
-        async def answer() -> bytes:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head)
-            assert length is not None
-            return head.split()[1] + b" " + await reader.readexactly(int(length[1]))
 
-        def post(body: bytes) -> bytes:
-            return b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+async def test_what_is_shed_reaches_no_application_and_the_connection_goes_on() -> None:
+    app = App()
+    async with connected(app) as (reader, writer):
+        writer.write(post(b"full") + post(b"full") + post(b"free") + post(b"full"))
+        told = [await answer(reader) for _ in range(4)]
+        # The last came while another was under way, and had its turn after it.
+        assert told == [b"503 no\n", b"503 no\n", b"200 free", b"200 full"]
+        assert app.shed.asked == [b"full", b"full", b"free"]
+        assert app.shed.entered == 2
+        app.shed.busy = False
+        writer.write(post(b"full"))
+        assert await answer(reader) == b"200 full"
+        assert len(app.shed.asked) == 3
 
-        writer.write(post(b"full") + post(b"free") + post(b"full"))
-        assert [await answer() for _ in range(2)] == [b"503 no\n", b"200 free"]
-        # The third came while the second was under way, and had its turn after it.
-        assert await answer() == b"200 full"
-        entered.clear()
-        whole = post(b"in pieces")
-        writer.write(whole[:-4])
-        while not entered:
-            await asyncio.sleep(0)
-        writer.write(whole[-4:])
-        assert await answer() == b"200 in pieces"
-        assert asked == [b"full", b"free"]
+
+@pytest.mark.parametrize(
+    "last", [post(b"full", b"Connection: close"), post(b"full", version=b"1.0")], ids=["close", "1.0"]
+)
+async def test_what_is_shed_on_a_connection_that_ends_ends_it(last: bytes) -> None:
+    app = App()
+    async with connected(app) as (reader, writer):
+        writer.write(last)
+        told = await reader.read()
+    assert (told[:12], told[-7:]) == (b"HTTP/1.1 503", b"\r\n\r\nno\n")
+    assert told.count(b"connection: close\r\n") == 1
+    assert (app.shed.asked, app.shed.entered) == ([b"full"], 0)
+
+
+async def test_a_body_after_its_head_is_waited_for_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = App()
+    async with connected(app) as (reader, writer):
+        head, body = post(b"full")[:-4], b"full"
+        for data in (head, body[:2], body[2:]):  # as http.client and others send it
+            writer.write(data)
+            await turns()
+        assert await answer(reader) == b"503 no\n"
+        assert app.shed.entered == 0
+        monkeypatch.setattr(http, "HOLD_SECONDS", 0.0)
+        writer.write(head)
+        await until(lambda: app.shed.entered == 1)
+        writer.write(body)
+        assert await answer(reader) == b"200 full"
+        monkeypatch.undo()
+        writer.write(post(b"full", b"Expect: 100-continue")[:-4])
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        assert await answer(reader) == b"200 full"
+        assert app.shed.asked == [b"full"]
+
+
+async def test_a_shed_that_fails_refuses_nothing() -> None:
+    app = App()
+    async with connected(app) as (reader, writer):
+        writer.write(post(b"broken"))
+        assert await answer(reader) == b"200 broken"
+
+
+async def test_the_time_for_another_request_does_not_run_while_one_is_under_way() -> None:
+    app = App()
+    async with listening(app, ws="none", timeout_keep_alive=0) as (port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(b"full") + post(b"later")[:-5])
+        assert await answer(reader) == b"503 no\n"
+        await turns()
+        writer.write(b"later")
+        assert await answer(reader) == b"200 later"
         writer.close()
+
+
+async def test_connections_that_were_shed_last_leave_no_cycles() -> None:
+    app = App()
+    async with listening(app, ws="none") as (port, server):
+
+        async def come_and_go() -> None:
+            for end in (b"", post(b"free")[:-2]):  # the second leaves in the middle of a request that is held
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(post(b"full") + end)
+                assert await answer(reader) == b"503 no\n"
+                writer.close()
+                await writer.wait_closed()
+            await until(lambda: not server.server_state.connections)
+
+        await come_and_go()
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            await come_and_go()
+            gc.collect()
+            left = {type(thing) for thing in gc.garbage}
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+    assert not left & {HttpProtocol, RequestResponseCycle}
+
+
+async def turns() -> None:
+    """Lets the server read what was written; they share the loop."""
+    for _ in range(20):
+        await asyncio.sleep(0)
