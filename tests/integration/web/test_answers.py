@@ -207,7 +207,7 @@ async def test_a_body_after_its_head_is_waited_for_and_not_for_ever(monkeypatch:
         await until(lambda: app.shed.entered == 1)
         writer.write(body)
         assert await answer(reader) == b"200 full"
-        monkeypatch.undo()
+        monkeypatch.setattr(http, "HOLD_SECONDS", 3600.0)
         writer.write(post(b"full", b"Expect: 100-continue")[:-4])
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(body)
