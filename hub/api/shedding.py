@@ -24,11 +24,11 @@ from hub.store.categories import GENERAL
 from hub.store.keys import KeyRow
 from hub.web.app import WebApp, request_id
 from hub.web.asgi import Message, Scope
-from hub.web.http import WholeAnswer
 from hub.web.limits import Allowance
 from hub.web.metrics import observe_http
 from hub.web.problems import problem
 from hub.web.request import BODY_LIMIT_BYTES, Request
+from hub.web.whole_answer import WholeAnswer
 
 PATH = "/v1/notifications"
 PLAIN = ("POST", PATH.encode("ascii"), b"")

@@ -17,7 +17,6 @@ import uuid_utils
 
 from hub.exceptions import InternalError, Invalid, NotFound, Refused
 from hub.web.asgi import ASGIApp, Headers, Message, Receive, Scope, Send
-from hub.web.http import WholeAnswer, answer_at_once
 from hub.web.limits import RateLimiter
 from hub.web.origins import Origins
 from hub.web.paths import NAME, split_path
@@ -25,6 +24,7 @@ from hub.web.problems import problem, problem_document
 from hub.web.request import ClientGone, Request
 from hub.web.response import HTML, PROBLEM, Response, json_response
 from hub.web.routing import Answer, Route, Router, allowed_methods
+from hub.web.whole_answer import WholeAnswer, answer_at_once
 
 REFUSALS_PER_SECOND = 20  # failed authentications an address may cause: a fleet with a wrong key, not a guesser
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")

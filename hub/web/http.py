@@ -9,31 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import re
 import sys
 import termios
 from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 import structlog
 import uuid_utils
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from hub.web.asgi import Headers, Scope, Send
+from hub.web.asgi import Scope
 from hub.web.problems import problem_document
+from hub.web.whole_answer import WholeAnswer, is_open, write_whole
 
 HEAD_SECONDS = 10.0  # from the first byte of a head, or from connecting, to its end; the HAProxy of deploy/ the same
 UNREAD_SECONDS = 60.0  # for a client to read UNREAD_BYTES of what waits for it; nginx's send_timeout is as long
 UNREAD_BYTES = 16 * 1024  # some 270 bytes a second
-HOLD_SECONDS = (
-    1.0  # for a body that comes after its head, while it may be refused; then it has all the time it always has
-)
+HOLD_SECONDS = 1.0  # for the body of what may be refused; then it has all the time that it always has
 HEAD_BYTES = 64 * 1024  # what passes a proxy is smaller: HAProxy 16 KiB, nginx 4 × 8 KiB
 HEAD_FIELDS = 128  # as many as the parser of WebSocket handshakes takes
-
 
 log = structlog.get_logger("hub.web")
 
@@ -55,10 +52,6 @@ class Refusal(NamedTuple):
 _UNREADABLE = Refusal(400, code="malformed_request", detail="This is not HTTP that we can read.")
 
 
-WholeAnswer: TypeAlias = tuple[int, Headers, bytes]
-"""Status, headers with all that says how long the body is, body."""
-
-
 class Shed(Protocol):
     """Refuses requests before anything else is done for them."""
 
@@ -70,57 +63,6 @@ class Shed(Protocol):
     def __call__(self, scope: Scope, body: bytearray) -> WholeAnswer | None:
         """The answer to a request whose body is complete, which is then sent; None: it is not refused here."""
         ...
-
-
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # what no header may hold; lines are counted
-
-
-def answer_at_once(send: Send, answer: WholeAnswer) -> bool:
-    """Writes an answer of which everything is there, in one piece, where that is all there is to do; else False.
-
-    uvicorn looks at each header with two regular expressions and takes 25 µs for an answer, a twentieth of a publish;
-    this takes a quarter of it.
-
-    Args:
-        send: As the application got it.
-
-    Raises:
-        RuntimeError: a header holds a control character.
-    """
-    exchange = getattr(send, "__self__", None)
-    if not isinstance(exchange, RequestResponseCycle) or not _is_open(exchange):
-        return False
-    _write_whole(exchange, answer)
-    return True
-
-
-def _is_open(exchange: RequestResponseCycle) -> bool:
-    """Whether an answer can be written now, to somebody who reads what came before it."""
-    return not (exchange.response_started or exchange.disconnected or exchange.flow.write_paused)
-
-
-def _write_whole(exchange: RequestResponseCycle, answer: WholeAnswer) -> None:
-    status, headers, body = answer
-    headers = exchange.default_headers + headers
-    if (b"connection", b"close") in headers:
-        exchange.keep_alive = False
-    elif not exchange.keep_alive:
-        headers.append((b"connection", b"close"))
-    parts = [STATUS_LINE[status]]
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(b"\r\n")
-    head = b"".join(parts)
-    lines = len(headers) + 2
-    if head.count(b"\n") != lines or head.count(b"\r") != lines or _CONTROL.search(head):
-        raise RuntimeError("a header holds a control character")
-    exchange.response_started = exchange.response_complete = True
-    exchange.waiting_for_100_continue = False
-    exchange.transport.write(head + body)
-    exchange.message_event.set()
-    if not exchange.keep_alive:
-        exchange.transport.close()
-    exchange.on_response()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -252,11 +194,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _shed_or_start(self) -> None:
         cycle, shed = self._running, self._shed
-        if cycle is not None and shed is not None and _is_open(cycle):
+        if cycle is not None and shed is not None and is_open(cycle):
             try:
                 answer = shed(cast(Scope, cycle.scope), cycle.body)
                 if answer is not None:
-                    _write_whole(cycle, answer)
+                    write_whole(cycle, answer)
             except Exception:  # the parser would make a request that cannot be read of it
                 log.exception("http.shed_failed")
             if cycle.response_started:

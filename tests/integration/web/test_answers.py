@@ -14,10 +14,11 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from hub.web import http
 from hub.web.app import WebApp
 from hub.web.asgi import Message, Receive, Scope, Send
-from hub.web.http import HttpProtocol, WholeAnswer, answer_at_once
+from hub.web.http import HttpProtocol
 from hub.web.request import Request
 from hub.web.response import Response, json_response
 from hub.web.routing import Reply, Route
+from hub.web.whole_answer import WholeAnswer, answer_at_once
 from tests.support.asgi_server import listening
 from tests.support.gateway import until
 
