@@ -50,11 +50,11 @@ GROUP_SIZE = Histogram("hub_publish_group_units", "Requests per group commit", b
 GROUPS = 3
 GROUP_RECIPIENTS = 1_000  # a transaction's worth: some 30 ms
 GROUP_UNITS = 100
-# While critical ones come they have a group of their own under way, and beside it there is one, which is small: all
-# that is under way at once shares the processor. Under twice the load they take 75 ms to the screen, where it was 170
-# in three groups of 32 and 210 in three of 100, and more is accepted. A hub that can do it all does a twentieth less,
-# and critical ones take 25 ms instead of 56 (November 2026).
-URGENT_GROUPS = 1
+# While critical ones come they have a group of their own under way, and beside it are others, which are small: all that
+# is under way at once shares the processor. Under twice the load they take 100 ms to the screen, where it was 170 in
+# three groups for all, and 60 with one other. But one other writes too little where Postgres is slow and the processor
+# is not what is short: a queue that no longer emptied at 60 % of the load (November 2026).
+URGENT_GROUPS = 2
 URGENT_UNITS = 32
 URGENT_SECONDS = 1.0  # since the last critical one
 QUEUE_LIMIT = 5_000  # notifications waiting; past a lane's share of it the caller is told to come back

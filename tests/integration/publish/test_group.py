@@ -174,6 +174,7 @@ async def test_critical_ones_have_a_group_of_their_own_beside_one_that_is_held_u
     hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publisher, "URGENT_SECONDS", 60.0)
+    monkeypatch.setattr(publisher, "URGENT_GROUPS", 1)
     head = await open_inbox(hub.db, project_id, "busy")
 
     async def send(user: str, priority: str) -> None:
