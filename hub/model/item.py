@@ -74,7 +74,7 @@ _formatted = lru_cache(maxsize=64)(format_time)  # a transaction's items have on
 
 
 def render_new(item: Item) -> bytes:
-    """As `render`, of an item that nobody has marked yet: a third of the time."""
+    """As `render`, of an item that nobody has marked yet: a quarter of the time."""
     return (
         f'{{"id":"{item.item_id}","notification_id":"{item.notification_id}","seq":{item.seq},"rev":{item.rev},'
         f'"created_at":"{_formatted(item.created_at)}",{_UNMARKED}"expires_at":{_json(item.expires_at)},'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 
 import pytest
@@ -15,6 +14,7 @@ from gateway.session import Session
 from gateway.switchboard import Switchboard
 from hub.runtime import Hub
 from hub.web.http import HttpProtocol
+from tests.support.garbage import left_in_cycles
 from tests.support.gateway import RawSocket, RunningGateway, client, events, publish, rest, token, until
 from tests.support.redis_server import redis_of
 
@@ -66,19 +66,7 @@ async def test_who_left_leaves_no_cycles(hub: Hub, project_id: int, gateway: Run
             assert (await api.call("GET", "/v1/inbox"))[0] == 200
         await until(lambda: not gateway.board.connections and not gateway.server.server_state.connections)
 
-    await come_and_go()
-    gc.collect()
-    gc.disable()
-    gc.set_debug(gc.DEBUG_SAVEALL)
-    try:
-        for _ in range(3):
-            await come_and_go()
-        gc.collect()
-        left = {type(thing) for thing in gc.garbage}
-    finally:
-        gc.set_debug(0)
-        gc.garbage.clear()
-        gc.enable()
+    left = await left_in_cycles(come_and_go)
     ours = (Connection, Session, Room, HttpProtocol, RequestResponseCycle)
     assert [kind for kind in left if issubclass(kind, ours)] == []
 

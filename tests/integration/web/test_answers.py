@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from hub.web.response import Response, json_response
 from hub.web.routing import Reply, Route
 from hub.web.whole_answer import WholeAnswer, answer_at_once
 from tests.support.asgi_server import listening
+from tests.support.garbage import left_in_cycles
 from tests.support.gateway import until
 
 OWN = re.compile(rb"(?i)((?:date|ratelimit-[a-z]+): )[^\r]*")  # what two answers do not have in common
@@ -248,18 +248,7 @@ async def test_connections_that_were_shed_last_leave_no_cycles() -> None:
                 await writer.wait_closed()
             await until(lambda: not server.server_state.connections)
 
-        await come_and_go()
-        gc.collect()
-        gc.disable()
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        try:
-            await come_and_go()
-            gc.collect()
-            left = {type(thing) for thing in gc.garbage}
-        finally:
-            gc.set_debug(0)
-            gc.garbage.clear()
-            gc.enable()
+        left = await left_in_cycles(come_and_go)
     assert not left & {HttpProtocol, RequestResponseCycle}
 
 
