@@ -194,6 +194,53 @@ async def test_critical_ones_have_a_group_of_their_own_beside_one_that_is_held_u
     assert [item["title"] for item in await inbox(hub, project_id, "u")] == ["normal"] * 3 + ["critical"] * 3
 
 
+async def test_where_the_processor_is_short_others_rest_between_their_groups_and_critical_ones_do_not(
+    hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "URGENT_SECONDS", 60.0)
+    monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
+    monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
+    monkeypatch.setattr(publisher, "REST_SECONDS", 60.0)
+    monkeypatch.setattr(publisher, "QUEUE_LIMIT", 5)
+    monkeypatch.setattr(publisher, "SHARES", (1.0, 1.0, 0.2))  # bulk is refused while one waits
+    monkeypatch.setattr(hub.publisher._headroom, "is_short", lambda now: True)
+
+    async def send(priority: str) -> None:
+        await hub.publisher.publish(unit(project_id, recipients=["u"], title=priority, priority=priority))
+
+    async with hub.db.acquire() as conn, conn.transaction():
+        await conn.execute("LOCK TABLE notifications")
+        first = asyncio.create_task(send("normal"))
+        await until(lambda: len(hub.publisher._groups) == 1)
+        tries = [asyncio.create_task(send("critical"))]
+        await until(lambda: len(hub.publisher._groups) == 2 and hub.publisher._waiting == 0)
+        begun = asyncio.get_running_loop().time()
+        tries += [asyncio.create_task(send("normal")) for _ in range(3)]
+        await until(lambda: hub.publisher._waiting == 3)
+        assert len(hub.publisher._groups) == 2  # one of others, where it would be two
+        hub.publisher._groups = dict.fromkeys(hub.publisher._groups, begun - 30.0)  # it takes half a minute
+    await asyncio.gather(first, tries[0])
+    await until(lambda: not hub.publisher._groups)
+    assert hub.publisher._rested > begun + 29.0
+    await send("critical")  # it is not made to wait
+    assert hub.publisher._waiting == 3
+    await hub.publisher.close()  # and nobody rests when the process ends
+    await asyncio.gather(*tries)
+    assert len(await inbox(hub, project_id, "u")) == 6
+
+
+async def test_a_rest_ends(hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "URGENT_SECONDS", 60.0)
+    monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
+    monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
+    monkeypatch.setattr(publisher, "QUEUE_LIMIT", 2)
+    monkeypatch.setattr(hub.publisher._headroom, "is_short", lambda now: True)
+    for _ in range(5):
+        sent = [unit(project_id, recipients=["u"], title=one, priority=one) for one in ("critical", "normal")]
+        await asyncio.gather(*[hub.publisher.publish(one) for one in sent])
+    assert len(await inbox(hub, project_id, "u")) == 10
+
+
 def _groups() -> float:
     """How many groups were committed so far."""
     (metric,) = publisher.GROUP_SIZE.collect()
