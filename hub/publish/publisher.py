@@ -61,7 +61,7 @@ URGENT_UNITS = 32
 URGENT_SECONDS = 1.0  # since the last critical one
 # Where bulk is refused already and the processor is what is short, there is one beside it, and after each a rest as
 # long as it took. In turns with the same without it, under twice the load, critical ones took 44 to 92 ms for 114 to
-# 157, and the slowest of a hundred 360 for 480 (medians of eight windows); a third fewer of the others were accepted.
+# 157, and the slowest of a hundred 420 for 480 (medians of eight windows); a third fewer of the others were accepted.
 REST_SECONDS = 0.1  # at most
 QUEUE_LIMIT = 5_000  # notifications waiting; past a lane's share of it the caller is told to come back
 SHARES = (1.0, 0.8, 0.5)  # of critical, normal, bulk
