@@ -59,9 +59,12 @@ GROUP_UNITS = 100
 URGENT_GROUPS = 2
 URGENT_UNITS = 32
 URGENT_SECONDS = 1.0  # since the last critical one
-# Where bulk is refused already and the processor is what is short, there is one beside it, and after each a rest as
-# long as it took. In turns with the same without it, under twice the load, critical ones took 44 to 92 ms for 114 to
-# 157, and the slowest of a hundred 420 for 480 (medians of eight windows); a third fewer of the others were accepted.
+# Where normal ones are about to be refused and the processor is what is short, there is one beside it, and after each a
+# rest as long as it took. In turns with the same without it, under twice the load, critical ones took 44 to 92 ms for
+# 114 to 157, and the slowest of a hundred 420 for 480 (medians of eight windows); a third fewer of the others were
+# accepted. So it must end before others have what there is room for: from 2,500 on, a queue did not empty any more
+# when a load of 60 % had filled it while the machine was slow.
+RESTS_FROM = 0.75  # of QUEUE_LIMIT
 REST_SECONDS = 0.1  # at most
 QUEUE_LIMIT = 5_000  # notifications waiting; past a lane's share of it the caller is told to come back
 SHARES = (1.0, 0.8, 0.5)  # of critical, normal, bulk
@@ -167,7 +170,9 @@ class Publisher:
         return asyncio.get_running_loop().time() < self._urgent + URGENT_SECONDS
 
     def _is_held_back(self) -> bool:
-        return self.full("bulk") and not self._closing and self._headroom.is_short(asyncio.get_running_loop().time())
+        if self._closing or self._waiting < QUEUE_LIMIT * RESTS_FROM:
+            return False
+        return self._headroom.is_short(asyncio.get_running_loop().time())
 
     def _rests(self) -> bool:
         """Whether the next group of others begins later; then it will."""

@@ -202,7 +202,7 @@ async def test_where_the_processor_is_short_others_rest_between_their_groups_and
     monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
     monkeypatch.setattr(publisher, "REST_SECONDS", 60.0)
     monkeypatch.setattr(publisher, "QUEUE_LIMIT", 5)
-    monkeypatch.setattr(publisher, "SHARES", (1.0, 1.0, 0.2))  # bulk is refused while one waits
+    monkeypatch.setattr(publisher, "RESTS_FROM", 0.2)  # while one waits
     monkeypatch.setattr(hub.publisher._headroom, "is_short", lambda now: True)
 
     async def send(priority: str) -> None:
@@ -233,7 +233,7 @@ async def test_a_rest_ends(hub: Hub, project_id: int, monkeypatch: pytest.Monkey
     monkeypatch.setattr(publisher, "URGENT_SECONDS", 60.0)
     monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
     monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
-    monkeypatch.setattr(publisher, "QUEUE_LIMIT", 2)
+    monkeypatch.setattr(publisher, "RESTS_FROM", 0.0)
     monkeypatch.setattr(hub.publisher._headroom, "is_short", lambda now: True)
     for _ in range(5):
         sent = [unit(project_id, recipients=["u"], title=one, priority=one) for one in ("critical", "normal")]
