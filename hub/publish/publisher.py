@@ -60,10 +60,9 @@ URGENT_GROUPS = 2
 URGENT_UNITS = 32
 URGENT_SECONDS = 1.0  # since the last critical one
 # Where normal ones are about to be refused and the processor is what is short, there is one beside it, and after each a
-# rest as long as it took. In turns with the same without it, under twice the load, critical ones took 44 to 92 ms for
-# 114 to 157, and the slowest of a hundred 420 for 480 (medians of eight windows); a third fewer of the others were
-# accepted. So it must end before others have what there is room for: from 2,500 on, a queue did not empty any more
-# when a load of 60 % had filled it while the machine was slow.
+# rest as long as it took. Under twice the load critical ones took 35 to 54 ms, where it was 114 to 157 without it, and
+# the slowest of a hundred 334, where it was 480 (medians of windows). Resting from half a queue on cost a third of the
+# others, and a queue did not empty any more that 60 % of the load had filled while the machine was slow.
 RESTS_FROM = 0.75  # of QUEUE_LIMIT
 REST_SECONDS = 0.1  # at most
 QUEUE_LIMIT = 5_000  # notifications waiting; past a lane's share of it the caller is told to come back
