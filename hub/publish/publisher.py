@@ -171,6 +171,8 @@ class Publisher:
     def _is_held_back(self) -> bool:
         if self._closing or self._waiting < QUEUE_LIMIT * RESTS_FROM:
             return False
+        if len(self._queues[0]) >= URGENT_UNITS:
+            return False  # more critical ones than their group takes: any other takes them first
         return self._headroom.is_short(asyncio.get_running_loop().time())
 
     def _rests(self) -> bool:

@@ -199,10 +199,10 @@ async def test_where_the_processor_is_short_others_rest_between_their_groups_and
 ) -> None:
     monkeypatch.setattr(publisher, "URGENT_SECONDS", 60.0)
     monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
-    monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
+    monkeypatch.setattr(publisher, "URGENT_UNITS", 2)
     monkeypatch.setattr(publisher, "REST_SECONDS", 60.0)
-    monkeypatch.setattr(publisher, "QUEUE_LIMIT", 5)
-    monkeypatch.setattr(publisher, "RESTS_FROM", 0.2)  # while one waits
+    monkeypatch.setattr(publisher, "QUEUE_LIMIT", 10)
+    monkeypatch.setattr(publisher, "RESTS_FROM", 0.1)  # while one waits
     monkeypatch.setattr(hub.publisher._headroom, "is_short", lambda now: True)
 
     async def send(priority: str) -> None:
@@ -218,21 +218,24 @@ async def test_where_the_processor_is_short_others_rest_between_their_groups_and
         tries += [asyncio.create_task(send("normal")) for _ in range(3)]
         await until(lambda: hub.publisher._waiting == 3)
         assert len(hub.publisher._groups) == 2  # one of others, where it would be two
+        tries += [asyncio.create_task(send("critical")) for _ in range(2)]
+        await until(lambda: len(hub.publisher._groups) == 3)  # more of them than one group takes
+        assert hub.publisher._waiting == 3
         hub.publisher._groups = dict.fromkeys(hub.publisher._groups, begun - 30.0)  # it takes half a minute
-    await asyncio.gather(first, tries[0])
+    await asyncio.gather(first, tries[0], *tries[4:])
     await until(lambda: not hub.publisher._groups)
     assert hub.publisher._rested > begun + 29.0
     await send("critical")  # it is not made to wait
     assert hub.publisher._waiting == 3
     await hub.publisher.close()  # and nobody rests when the process ends
     await asyncio.gather(*tries)
-    assert len(await inbox(hub, project_id, "u")) == 6
+    assert len(await inbox(hub, project_id, "u")) == 8
 
 
 async def test_a_rest_ends(hub: Hub, project_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher, "URGENT_SECONDS", 60.0)
     monkeypatch.setattr(publisher, "GROUP_UNITS", 1)
-    monkeypatch.setattr(publisher, "URGENT_UNITS", 1)
+    monkeypatch.setattr(publisher, "URGENT_UNITS", 2)
     monkeypatch.setattr(publisher, "RESTS_FROM", 0.0)
     monkeypatch.setattr(hub.publisher._headroom, "is_short", lambda now: True)
     for _ in range(5):
