@@ -21,6 +21,7 @@ from hub.local.process import (
     account_for,
     children_of,
     free_port,
+    kill_all,
     last_complaint,
     open_log,
     place_for,
@@ -177,7 +178,7 @@ class Postgres:
                 try:
                     status = await wait_for_exit(process)
                 finally:
-                    await stop(process)
+                    await kill_all(process)
             if status != 0:
                 complaint = last_complaint(self._log, start, "error:", "FATAL:").rstrip(".")
                 raise LocalError(f"Cannot create a Postgres data directory in {self._home}: initdb said: {complaint}.")

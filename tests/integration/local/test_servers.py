@@ -24,7 +24,7 @@ from hub.exceptions import LocalError
 from hub.local import Servers, local_servers
 from hub.local import binaries as binaries_module
 from hub.local.directory import LocalDirectory
-from hub.local.process import children_of, is_ours
+from hub.local.process import Place, children_of, is_ours, kill_all, spawn
 from hub.security.vapid import read_key
 from tests.support.system import ROOT, SCRATCH, alive, as_other_user, clean_environment, until
 
@@ -391,6 +391,17 @@ async def test_a_cancelled_start_leaves_no_server(tmp_path: Path) -> None:
         await asyncio.gather(task, return_exceptions=True)
     running = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _works_below(path, tmp_path)]
     assert running == []
+
+
+async def test_what_a_killed_process_started_is_gone_with_it(tmp_path: Path) -> None:
+    said = tmp_path / "log"
+    with said.open("wb") as log:
+        command = ["sh", "-c", "sleep 1000 & echo $!; wait"]
+        process = spawn(command, place=Place(str(tmp_path), tmp_path), account=None, log=log)
+    await until(lambda: said.read_text().endswith("\n"), "the child's id")
+    await kill_all(process)
+    assert not alive(int(said.read_text()))
+    await kill_all(process)
 
 
 def _works_below(process: Path, directory: Path) -> bool:
