@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import struct
-
 import msgspec
 
-_TEXT = 0x81  # FIN and opcode 1 (RFC 6455 section 5.2)
+from hub.bus.announce import HEADER_BYTES, read_header
+from hub.model import frames
+
 _TYPE_AT = len(b'{"type":"')
 _EVENT_BYTES = len(b"event: \ndata: \n\n")
 
@@ -39,14 +39,7 @@ class Message(msgspec.Struct, gc=False, eq=False):
     def ws(self) -> bytes:
         """The whole WebSocket frame: unmasked, one piece, text."""
         if self.framed is None:
-            size = len(self.payload)
-            if size < 126:
-                header = bytes((_TEXT, size))
-            elif size < 65536:
-                header = b"\x81\x7e" + size.to_bytes(2, "big")
-            else:
-                header = struct.pack("!BBQ", _TEXT, 127, size)
-            self.framed = header + self.payload
+            self.framed = frames.websocket(self.payload)
         return self.framed
 
     @property
@@ -65,3 +58,12 @@ class Message(msgspec.Struct, gc=False, eq=False):
         """The whole server-sent event; `id` is the cursor, so that a browser resumes by itself."""
         chunk = self.chunked
         return chunk[chunk.index(b"\r\n") + 2 : -2]
+
+
+def heard(announcement: bytes, epoch: int) -> Message:
+    """The frame of an announcement, whose cursor is of `epoch`; without payload where it has none."""
+    _, rev, cursor = read_header(announcement)
+    framed = announcement[HEADER_BYTES:]
+    if not framed:
+        return Message(b"", cursor, rev, epoch)
+    return Message(frames.out_of_websocket(framed), cursor, rev, epoch, framed)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import structlog
 
 from gateway.codes import Code
-from gateway.message import Message
+from gateway.message import Message, heard
 from gateway.session import Read, State
-from hub.bus.announce import HEADER_BYTES, REVOKED, read_header
+from hub.bus.announce import HEADER_BYTES, REVOKED, read_header, read_place
 from hub.exceptions import Forbidden, NotFound, RateLimited, Refused, Unavailable
 from hub.model.cursor import STEM_LENGTH, decode_cursor
 from hub.model.mark import Mark, parse_mark, seen_upto
@@ -72,7 +72,23 @@ class Room:
         self._marks: deque[tuple[Connection, int | None, Mark]] | None = None  # while some are carried out
 
     def hear(self, payload: bytes) -> None:
-        """An announcement on the person's channel. The hot path of a gateway: most are forwarded and that is all."""
+        """An announcement on the person's channel.
+
+        The hot path of a gateway: most people have one screen, for which nearly all announcements are the next change,
+        and that is written as it came. Nothing is made for it but the bytes that are written.
+        """
+        if len(payload) > HEADER_BYTES:
+            rev, stem = read_place(payload)
+            if stem == self._stem and len(self.connections) == 1:
+                connection = self.connections[0]
+                if connection.session.follows(rev, self._epoch):
+                    self._board.sent += 1
+                    connection.relay(payload)
+                    return
+        self._hear(payload)
+
+    def _hear(self, payload: bytes) -> None:
+        """The same for whatever comes, and for any number of connections."""
         if len(payload) < HEADER_BYTES:
             return  # none of ours
         kind, rev, cursor = read_header(payload)
@@ -84,10 +100,9 @@ class Room:
             if position is None:
                 return
             self._stem, self._epoch = cursor[:STEM_LENGTH], position.epoch
-        message = Message(payload[HEADER_BYTES:], cursor, rev, self._epoch)
-        connections, forwarded = self.connections, 0
-        for connection in connections if len(connections) == 1 else tuple(connections):  # writing may end some of them
-            if connection.session.follows(message):
+        message, forwarded = heard(payload, self._epoch), 0
+        for connection in tuple(self.connections):  # writing may end some of them
+            if message.payload and connection.session.follows(rev, message.epoch):
                 connection.forward(message)
                 forwarded += 1
             else:

@@ -438,20 +438,19 @@ class Session:
 
     # What Redis says
 
-    def follows(self, message: Message) -> bool:
-        """Whether this change is the next one of a live session: then it counts as sent, and is to be written.
+    def follows(self, rev: int, epoch: int) -> bool:
+        """Whether a change that is at hand is the next one of a live session: then it counts as sent; write it.
 
         What `announced` does first, without an answer to be looked through: nearly all that a gateway hears is this.
         """
-        rev = message.rev
-        if rev != self.rev + 1 or self.state is not _LIVE or message.epoch != self.epoch or not message.payload:
+        if rev != self.rev + 1 or self.state is not _LIVE or epoch != self.epoch:
             return False
         self.rev = rev
         return True
 
     def announced(self, message: Message) -> Actions:
         """A change, in whatever order; never forwarded but as the next revision of this epoch."""
-        if self.follows(message):
+        if message.payload and self.follows(message.rev, message.epoch):
             return (message,)
         if self.state is State.LIVE:
             if message.epoch == self.epoch and message.rev <= self.rev:

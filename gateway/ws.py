@@ -26,9 +26,10 @@ from websockets.typing import Subprotocol
 from gateway import framing, handshake
 from gateway.codes import Close, Code
 from gateway.connection import Connection
-from gateway.message import Message
+from gateway.message import Message, heard
 from gateway.session import PING
 from gateway.switchboard import Switchboard
+from hub.bus.announce import HEADER_BYTES
 from hub.web.app import REFUSALS_PER_SECOND
 from hub.web.limits import household
 from hub.web.problems import problem_document
@@ -237,10 +238,16 @@ class WebSocket(Connection, asyncio.Protocol):
         return self._congested
 
     def forward(self, message: Message) -> None:
-        if self._phase is _OPEN and not self._congested:
+        if self._descriptor >= 0:  # nothing waits; and nobody forwards to a session that has ended
             self.emit(message.framed or message.ws)
         else:
             self.write(message)
+
+    def relay(self, announcement: bytes) -> None:
+        if self._descriptor >= 0:
+            self.emit(announcement[HEADER_BYTES:])
+        else:
+            self.forward(heard(announcement, self.session.epoch))
 
     def write(self, message: Message) -> None:
         if self._phase is _OPEN and not (message is PING and self._congested):

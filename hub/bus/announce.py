@@ -1,12 +1,12 @@
 """Announcements: what Redis carries from whoever changed an inbox to the gateways that hold its person.
 
-One PUBLISH (in a cluster SPUBLISH) per person and change. The payload is a fixed header and the client's frame, ready
-to forward:
+One PUBLISH (in a cluster SPUBLISH) per person and change. The payload is a fixed header and the client's frame as a
+WebSocket has it, so that a gateway writes a slice of what it heard and builds nothing:
 
     offset  0  kind     1 byte   i item, u update, r removed, c changes, s sync (no body), x revoked (no body)
             1  rev      8 bytes  big endian
             9  cursor  32 bytes  ASCII, see hub.model.cursor
-           41  frame    JSON, to the end
+           41  frame    RFC 6455: text, whole, unmasked; to the end
 
 An announcement is at most once and only ever a hint: the outbox repeats what was not accepted by Redis, sessions notice
 a hole in the revisions, and gateways compare heads with the store. Losing all of them costs milliseconds, not items.
@@ -19,7 +19,8 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from hub.model.cursor import CURSOR_LENGTH, Cursor
+from hub.model import frames
+from hub.model.cursor import CURSOR_LENGTH, STEM_LENGTH, Cursor
 
 if TYPE_CHECKING:
     from hub.bus.client import Bus
@@ -30,7 +31,9 @@ FRAME_LIMIT_BYTES = 8 * 1024  # larger frames are read from the store: Redis buf
 _HEADER = struct.Struct(f">cQ{CURSOR_LENGTH}s")
 HEADER_BYTES = _HEADER.size
 read_header = _HEADER.unpack_from
-"""`(kind, rev, cursor)` of a payload of at least HEADER_BYTES, kind and cursor as ASCII: for whoever reads many."""
+"""`(kind, rev, cursor)` of a payload of at least HEADER_BYTES, kind and cursor as ASCII."""
+read_place = struct.Struct(f">xQ{STEM_LENGTH}s").unpack_from
+"""`(rev, stem of its cursor)` of such a payload: for whoever reads many."""
 _NO_CURSOR = Cursor(0, 0, 0).encode().encode("ascii")
 
 
@@ -47,7 +50,8 @@ def pack(kind: str, rev: int, cursor: str, frame: bytes) -> bytes:
     """The payload; a frame over FRAME_LIMIT_BYTES becomes `sync`."""
     if len(frame) > FRAME_LIMIT_BYTES:
         kind, frame = SYNC, b""
-    return _HEADER.pack(kind.encode("ascii"), rev, cursor.encode("ascii")) + frame
+    header = _HEADER.pack(kind.encode("ascii"), rev, cursor.encode("ascii"))
+    return header + frames.websocket(frame) if frame else header
 
 
 def pack_revoked() -> bytes:
@@ -60,9 +64,11 @@ def unpack(payload: bytes) -> Announcement | None:
     if len(payload) < HEADER_BYTES:
         return None
     kind, rev, cursor = read_header(payload)
+    data = payload[HEADER_BYTES:]
     try:
-        return Announcement(kind.decode("ascii"), rev, cursor.decode("ascii"), payload[HEADER_BYTES:])
-    except UnicodeDecodeError:
+        frame = frames.out_of_websocket(data) if data else b""
+        return Announcement(kind.decode("ascii"), rev, cursor.decode("ascii"), frame)
+    except (UnicodeDecodeError, IndexError):
         return None
 
 

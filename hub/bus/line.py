@@ -10,6 +10,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Container, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 import hiredis
@@ -140,7 +141,8 @@ class Line:
 
     def _make(self) -> Link:
         listener = self._listener
-        return Link(self._verbs, self._hear, listener.confirmed, lambda *told: listener.refused(self, *told))
+        refused = partial(listener.refused, self)
+        return Link(self._verbs, self.control, self._control, listener.hear, listener.confirmed, refused)
 
     async def _resubscribe(self, link: Link) -> bool:
         """Subscribes the whole share; False when the connection broke on the way."""
@@ -169,12 +171,9 @@ class Line:
                 log.warning("subscriber.probe_lost", seconds=self._probe_seconds)
                 return
 
-    def _hear(self, channel: bytes, payload: bytes) -> None:
-        if channel == self.control and payload.startswith(_PROBE):
-            if payload == self._probe and self._returned is not None and not self._returned.done():
-                self._returned.set_result(None)
-            return
-        try:
+    def _control(self, channel: bytes, payload: bytes) -> None:
+        """A message on the channel of this process."""
+        if not payload.startswith(_PROBE):
             self._listener.hear(channel, payload)
-        except Exception:  # one message that fails must not cost the connection and everybody's next ones
-            log.exception("subscriber.message_failed", channel=channel)
+        elif payload == self._probe and self._returned is not None and not self._returned.done():
+            self._returned.set_result(None)

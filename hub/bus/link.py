@@ -47,7 +47,8 @@ class Link(asyncio.Protocol):
     """A connection; `lost` is done when it has ended.
 
     Args:
-        on_message: Called with (channel, payload); must not raise.
+        on_message: Called with (channel, payload); what it raises is logged.
+        control, on_control: The same for the messages of one channel.
         on_confirmed: Called with a channel once the last command about it, to subscribe, is confirmed.
         on_refused: Sharded only. Called with a channel that does not stand here, though it was asked for: the slot is
             somewhere else, or nowhere; and with what the server says, None when it took the channel away by itself.
@@ -56,12 +57,16 @@ class Link(asyncio.Protocol):
     def __init__(
         self,
         verbs: Verbs,
+        control: bytes,
+        on_control: Callable[[bytes, bytes], None],
         on_message: Callable[[bytes, bytes], None],
         on_confirmed: Callable[[bytes], None],
         on_refused: Callable[[bytes, str | None], None],
     ) -> None:
         self._verbs = verbs
         self._message = verbs.message
+        self._control = control
+        self._on_control = on_control
         self._on_message = on_message
         self._on_confirmed = on_confirmed
         self._on_refused = on_refused
@@ -136,7 +141,7 @@ class Link(asyncio.Protocol):
 
     def _take(self) -> bool:
         """Takes what the reader holds whole; False when this is no connection to go on with."""
-        gets, message, deliver = self._reader.gets, self._message, self._on_message
+        gets, message, deliver, control = self._reader.gets, self._message, self._on_message, self._control
         while True:
             try:
                 reply = gets()
@@ -147,7 +152,11 @@ class Link(asyncio.Protocol):
                 return True
             if isinstance(reply, list):
                 if reply[0] == message:
-                    deliver(reply[1], reply[2])
+                    channel = reply[1]
+                    try:
+                        (self._on_control if channel == control else deliver)(channel, reply[2])
+                    except Exception:  # one message that fails must not cost the connection and everybody's next ones
+                        log.exception("subscriber.message_failed", channel=channel)
                 else:
                     self._told(*reply)
             elif self._commands:

@@ -6,6 +6,7 @@ publishers build them here and nowhere else.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,22 @@ _encode = msgspec.json.encode
 PING = b'{"type":"ping"}'
 PONG = b'{"type":"pong"}'
 RESET = b'{"type":"reset"}'
+_TEXT = 0x81  # FIN and opcode 1 (RFC 6455 section 5.2)
+
+
+def websocket(frame: bytes) -> bytes:
+    """`frame` as the bytes of a WebSocket: text, whole, unmasked (RFC 6455 section 5.2)."""
+    size = len(frame)
+    if size < 126:
+        return b"\x81%c%b" % (size, frame)
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + frame
+    return struct.pack("!BBQ", _TEXT, 127, size) + frame
+
+
+def out_of_websocket(data: bytes) -> bytes:
+    """The frame in what `websocket` made."""
+    return data[{126: 4, 127: 10}.get(data[1], 2) :]
 
 
 def counts_json(counts: Counts) -> bytes:

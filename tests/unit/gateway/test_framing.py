@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from gateway import framing
 from gateway.client_frames import MAX_FRAME_BYTES
 from gateway.codes import Code
-from gateway.message import Message
+from gateway.message import Message, heard
+from hub.bus import announce
+from hub.model import frames
+from hub.model.cursor import Cursor
 from tests.support.gateway import client_frame
 
 
@@ -114,5 +117,19 @@ def test_a_message_is_framed_and_spelled_as_an_event(size: int) -> None:
     assert message.ws[0] == 0x81
     header = len(message.ws) - len(payload)
     assert header == (2 if len(payload) < 126 else 4 if len(payload) < 65536 else 10)
+    assert frames.out_of_websocket(message.ws) == payload
     assert message.sse == b"event: item\nid: " + b"c" * 32 + b"\ndata: " + payload + b"\n\n"
     assert Message(b'{"type":"reset"}').sse == b'event: reset\ndata: {"type":"reset"}\n\n'
+
+
+@pytest.mark.parametrize("size", [22, 125, 126, announce.FRAME_LIMIT_BYTES])
+def test_an_announcement_is_sent_as_it_was_announced(size: int) -> None:
+    payload = b'{"type":"item","x":"' + b"x" * (size - 22) + b'"}'
+    cursor = Cursor(7, 3, 12).encode()
+    announcement = announce.pack(announce.ITEM, 12, cursor, payload)
+    message = heard(announcement, 3)
+    built = Message(payload, cursor.encode("ascii"), 12, 3)
+    assert announcement[announce.HEADER_BYTES :] == message.ws == built.ws
+    assert message.sse == built.sse
+    assert (message.payload, message.cursor, message.rev, message.epoch) == (payload, built.cursor, 12, 3)
+    assert heard(announce.pack(announce.SYNC, 12, cursor, b""), 3).payload == b""
