@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
+from hub.bus import announce
 from hub.bus.announce import HEADER_BYTES, read_header
 from hub.model import frames
 
 _TYPE_AT = len(b'{"type":"')
 _EVENT_BYTES = len(b"event: \ndata: \n\n")
+# By the kind of an announcement: an event's chunk without size, cursor and frame, and how long the rest of it is.
+_CHUNKS = {
+    ord(kind): (b"%%x\r\nevent: %b\nid: %%b\ndata: %%b\n\n\r\n" % name, len(b"event: \nid: \ndata: \n\n" + name))
+    for kind, name in (
+        (announce.ITEM, b"item"),
+        (announce.UPDATE, b"update"),
+        (announce.REMOVED, b"removed"),
+        (announce.CHANGES, b"changes"),
+    )
+}
 
 
 class Message(msgspec.Struct, gc=False, eq=False):
@@ -67,3 +78,14 @@ def heard(announcement: bytes, epoch: int) -> Message:
     if not framed:
         return Message(b"", cursor, rev, epoch)
     return Message(frames.out_of_websocket(framed), cursor, rev, epoch, framed)
+
+
+def chunk_of(announcement: bytes) -> bytes:
+    """`heard(announcement, …).chunked` for one that has a frame, in half the time."""
+    known = _CHUNKS.get(announcement[0])
+    if known is None:  # of a later version
+        return heard(announcement, 0).chunked
+    shape, length = known
+    _, _, cursor = read_header(announcement)
+    frame = frames.out_of_websocket(announcement, HEADER_BYTES)
+    return shape % (length + len(cursor) + len(frame), cursor, frame)

@@ -23,7 +23,7 @@ from gateway.client_frames import State as PresenceState
 from gateway.codes import Close, Code
 from gateway.connection import Connection
 from gateway.grant import Grant
-from gateway.message import Message
+from gateway.message import Message, chunk_of, heard
 from gateway.switchboard import Switchboard
 from hub.web.asgi import Receive, Scope, Send
 from hub.web.limits import household
@@ -117,6 +117,12 @@ class EventStream(Connection):
             self.emit(message.chunk or message.chunked)
         else:
             self.write(message)
+
+    def relay(self, announcement: bytes) -> None:
+        if self._descriptor >= 0:
+            self.emit(chunk_of(announcement))
+        else:
+            self.write(heard(announcement, self.session.epoch))
 
     def write(self, message: Message) -> None:
         if self._ended:

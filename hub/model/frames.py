@@ -20,6 +20,7 @@ PING = b'{"type":"ping"}'
 PONG = b'{"type":"pong"}'
 RESET = b'{"type":"reset"}'
 _TEXT = 0x81  # FIN and opcode 1 (RFC 6455 section 5.2)
+_HEADERS = {126: 4, 127: 10}  # bytes before the text, by the second of them; of short ones 2
 
 
 def websocket(frame: bytes) -> bytes:
@@ -32,9 +33,9 @@ def websocket(frame: bytes) -> bytes:
     return struct.pack("!BBQ", _TEXT, 127, size) + frame
 
 
-def out_of_websocket(data: bytes) -> bytes:
-    """The frame in what `websocket` made."""
-    return data[{126: 4, 127: 10}.get(data[1], 2) :]
+def out_of_websocket(data: bytes, start: int = 0) -> bytes:
+    """The frame in what `websocket` made, which begins at `start` and ends with `data`."""
+    return data[start + _HEADERS.get(data[start + 1], 2) :]
 
 
 def counts_json(counts: Counts) -> bytes:

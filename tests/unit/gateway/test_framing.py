@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway import framing
 from gateway.client_frames import MAX_FRAME_BYTES
 from gateway.codes import Code
-from gateway.message import Message, heard
+from gateway.message import Message, chunk_of, heard
 from hub.bus import announce
 from hub.model import frames
 from hub.model.cursor import Cursor
@@ -122,14 +122,26 @@ def test_a_message_is_framed_and_spelled_as_an_event(size: int) -> None:
     assert Message(b'{"type":"reset"}').sse == b'event: reset\ndata: {"type":"reset"}\n\n'
 
 
-@pytest.mark.parametrize("size", [22, 125, 126, announce.FRAME_LIMIT_BYTES])
-def test_an_announcement_is_sent_as_it_was_announced(size: int) -> None:
-    payload = b'{"type":"item","x":"' + b"x" * (size - 22) + b'"}'
+@pytest.mark.parametrize("size", [40, 125, 126, announce.FRAME_LIMIT_BYTES])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (announce.ITEM, "item"),
+        (announce.UPDATE, "update"),
+        (announce.REMOVED, "removed"),
+        (announce.CHANGES, "changes"),
+        ("?", "later"),
+    ],
+)
+def test_an_announcement_is_sent_as_it_was_announced(kind: str, name: str, size: int) -> None:
+    payload = b'{"type":"%b","x":"' % name.encode()
+    payload += b"x" * (size - len(payload) - 2) + b'"}'
     cursor = Cursor(7, 3, 12).encode()
-    announcement = announce.pack(announce.ITEM, 12, cursor, payload)
+    announcement = announce.pack(kind, 12, cursor, payload)
     message = heard(announcement, 3)
     built = Message(payload, cursor.encode("ascii"), 12, 3)
     assert announcement[announce.HEADER_BYTES :] == message.ws == built.ws
     assert message.sse == built.sse
     assert (message.payload, message.cursor, message.rev, message.epoch) == (payload, built.cursor, 12, 3)
+    assert chunk_of(announcement) == message.chunked
     assert heard(announce.pack(announce.SYNC, 12, cursor, b""), 3).payload == b""
