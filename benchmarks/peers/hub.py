@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
 
 from benchmarks.crowd import Seat
-from benchmarks.fleet import HOST, Fleet
+from benchmarks.fleet import HOST, Fleet, Process
 from benchmarks.peers.clients import EventStream
 from benchmarks.peers.peer import Peer, frame
 from benchmarks.peers.publishers import Publisher, RedisPublisher, publish_command
@@ -27,8 +28,8 @@ MEASURED = {
 class HubPeer(Peer):
     """Announcements of items, each the next revision of its person, as an API process publishes them."""
 
-    def __init__(self, fleet: Fleet, installation: str, project_id: int) -> None:
-        super().__init__(fleet.gateway.pid, fleet.gateway.port)
+    def __init__(self, fleet: Fleet, gateway: Process, installation: str, project_id: int) -> None:
+        super().__init__(gateway.pid, gateway.port)
         self._fleet = fleet
         self._installation = installation
         self._project_id = project_id
@@ -81,7 +82,26 @@ async def hub_sse(fleet: Fleet) -> AsyncIterator[Peer]:
 
 
 @asynccontextmanager
+async def hub_gateways(fleet: Fleet, count: int) -> AsyncIterator[list[Peer]]:
+    """Several gateways, over WebSockets."""
+    async with _measured(fleet) as (installation, project_id):
+        gateways = [fleet.spawn("gateway") for _ in range(count)]
+        try:
+            await asyncio.gather(*(gateway.ready() for gateway in gateways))
+            yield [HubPeer(fleet, gateway, installation, project_id) for gateway in gateways]
+        finally:
+            await asyncio.gather(*(gateway.stop() for gateway in gateways))
+
+
+@asynccontextmanager
 async def _running(fleet: Fleet, kind: type[HubPeer]) -> AsyncIterator[Peer]:
+    async with _measured(fleet) as (installation, project_id), fleet.running(("gateway",)):
+        yield kind(fleet, fleet.gateway, installation, project_id)
+
+
+@asynccontextmanager
+async def _measured(fleet: Fleet) -> AsyncIterator[tuple[str, int]]:
+    """Gateways that start in it never ask the store for heads. The installation's name, and the project's id."""
     database = await asyncpg.connect(fleet.environment["HUB_DATABASE_URL"])
     try:
         installation = await database.fetchval("SELECT name FROM installation")
@@ -91,7 +111,6 @@ async def _running(fleet: Fleet, kind: type[HubPeer]) -> AsyncIterator[Peer]:
     before = fleet.environment
     fleet.environment = before | MEASURED
     try:
-        async with fleet.running(("gateway",)):
-            yield kind(fleet, installation, project_id)
+        yield installation, project_id
     finally:
         fleet.environment = before

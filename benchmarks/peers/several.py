@@ -1,0 +1,118 @@
+"""`python -m benchmarks.peers.several`: what a delivery costs where 1, 2, 4 and 8 processes share the messages.
+
+Of our gateway, and of the bare protocol, which has nothing that eight of it could do twice: what that costs more by the
+number is the machine's, whose two cores take turns with ten processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+import uvloop
+
+from benchmarks.fleet import Fleet, FleetError, fleet
+from benchmarks.peers.channels import bare
+from benchmarks.peers.hub import hub_gateways
+from benchmarks.peers.load import AT_A_TIME, UNDER_WAY, audience
+from benchmarks.peers.peer import Peer, PeerFailed
+from benchmarks.process import cpu_seconds, raise_file_limit
+from benchmarks.report import Progress
+from benchmarks.stats import spread
+from benchmarks.websocket import SocketError
+from hub.exceptions import HubError
+
+COUNTS = (1, 2, 4, 8)
+READERS = 1_000  # at each process
+
+
+async def cost(peers: list[Peer], messages: int) -> float:
+    """CPU seconds of all processes per 100,000 deliveries, flat out, of `messages` that they share.
+
+    Raises:
+        PeerFailed: a message was lost, doubled or out of order.
+    """
+    rounds = messages // len(peers) // READERS
+    channels = [[f"reader-{place}-{index}" for index in range(READERS)] for place in range(len(peers))]
+    async with AsyncExitStack() as stack:
+        there = [
+            await stack.enter_async_context(audience(peer, names)) for peer, names in zip(peers, channels, strict=True)
+        ]
+        publisher = await peers[0].publisher()
+        try:
+            before = sum(cpu_seconds(peer.pid) for peer in peers)
+            for first in range(0, rounds * READERS, AT_A_TIME):
+                batch = range(first, first + AT_A_TIME)
+                for peer, names in zip(peers, channels, strict=True):
+                    publisher.send([peer.message(names[k % READERS], k // READERS + 1) for k in batch])
+                for one in there:
+                    await one.reach(batch.stop - UNDER_WAY)
+            for one in there:
+                await one.reach(rounds * READERS)
+            used = sum(cpu_seconds(peer.pid) for peer in peers) - before
+        finally:
+            publisher.close()
+        for one in there:
+            await one.account(rounds)
+    return used / (rounds * READERS * len(peers)) * 100_000
+
+
+@asynccontextmanager
+async def bare_servers(fleet: Fleet, count: int) -> AsyncIterator[list[Peer]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(bare(fleet)) for _ in range(count)]
+
+
+KINDS: dict[str, Callable[[Fleet, int], AbstractAsyncContextManager[list[Peer]]]] = {
+    "hub": hub_gateways,
+    "bare asyncio": bare_servers,
+}
+
+
+async def run(rounds: int, messages: int) -> int:
+    raise_file_limit(12_000)
+    found: dict[str, dict[int, list[float]]] = {kind: defaultdict(list) for kind in KINDS}
+    progress = Progress()
+    failures: list[BaseException] = []
+    try:
+        async with fleet() as hub:
+            for number in range(1, rounds + 1):
+                for count in COUNTS:
+                    for kind, start in KINDS.items():
+                        label = f"{number}/{rounds} {count} × {kind}"
+                        gc.collect()
+                        gc.disable()  # a collection of the load client would be a pause of the servers'
+                        try:
+                            async with progress.step(label), start(hub, count) as peers:
+                                found[kind][count].append(await cost(peers, messages))
+                        finally:
+                            gc.enable()
+                        progress.say(f"{label:24} {found[kind][count][-1]:.3f}")
+    except* (PeerFailed, SocketError, FleetError, HubError, ConnectionError) as group:
+        failures.extend(group.exceptions)
+    if failures:
+        print("FAILED", "; ".join(str(error) for error in failures), file=sys.stderr)
+        return 1
+    print("| CPU s per 100,000 | " + " | ".join(KINDS) + " |\n|---|" + "---|" * len(KINDS))
+    for count in COUNTS:
+        cells = []
+        for by_count in found.values():
+            now = spread(by_count[count])
+            more = spread([mine / one for mine, one in zip(by_count[count], by_count[1], strict=True)])
+            cells.append(f"{now.median:.3f} ({now.low:.3f}–{now.high:.3f}) **×{more.median:.2f}**")
+        print(f"| {count} | " + " | ".join(cells) + " |")
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.several", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--messages", type=int, default=200_000, help="in each measurement; at least 8,000")
+    parsed = parser.parse_args()
+    if parsed.rounds < 1 or parsed.messages < COUNTS[-1] * READERS:
+        parser.error("there is at least 1 round of 8,000 messages")
+    sys.exit(uvloop.run(run(parsed.rounds, parsed.messages)))
