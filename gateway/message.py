@@ -75,7 +75,7 @@ def heard(announcement: bytes, epoch: int) -> Message:
     """The frame of an announcement, whose cursor is of `epoch`; without payload where it has none."""
     _, rev, cursor = read_header(announcement)
     framed = announcement[HEADER_BYTES:]
-    if not framed:
+    if not framed or framed[0] != frames.WEBSOCKET_TEXT or len(framed) < 2:  # none, or of another version: it is read
         return Message(b"", cursor, rev, epoch)
     return Message(frames.out_of_websocket(framed), cursor, rev, epoch, framed)
 

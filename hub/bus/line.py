@@ -74,7 +74,7 @@ class Line:
         publish: Callable[[str, bytes], Awaitable[Any]],
         probe_seconds: float,
     ) -> None:
-        self.control = control
+        self._control_channel = control
         self.ready = False
         self._begun = False  # something may have stood
         self._url = url
@@ -86,6 +86,17 @@ class Line:
         self._task: asyncio.Task[None] | None = None
         self._probe = b""
         self._returned: asyncio.Future[None] | None = None
+
+    @property
+    def control(self) -> bytes:
+        """The channel of this process alone; in a cluster another one when its slot has moved."""
+        return self._control_channel
+
+    @control.setter
+    def control(self, channel: bytes) -> None:
+        self._control_channel = channel
+        if self._link is not None:
+            self._link.control = channel
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="subscriber")

@@ -65,7 +65,7 @@ class Link(asyncio.Protocol):
     ) -> None:
         self._verbs = verbs
         self._message = verbs.message
-        self._control = control
+        self.control = control
         self._on_control = on_control
         self._on_message = on_message
         self._on_confirmed = on_confirmed
@@ -141,7 +141,7 @@ class Link(asyncio.Protocol):
 
     def _take(self) -> bool:
         """Takes what the reader holds whole; False when this is no connection to go on with."""
-        gets, message, deliver, control = self._reader.gets, self._message, self._on_message, self._control
+        gets, message, deliver, control = self._reader.gets, self._message, self._on_message, self.control
         while True:
             try:
                 reply = gets()

@@ -19,7 +19,7 @@ _encode = msgspec.json.encode
 PING = b'{"type":"ping"}'
 PONG = b'{"type":"pong"}'
 RESET = b'{"type":"reset"}'
-_TEXT = 0x81  # FIN and opcode 1 (RFC 6455 section 5.2)
+WEBSOCKET_TEXT = 0x81  # FIN and opcode 1 (RFC 6455 section 5.2)
 _HEADERS = {126: 4, 127: 10}  # bytes before the text, by the second of them; of short ones 2
 
 
@@ -30,7 +30,7 @@ def websocket(frame: bytes) -> bytes:
         return b"\x81%c%b" % (size, frame)
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2, "big") + frame
-    return struct.pack("!BBQ", _TEXT, 127, size) + frame
+    return struct.pack("!BBQ", WEBSOCKET_TEXT, 127, size) + frame
 
 
 def out_of_websocket(data: bytes, start: int = 0) -> bytes:
