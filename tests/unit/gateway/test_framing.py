@@ -145,3 +145,9 @@ def test_an_announcement_is_sent_as_it_was_announced(kind: str, name: str, size:
     assert (message.payload, message.cursor, message.rev, message.epoch) == (payload, built.cursor, 12, 3)
     assert chunk_of(announcement) == message.chunked
     assert heard(announce.pack(announce.SYNC, 12, cursor, b""), 3).payload == b""
+
+
+@pytest.mark.parametrize("body", [b"\x81", b'{"type":"item"}', b"\x82\x01x"])
+def test_a_body_that_is_no_frame_is_left_to_the_store(body: bytes) -> None:
+    bare = announce.pack(announce.SYNC, 12, Cursor(7, 3, 12).encode(), b"")
+    assert heard(bare + body, 3).payload == b""
