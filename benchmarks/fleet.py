@@ -171,6 +171,16 @@ class Fleet:
         return Process(role, port, popen, log)
 
     @asynccontextmanager
+    async def several(self, role: str, count: int) -> AsyncIterator[list[Process]]:
+        """So many new processes of a role beside what runs, ready, until the block ends."""
+        processes = [self.spawn(role) for _ in range(count)]
+        try:
+            await asyncio.gather(*(process.ready() for process in processes))
+            yield processes
+        finally:
+            await asyncio.gather(*(process.stop() for process in processes))
+
+    @asynccontextmanager
     async def running(self, roles: Iterable[str] = ("api", "gateway", "worker")) -> AsyncIterator[None]:
         """New processes of these roles, ready, until the block ends."""
         self.processes = {role: self.spawn(role) for role in roles}

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 from benchmarks.crowd import Crowd, crowd
-from benchmarks.fleet import HOST, Process
+from benchmarks.fleet import HOST
 from benchmarks.ledger import Ledger
 from benchmarks.measure import Measurement, Meter, Round, into, settle
 from benchmarks.process import cpu_seconds
 from benchmarks.publisher import pump
 
 COUNTS = (1, 2, 4, 8)
-
-
-@asynccontextmanager
-async def _gateways(this: Round, count: int) -> AsyncIterator[list[Process]]:
-    """The round's gateway and others beside it."""
-    others = [this.fleet.spawn("gateway") for _ in range(count - 1)]
-    try:
-        await asyncio.gather(*(process.ready() for process in others))
-        yield [this.fleet.gateway, *others]
-    finally:
-        await asyncio.gather(*(process.stop() for process in others))
 
 
 async def _measure(this: Round, count: int) -> Measurement:
@@ -36,7 +24,8 @@ async def _measure(this: Round, count: int) -> Measurement:
     lists = [users[start : start + size] for start in range(0, len(users) - size + 1, size)]
     ready = [(this.publish(part), into(ledger, part)) for part in lists]
     async with AsyncExitStack() as stack:
-        gateways = await stack.enter_async_context(_gateways(this, count))
+        others = await stack.enter_async_context(this.fleet.several("gateway", count - 1))
+        gateways = [this.fleet.gateway, *others]
         people: list[Crowd] = []
         for number, gateway in enumerate(gateways):
             seats = this.seats(users[number::count])

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from gateway.codes import Close, Code
-from gateway.message import Message, heard
+from gateway.message import Message
 from gateway.outlet import Outlet
 from gateway.session import (
     HOLD_SECONDS,
@@ -61,13 +61,13 @@ class Connection(Outlet):
     def write(self, message: Message) -> None:
         """Sends a frame, now or never: never blocks, and ends the session when too much waits (4001)."""
 
+    @abstractmethod
     def forward(self, message: Message) -> None:
-        """`write` for an announcement, which is small and no ping: a short way."""
-        self.write(message)
+        """`write` for an announcement, which is small and no ping, to a live session: a short way."""
 
+    @abstractmethod
     def relay(self, announcement: bytes) -> None:
-        """The same for one that nobody else is sent: the shortest way there is."""
-        self.forward(heard(announcement, self.session.epoch))
+        """`forward` for one that has a frame and that nobody else is sent: the shortest way there is."""
 
     @abstractmethod
     def hang_up(self, close: Close) -> None:

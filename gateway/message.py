@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from hub.bus import announce
-from hub.bus.announce import HEADER_BYTES, read_header
+from hub.bus.announce import HEADER_BYTES, frame_of, read_header
 from hub.model import frames
 
 _TYPE_AT = len(b'{"type":"')
 _EVENT_BYTES = len(b"event: \ndata: \n\n")
-# By the kind of an announcement: an event's chunk without size, cursor and frame, and how long the rest of it is.
-_CHUNKS = {
-    ord(kind): (b"%%x\r\nevent: %b\nid: %%b\ndata: %%b\n\n\r\n" % name, len(b"event: \nid: \ndata: \n\n" + name))
-    for kind, name in (
-        (announce.ITEM, b"item"),
-        (announce.UPDATE, b"update"),
-        (announce.REMOVED, b"removed"),
-        (announce.CHANGES, b"changes"),
-    )
-}
 
 
 class Message(msgspec.Struct, gc=False, eq=False):
@@ -57,11 +46,7 @@ class Message(msgspec.Struct, gc=False, eq=False):
     def chunked(self) -> bytes:
         """The server-sent event as one chunk of an HTTP/1.1 body (RFC 9112 section 7.1)."""
         if self.chunk is None:
-            payload = self.payload
-            name = payload[_TYPE_AT : payload.index(b'"', _TYPE_AT)]
-            place = b"" if self.cursor is None else b"id: %b\n" % self.cursor
-            size = len(name) + len(place) + len(payload) + _EVENT_BYTES
-            self.chunk = b"%x\r\nevent: %b\n%bdata: %b\n\n\r\n" % (size, name, place, payload)
+            self.chunk = _chunk(self.payload, self.cursor)
         return self.chunk
 
     @property
@@ -74,18 +59,17 @@ class Message(msgspec.Struct, gc=False, eq=False):
 def heard(announcement: bytes, epoch: int) -> Message:
     """The frame of an announcement, whose cursor is of `epoch`; without payload where it has none."""
     _, rev, cursor = read_header(announcement)
-    framed = announcement[HEADER_BYTES:]
-    if not framed or framed[0] != frames.WEBSOCKET_TEXT or len(framed) < 2:  # none, or of another version: it is read
-        return Message(b"", cursor, rev, epoch)
-    return Message(frames.out_of_websocket(framed), cursor, rev, epoch, framed)
+    payload = frame_of(announcement)
+    return Message(payload, cursor, rev, epoch, announcement[HEADER_BYTES:] if payload else None)
 
 
 def chunk_of(announcement: bytes) -> bytes:
-    """`heard(announcement, …).chunked` for one that has a frame, in half the time."""
-    known = _CHUNKS.get(announcement[0])
-    if known is None:  # of a later version
-        return heard(announcement, 0).chunked
-    shape, length = known
-    _, _, cursor = read_header(announcement)
-    frame = frames.out_of_websocket(announcement, HEADER_BYTES)
-    return shape % (length + len(cursor) + len(frame), cursor, frame)
+    """`heard(announcement, …).chunked` of one that has a frame, without a message that nobody else needs."""
+    return _chunk(frames.out_of_websocket(announcement, HEADER_BYTES), read_header(announcement)[2])
+
+
+def _chunk(payload: bytes, cursor: bytes | None) -> bytes:
+    name = payload[_TYPE_AT : payload.index(b'"', _TYPE_AT)]
+    place = b"" if cursor is None else b"id: %b\n" % cursor
+    size = len(name) + len(place) + len(payload) + _EVENT_BYTES
+    return b"%x\r\nevent: %b\n%bdata: %b\n\n\r\n" % (size, name, place, payload)

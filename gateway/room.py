@@ -17,10 +17,9 @@ import structlog
 from gateway.codes import Code
 from gateway.message import Message, heard
 from gateway.session import Read, State
-from hub.bus.announce import HEADER_BYTES, REVOKED, read_header, read_place
+from hub.bus.announce import HEADER_BYTES, REVOKED, has_frame, read_header, read_place
 from hub.exceptions import Forbidden, NotFound, RateLimited, Refused, Unavailable
 from hub.model.cursor import STEM_LENGTH, decode_cursor
-from hub.model.frames import WEBSOCKET_TEXT
 from hub.model.mark import Mark, parse_mark, seen_upto
 from hub.model.person import Person
 from hub.publish import inbox as publish_inbox
@@ -78,7 +77,7 @@ class Room:
         The hot path of a gateway: most people have one screen, for which nearly all announcements are the next change,
         and that is written as it came. Nothing is made for it but the bytes that are written.
         """
-        if len(payload) > HEADER_BYTES and payload[HEADER_BYTES] == WEBSOCKET_TEXT:
+        if has_frame(payload):
             rev, stem = read_place(payload)
             if stem == self._stem and len(self.connections) == 1:
                 connection = self.connections[0]

@@ -247,7 +247,7 @@ class WebSocket(Connection, asyncio.Protocol):
         if self._descriptor >= 0:
             self.emit(announcement[HEADER_BYTES:])
         else:
-            self.forward(heard(announcement, self.session.epoch))
+            self.write(heard(announcement, self.session.epoch))
 
     def write(self, message: Message) -> None:
         if self._phase is _OPEN and not (message is PING and self._congested):

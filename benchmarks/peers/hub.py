@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -84,13 +83,8 @@ async def hub_sse(fleet: Fleet) -> AsyncIterator[Peer]:
 @asynccontextmanager
 async def hub_gateways(fleet: Fleet, count: int) -> AsyncIterator[list[Peer]]:
     """Several gateways, over WebSockets."""
-    async with _measured(fleet) as (installation, project_id):
-        gateways = [fleet.spawn("gateway") for _ in range(count)]
-        try:
-            await asyncio.gather(*(gateway.ready() for gateway in gateways))
-            yield [HubPeer(fleet, gateway, installation, project_id) for gateway in gateways]
-        finally:
-            await asyncio.gather(*(gateway.stop() for gateway in gateways))
+    async with _measured(fleet) as (installation, project_id), fleet.several("gateway", count) as gateways:
+        yield [HubPeer(fleet, gateway, installation, project_id) for gateway in gateways]
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter_ns
@@ -143,21 +143,35 @@ async def fanout(peer: Peer, load: Load, screens: int) -> dict[str, float]:
 
 async def unicast(peer: Peer, load: Load) -> dict[str, float]:
     """A message of its own to each of many sockets, as fast as they come."""
-    channels = [f"reader-{index}" for index in range(load.readers)]
-    total = load.readers * load.messages
-    async with audience(peer, channels) as there:
-        publisher = await peer.publisher()
+    return await unicasts([peer], load.readers, load.messages)
+
+
+async def unicasts(peers: Sequence[Peer], readers: int, messages: int) -> dict[str, float]:
+    """The same to `readers` sockets of each of several, `messages` for each socket; CPU is that of all together."""
+    each = readers * messages
+    async with AsyncExitStack() as stack:
+        seated = []
+        for place, peer in enumerate(peers):
+            channels = [f"reader-{place}-{index}" for index in range(readers)]
+            seated.append((peer, channels, await stack.enter_async_context(audience(peer, channels))))
+        publisher = await peers[0].publisher()
         try:
-            before, start = cpu_seconds(peer.pid), perf_counter_ns()
-            for first in range(0, total, AT_A_TIME):
-                batch = range(first, min(first + AT_A_TIME, total))
-                publisher.send([peer.message(channels[k % load.readers], k // load.readers + 1) for k in batch])
-                await there.reach(batch.stop - UNDER_WAY)
-            await there.reach(total)
-            used, seconds = cpu_seconds(peer.pid) - before, (perf_counter_ns() - start) / 1e9
+            before, start = sum(cpu_seconds(peer.pid) for peer in peers), perf_counter_ns()
+            for first in range(0, each, AT_A_TIME):
+                batch = range(first, min(first + AT_A_TIME, each))
+                for peer, channels, _ in seated:
+                    publisher.send([peer.message(channels[k % readers], k // readers + 1) for k in batch])
+                for _, _, there in seated:
+                    await there.reach(batch.stop - UNDER_WAY)
+            for _, _, there in seated:
+                await there.reach(each)
+            used = sum(cpu_seconds(peer.pid) for peer in peers) - before
+            seconds = (perf_counter_ns() - start) / 1e9
         finally:
             publisher.close()
-        await there.account(load.messages)
+        for _, _, there in seated:
+            await there.account(messages)
+    total = each * len(peers)
     return {"unicast": used / total * 100_000, "unicast_rate": total / seconds}
 
 

@@ -18,9 +18,9 @@ import uvloop
 from benchmarks.fleet import Fleet, FleetError, fleet
 from benchmarks.peers.channels import bare
 from benchmarks.peers.hub import hub_gateways
-from benchmarks.peers.load import AT_A_TIME, UNDER_WAY, audience
+from benchmarks.peers.load import unicasts
 from benchmarks.peers.peer import Peer, PeerFailed
-from benchmarks.process import cpu_seconds, raise_file_limit
+from benchmarks.process import raise_file_limit
 from benchmarks.report import Progress
 from benchmarks.stats import spread
 from benchmarks.websocket import SocketError
@@ -28,37 +28,6 @@ from hub.exceptions import HubError
 
 COUNTS = (1, 2, 4, 8)
 READERS = 1_000  # at each process
-
-
-async def cost(peers: list[Peer], messages: int) -> float:
-    """CPU seconds of all processes per 100,000 deliveries, flat out, of `messages` that they share.
-
-    Raises:
-        PeerFailed: a message was lost, doubled or out of order.
-    """
-    rounds = messages // len(peers) // READERS
-    channels = [[f"reader-{place}-{index}" for index in range(READERS)] for place in range(len(peers))]
-    async with AsyncExitStack() as stack:
-        there = [
-            await stack.enter_async_context(audience(peer, names)) for peer, names in zip(peers, channels, strict=True)
-        ]
-        publisher = await peers[0].publisher()
-        try:
-            before = sum(cpu_seconds(peer.pid) for peer in peers)
-            for first in range(0, rounds * READERS, AT_A_TIME):
-                batch = range(first, first + AT_A_TIME)
-                for peer, names in zip(peers, channels, strict=True):
-                    publisher.send([peer.message(names[k % READERS], k // READERS + 1) for k in batch])
-                for one in there:
-                    await one.reach(batch.stop - UNDER_WAY)
-            for one in there:
-                await one.reach(rounds * READERS)
-            used = sum(cpu_seconds(peer.pid) for peer in peers) - before
-        finally:
-            publisher.close()
-        for one in there:
-            await one.account(rounds)
-    return used / (rounds * READERS * len(peers)) * 100_000
 
 
 @asynccontextmanager
@@ -88,7 +57,8 @@ async def run(rounds: int, messages: int) -> int:
                         gc.disable()  # a collection of the load client would be a pause of the servers'
                         try:
                             async with progress.step(label), start(hub, count) as peers:
-                                found[kind][count].append(await cost(peers, messages))
+                                figures = await unicasts(peers, READERS, messages // count // READERS)
+                            found[kind][count].append(figures["unicast"])
                         finally:
                             gc.enable()
                         progress.say(f"{label:24} {found[kind][count][-1]:.3f}")

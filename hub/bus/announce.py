@@ -64,12 +64,22 @@ def unpack(payload: bytes) -> Announcement | None:
     if len(payload) < HEADER_BYTES:
         return None
     kind, rev, cursor = read_header(payload)
-    data = payload[HEADER_BYTES:]
-    try:
-        frame = frames.out_of_websocket(data) if data else b""
-        return Announcement(kind.decode("ascii"), rev, cursor.decode("ascii"), frame)
-    except (UnicodeDecodeError, IndexError):
+    if len(payload) > HEADER_BYTES and not has_frame(payload):
         return None
+    try:
+        return Announcement(kind.decode("ascii"), rev, cursor.decode("ascii"), frame_of(payload))
+    except UnicodeDecodeError:
+        return None
+
+
+def has_frame(payload: bytes) -> bool:
+    """Whether there is a frame, as this version writes it. What there is instead only says that something changed."""
+    return len(payload) > HEADER_BYTES + 1 and payload[HEADER_BYTES] == frames.WEBSOCKET_TEXT
+
+
+def frame_of(payload: bytes) -> bytes:
+    """The JSON of a payload that has a frame; empty of any other."""
+    return frames.out_of_websocket(payload, HEADER_BYTES) if has_frame(payload) else b""
 
 
 def channel(installation: str, project_id: int, user: str) -> str:

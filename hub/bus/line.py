@@ -60,7 +60,8 @@ class Line:
 
     Args:
         url: Of the server.
-        control: A channel of this process alone, on this server; what others publish there is heard as well.
+        control: A channel of this process alone, on this server; what others publish there is heard as well. Another
+            one may take its place when its slot has moved.
         publish: Publishes by the way that publishers take, over another connection: only so does a probe prove it.
         probe_seconds: Between two probes, and how long one may take.
     """
@@ -74,7 +75,7 @@ class Line:
         publish: Callable[[str, bytes], Awaitable[Any]],
         probe_seconds: float,
     ) -> None:
-        self._control_channel = control
+        self.control = control
         self.ready = False
         self._begun = False  # something may have stood
         self._url = url
@@ -86,17 +87,6 @@ class Line:
         self._task: asyncio.Task[None] | None = None
         self._probe = b""
         self._returned: asyncio.Future[None] | None = None
-
-    @property
-    def control(self) -> bytes:
-        """The channel of this process alone; in a cluster another one when its slot has moved."""
-        return self._control_channel
-
-    @control.setter
-    def control(self, channel: bytes) -> None:
-        self._control_channel = channel
-        if self._link is not None:
-            self._link.control = channel
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="subscriber")
@@ -153,7 +143,7 @@ class Line:
     def _make(self) -> Link:
         listener = self._listener
         refused = partial(listener.refused, self)
-        return Link(self._verbs, self.control, self._control, listener.hear, listener.confirmed, refused)
+        return Link(self._verbs, lambda: self.control, self._controlled, listener.hear, listener.confirmed, refused)
 
     async def _resubscribe(self, link: Link) -> bool:
         """Subscribes the whole share; False when the connection broke on the way."""
@@ -182,7 +172,7 @@ class Line:
                 log.warning("subscriber.probe_lost", seconds=self._probe_seconds)
                 return
 
-    def _control(self, channel: bytes, payload: bytes) -> None:
+    def _controlled(self, channel: bytes, payload: bytes) -> None:
         """A message on the channel of this process."""
         if not payload.startswith(_PROBE):
             self._listener.hear(channel, payload)

@@ -48,7 +48,7 @@ class Link(asyncio.Protocol):
 
     Args:
         on_message: Called with (channel, payload); what it raises is logged.
-        control, on_control: The same for the messages of one channel.
+        control, on_control: The same for one channel, which `control` names; it is asked once for what came together.
         on_confirmed: Called with a channel once the last command about it, to subscribe, is confirmed.
         on_refused: Sharded only. Called with a channel that does not stand here, though it was asked for: the slot is
             somewhere else, or nowhere; and with what the server says, None when it took the channel away by itself.
@@ -57,7 +57,7 @@ class Link(asyncio.Protocol):
     def __init__(
         self,
         verbs: Verbs,
-        control: bytes,
+        control: Callable[[], bytes],
         on_control: Callable[[bytes, bytes], None],
         on_message: Callable[[bytes, bytes], None],
         on_confirmed: Callable[[bytes], None],
@@ -65,7 +65,7 @@ class Link(asyncio.Protocol):
     ) -> None:
         self._verbs = verbs
         self._message = verbs.message
-        self.control = control
+        self._control = control
         self._on_control = on_control
         self._on_message = on_message
         self._on_confirmed = on_confirmed
@@ -141,7 +141,7 @@ class Link(asyncio.Protocol):
 
     def _take(self) -> bool:
         """Takes what the reader holds whole; False when this is no connection to go on with."""
-        gets, message, deliver, control = self._reader.gets, self._message, self._on_message, self.control
+        gets, message, deliver, control = self._reader.gets, self._message, self._on_message, self._control()
         while True:
             try:
                 reply = gets()

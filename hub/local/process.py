@@ -151,14 +151,14 @@ async def kill_all(process: subprocess.Popen[bytes], patience_seconds: float = 2
     """SIGKILL to a process of `spawn` and to all it started; nothing when it has ended. Returns when all are gone.
 
     Killed alone, it would leave children that go on writing for a moment, and nobody waits for those. Waits at most
-    `patience_seconds` for them: under a process 1 that takes no orphans' status they stay in the group for ever.
+    `patience_seconds`: under a process 1 that takes no orphans' status they stay in the group for ever.
     """
     if process.poll() is not None:
         return
-    os.killpg(process.pid, signal.SIGKILL)  # its session has one group, and the group its number until the last is gone
-    await wait_for_exit(process)
     with contextlib.suppress(TimeoutError, OSError):  # the system has no such group any more
         async with asyncio.timeout(patience_seconds):
+            os.killpg(process.pid, signal.SIGKILL)  # its session has one group, which keeps the number to the last
+            await wait_for_exit(process)
             while True:
                 os.killpg(process.pid, 0)
                 await asyncio.sleep(0.002)

@@ -146,6 +146,29 @@ async def test_a_probe_notices_a_line_that_publishers_do_not_reach(valkeys: Valk
         await heard_everywhere(redis, listener, [channel])
 
 
+async def test_a_probe_comes_back_where_the_slot_of_its_channel_has_moved(
+    valkeys: ValkeyCluster, redis: Cluster
+) -> None:
+    listener = Listener()
+    channel = (await valkeys.name_on(valkeys.masters[1], f"{name().decode()}:")).encode()
+    async with subscriber(valkeys, listener, redis) as bus:
+        await bus.subscribe(channel)
+        await until(lambda: bus.connected)
+        line = bus._line_of(channel)
+        assert line is not None
+        slot = slot_of(control := line.control)
+        await valkeys.move(slot, valkeys.masters[2])
+        await until(lambda: line.control != control and line.confirmed(line.control))
+        earlier = line._returned
+        await until(lambda: line._returned is not earlier)
+        returned = line._returned
+        assert returned is not None
+        await asyncio.wait({returned}, timeout=PROBE_SECONDS)
+        assert returned.done()
+        assert listener.gaps.empty()
+        await valkeys.move(slot, valkeys.masters[1])
+
+
 async def test_subscribing_waits_for_a_cluster_and_closing_ends_it(valkeys: ValkeyCluster) -> None:
     listener = Listener()
     bus = ClusterSubscriber(

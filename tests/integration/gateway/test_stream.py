@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from hub.bus import announce
 from hub.config import Settings
-from hub.model.cursor import Cursor
+from hub.model import frames
+from hub.model.cursor import Cursor, decode_cursor
 from hub.runtime import Hub
 from hub.store.inbox import open_inbox, read_heads
 from tests.support.gateway import (
     RunningGateway,
     another_hub,
     client,
+    events,
     eventually,
     issue,
     publish,
@@ -265,3 +268,39 @@ async def test_json_of_a_frame_begins_with_its_type(hub: Hub, project_id: int, g
     async with client(gateway.ws_url) as ada:
         await ada.send("hello", token=await issue(hub, project_id))
         assert next(iter(json.loads(await ada.socket.recv()))) == "type"
+
+
+FORGED = b'{"type":"item","rev":2}'
+
+
+@pytest.mark.parametrize(
+    ("later", "body"),
+    [(0, b""), (0, b"\x81"), (0, FORGED), (1, frames.websocket(FORGED))],
+    ids=["no frame", "half a frame", "of another version", "of another epoch"],
+)
+async def test_what_cannot_be_sent_on_as_it_came_is_read(
+    hub: Hub, project_id: int, gateway: RunningGateway, later: int, body: bytes
+) -> None:
+    text = await issue(hub, project_id)
+    bob = await issue(hub, project_id, "bob")
+    async with client(gateway.ws_url) as socket, events(gateway, bob) as stream:
+        await socket.hello(text)
+        await stream.receive()
+        await publish(hub, project_id, ["ada", "bob"], title="one")
+        first = {"ada": await socket.receive_type("item"), "bob": await stream.receive_type("item")}
+        for user, item in first.items():
+            place = decode_cursor(item["cursor"])
+            assert place is not None
+            said = (
+                announce.pack(announce.SYNC, 2, place._replace(epoch=place.epoch + later, rev=2).encode(), b"") + body
+            )
+            await hub.publish_hint(announce.channel(hub.installation, project_id, user), said)
+        await publish(hub, project_id, ["ada", "bob"], title="two")
+        for one in (socket, stream):
+            titles: list[str] = []
+            while not titles:
+                frame = await one.receive()
+                document = frame[1] if isinstance(frame, tuple) else frame
+                items = document.get("items", [document["item"]] if "item" in document else [])
+                titles = [item["title"] for item in items]
+            assert titles == ["two"]
