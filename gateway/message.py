@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from hub.bus.announce import HEADER_BYTES, frame_of, read_header
@@ -9,6 +11,7 @@ from hub.model import frames
 
 _TYPE_AT = len(b'{"type":"')
 _EVENT_BYTES = len(b"event: \ndata: \n\n")
+_ID_BYTES = len(b"\nid: ")
 
 
 class Message(msgspec.Struct, gc=False, eq=False):
@@ -70,6 +73,13 @@ def chunk_of(announcement: bytes) -> bytes:
 
 def _chunk(payload: bytes, cursor: bytes | None) -> bytes:
     name = payload[_TYPE_AT : payload.index(b'"', _TYPE_AT)]
-    place = b"" if cursor is None else b"id: %b\n" % cursor
-    size = len(name) + len(place) + len(payload) + _EVENT_BYTES
-    return b"%x\r\nevent: %b\n%bdata: %b\n\n\r\n" % (size, name, place, payload)
+    if cursor is None:
+        return b"%b\ndata: %b\n\n\r\n" % (_chunk_head(name, len(payload)), payload)
+    head = _chunk_head(name, len(payload) + len(cursor) + _ID_BYTES)
+    return b"".join((head, b"\nid: ", cursor, b"\ndata: ", payload, b"\n\n\r\n"))
+
+
+@lru_cache(maxsize=1024)
+def _chunk_head(name: bytes, size: int) -> bytes:
+    """As far as the event's name; `size` is that of the lines that differ. To format a number takes longest of all."""
+    return b"%x\r\nevent: %b" % (size + len(name) + _EVENT_BYTES, name)
