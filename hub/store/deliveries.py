@@ -251,7 +251,7 @@ def _shares(free: int) -> list[int]:
 
 async def read_facts(conn: Connection, ids: Sequence[UUID]) -> list[asyncpg.Record]:
     """Everything that bears on these deliveries, in the order in which they are to go."""
-    return await conn.fetch(_SQL["read_facts"], list(ids)) if ids else []
+    return await conn.fetch(_SQL["read_facts"], list(dict.fromkeys(ids))) if ids else []
 
 
 async def change(conn: Connection, changes: Sequence[Change]) -> set[UUID]:
@@ -287,6 +287,7 @@ async def promote_stranded(db: Database, after: OrderKey = FIRST_KEY, limit: int
     """
 
     async def work(conn: Connection) -> tuple[int, OrderKey]:
+        await conn.execute(_SQL["by_index"])
         rows = await conn.fetch(_SQL["stranded"], *after, limit)
         stranded = [key_of(row) for row in rows if row["stranded"]]
         await promote(conn, stranded)
