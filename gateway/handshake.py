@@ -56,6 +56,8 @@ def usual(data: bytes, path: bytes, subprotocol: bytes) -> Upgrade | None:
         or fields.get(b"connection", b"").lower() not in (b"upgrade", b"keep-alive, upgrade")
         or fields.get(b"sec-websocket-version") != b"13"
         or offered not in (None, subprotocol)
+        or b"content-length" in fields
+        or b"transfer-encoding" in fields
         or not _is_key(key)
     ):
         return None

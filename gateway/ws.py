@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import msgspec
 import uuid_utils
 from uvicorn.protocols.utils import get_remote_addr
-from websockets.exceptions import NegotiationError
+from websockets.exceptions import InvalidMessage, NegotiationError
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -157,7 +157,10 @@ class WebSocket(Connection, asyncio.Protocol):
         protocol.receive_data(data)
         request = next((event for event in protocol.events_received() if isinstance(event, Request)), None)
         if request is None:  # whole, or it would not be here; but more than the parser of handshakes takes
-            self._reject(protocol.reject(431, "The handshake has a line over 8 KiB, or more than 128 headers.\n"))
+            if isinstance(protocol.handshake_exc, InvalidMessage):
+                self._reject(protocol.reject(400, "A handshake is a GET without a body.\n"))
+            else:
+                self._reject(protocol.reject(431, "The handshake has a line over 8 KiB, or more than 128 headers.\n"))
             return None
         if request.path.partition("?")[0] != PATH:
             response = protocol.reject(404, "There is no WebSocket at this path; it is at /v1/inbox/ws.\n")

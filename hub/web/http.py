@@ -2,7 +2,9 @@
 
 uvicorn reads a head of any size for as long as it takes, and says "Invalid HTTP request" in plain text. Here a head has
 a size and a time, and what cannot be read is refused by the same document as everything else. It also waits without end
-for a client that does not read its answers; here that has a time, too.
+for a client that does not read its answers; here that has a time, too. Trailers it takes for headers, without a limit;
+here they have one, and are not told. And of a request that asks for another protocol, as Java's client does for HTTP/2,
+it drops the body; here such a request is served as it stands (RFC 9110, section 7.8).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol, cast
 
+import httptools
 import msgspec
 import structlog
 import uuid_utils
@@ -23,6 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from hub.web.asgi import Scope
 from hub.web.problems import problem_document
+from hub.web.request import BODY_LIMIT_BYTES
 from hub.web.whole_answer import WholeAnswer, is_open, write_whole
 
 HEAD_SECONDS = 10.0  # from the first byte of a head, or from connecting, to its end; the HAProxy of deploy/ the same
@@ -65,6 +69,22 @@ class Shed(Protocol):
         ...
 
 
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Fields after a body: read, within the bounds of a head, and told nobody (RFC 9110, section 6.5.1)."""
+
+    def __init__(self) -> None:
+        self._fields = 0
+
+    @property
+    def too_many(self) -> bool:
+        return self._fields > HEAD_FIELDS
+
+    def append(self, field: tuple[bytes, bytes]) -> None:
+        self._fields += 1
+        if self.too_many:
+            raise ValueError("too many trailers")  # the parser stops
+
+
 class HttpProtocol(HttpToolsProtocol):
     """For uvicorn's `http=`. Has a timer of its own only while a head is not complete, or answers are not read.
 
@@ -78,6 +98,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._chunk = 0  # bytes of the data that is being read
         self._head_bytes = 0  # of the head under way, in earlier data
+        self._beside_body = 0  # bytes since the last one of a body: chunks' lengths, and trailers
+        self._again = False  # whether the parser reads how a body comes of which we have read the head
         self._refusal = _UNREADABLE
         self._running: RequestResponseCycle | None = None  # `cycle` is the newest, which may wait for this one
         self._unread: asyncio.TimerHandle | None = None
@@ -106,7 +128,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return  # refused already; only the rest of it
         self._chunk = len(data)
-        super().data_received(data)
+        self._beside_body += self._chunk
+        self._unset_keepalive_if_required()
+        self._parse(data)
         if self._held is not None and self._hold is None:
             self._hold = self.loop.call_later(HOLD_SECONDS, self._start_held)
         if self._reading is Reading.HEAD:
@@ -116,8 +140,39 @@ class HttpProtocol(HttpToolsProtocol):
                 self.send_400_response("")
             elif self._deadline is None:
                 self._set_deadline()
-        elif self._reading is Reading.BODY and self._deadline is None and self._is_answered():
-            self._set_deadline()  # for the rest of a body that nobody reads
+        elif self._reading is Reading.BODY:
+            if self._beside_body > HEAD_BYTES:
+                self._refuse_size()
+                self.send_400_response("")
+            elif self._deadline is None and self._is_answered():
+                self._set_deadline()  # for the rest of a body that nobody reads
+
+    def _parse(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest and not self.transport.is_closing():
+            try:
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                rest = rest[upgrade.args[0] :]
+                self._parse_anew()
+            except httptools.HttpParserError:
+                if isinstance(self.headers, _Trailers) and self.headers.too_many:
+                    self._refuse_size()
+                self.send_400_response("")
+
+    def _parse_anew(self) -> None:
+        """After a head that asks for a protocol that we do not speak: its parser takes what follows for that."""
+        framing = [b"POST / HTTP/1.1", b"connection: keep-alive" if self.cycle.keep_alive else b"connection: close"]
+        for name, value in self.headers:
+            if name in (b"content-length", b"transfer-encoding"):
+                framing.append(name + b": " + value)
+        self.parser = httptools.HttpRequestParser(self)
+        self._again = True
+        self.parser.feed_data(b"\r\n".join([*framing, b"", b""]))
 
     def handle_websocket_upgrade(self) -> None:
         """Hands the connection over; only one on which nothing else is going on."""
@@ -147,7 +202,19 @@ class HttpProtocol(HttpToolsProtocol):
             f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode("ascii") + body)
-        self.transport.close()
+        self._close()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._expect_flush()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._expect_flush()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._expect_flush()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -156,26 +223,51 @@ class HttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._drop_unread()
         super().resume_writing()
+        self._expect_flush()
 
     # The parser's part
 
     def on_message_begin(self) -> None:
+        if self._again:
+            return
         super().on_message_begin()
         self._unset_keepalive_if_required()  # armed by an answer that was written while this data was read
         self._reading = Reading.HEAD
         self._head_bytes = -self._chunk  # how much of this data is before the head is not known; less than one more
 
+    def on_url(self, url: bytes) -> None:
+        if not self._again:
+            super().on_url(url)
+
     def on_headers_complete(self) -> None:
+        self._beside_body = 0
+        if self._again:
+            self._again = False
+            self.headers = _Trailers()
+            return
         self._reading = Reading.BODY
         self._drop_deadline()
         if len(self.headers) > HEAD_FIELDS or (self._chunk > HEAD_BYTES and self._measure() > HEAD_BYTES):
             self._refuse_size()
-            raise ValueError(self._refusal.detail)  # the parser stops, and uvicorn sends the refusal
+            raise ValueError(self._refusal.detail)  # the parser stops, and the refusal is sent
         self._in_head = True
         super().on_headers_complete()
         self._in_head = False
+        if not self.parser.should_upgrade():
+            self.headers = _Trailers()  # what is a header has been told
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_body = 0
+        super().on_body(body)
+        if self._held is not None:
+            if len(self.cycle.body) <= BODY_LIMIT_BYTES:
+                self.flow.resume_reading()  # nobody else will
+            else:
+                self._start_held()
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            return  # the body is still to come; see _parse_rest
         super().on_message_complete()
         self._reading = Reading.BETWEEN
         if self._held is not None:
@@ -223,6 +315,15 @@ class HttpProtocol(HttpToolsProtocol):
         if told is not None:
             told()
 
+    def _close(self) -> None:
+        """What is written is sent before; see UNREAD_SECONDS."""
+        self.transport.close()
+        self._expect_flush()
+
+    def _expect_flush(self) -> None:
+        if self._unread is None and self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._expect_reading()
+
     def _expect_reading(self) -> None:
         """Nothing is written meanwhile: what waits only shrinks, by what the client reads."""
         self._unread = self.loop.call_later(UNREAD_SECONDS, self._look_whether_read, self._measure_unread())
@@ -257,7 +358,7 @@ class HttpProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse_size(self) -> None:
-        detail = f"The head of the request has more than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields."
+        detail = f"The head of the request, or its trailers, have more than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields."
         self._refusal = Refusal(431, code="head_too_large", detail=detail)
 
     def _set_deadline(self) -> None:
@@ -275,4 +376,4 @@ class HttpProtocol(HttpToolsProtocol):
             self._refusal = Refusal(408, code="request_timeout", detail=detail)
             self.send_400_response("")
         else:
-            self.transport.close()
+            self._close()

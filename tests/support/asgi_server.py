@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -56,3 +57,17 @@ async def _shut_down(server: uvicorn.Server, seconds: float | None) -> None:
                 await listener.wait_closed()
     for task in state.tasks:
         task.cancel()
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """Status and body of the next answer."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length is not None
+    return head.split()[1] + b" " + await reader.readexactly(int(length[1]))
+
+
+async def turns() -> None:
+    """Lets the server read what was written; they share the loop."""
+    for _ in range(20):
+        await asyncio.sleep(0)

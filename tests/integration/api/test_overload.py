@@ -111,6 +111,8 @@ async def test_what_is_not_plain_at_a_look_goes_the_whole_way(
         entered.clear()
         in_pieces = b'{"recipients": ["u"], "title": "t", "priority": "bulk"' + b" " * 300_000 + b"}"
         assert (await call("POST", PATH, raw=in_pieces, headers=kind)).status == 503
+        assert entered == []
+        assert (await call("POST", PATH, raw=in_pieces + b" " * 300_000, headers=kind)).status == 413
         assert len(entered) == 1
         assert (await call("POST", PATH, raw=b'{"priority": "bulk"', headers=kind)).code == "malformed_json"
         deep = b'{"priority": "bulk", "x": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"

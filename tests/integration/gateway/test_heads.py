@@ -50,6 +50,8 @@ async def _ask(port: int, *parts: bytes) -> tuple[int, dict[str, object]]:
         (GET + b"X: " + b"a" * 70_000 + b"\r\n\r\n", 431, "head_too_large"),
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400, "malformed_request"),
         (UPGRADE + b"".join(b"X%d: a\r\n" % n for n in range(124)) + b"\r\n", 431, "head_too_large"),
+        (UPGRADE + b"Content-Length: 2\r\n\r\n{}", 400, "bad_handshake"),
+        (UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "bad_handshake"),
         (UPGRADE + b"Cookie: " + b"a" * 9_000 + b"\r\n\r\n", 431, "head_too_large"),
         (b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n" + UPGRADE + b"\r\n", 400, "bad_handshake"),
     ],

@@ -18,7 +18,7 @@ from hub.web.request import Request
 from hub.web.response import Response, json_response
 from hub.web.routing import Reply, Route
 from hub.web.whole_answer import WholeAnswer, answer_at_once
-from tests.support.asgi_server import listening
+from tests.support.asgi_server import answer, listening, turns
 from tests.support.garbage import left_in_cycles
 from tests.support.gateway import until
 
@@ -149,13 +149,6 @@ def post(body: bytes, *headers: bytes, version: bytes = b"1.1") -> bytes:
     return b"\r\n".join(lines)
 
 
-async def answer(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head)
-    assert length is not None
-    return head.split()[1] + b" " + await reader.readexactly(int(length[1]))
-
-
 @asynccontextmanager
 async def connected(app: App) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     async with listening(app, ws="none") as (port, _):
@@ -250,9 +243,3 @@ async def test_connections_that_were_shed_last_leave_no_cycles() -> None:
 
         left = await left_in_cycles(come_and_go)
     assert not left & {HttpProtocol, RequestResponseCycle}
-
-
-async def turns() -> None:
-    """Lets the server read what was written; they share the loop."""
-    for _ in range(20):
-        await asyncio.sleep(0)
