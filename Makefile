@@ -10,7 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN)/pip install -qq
 SYSTEM := $(VENV)/.system
 NODE := $(VENV)/.node
 
-.PHONY: help install dev test check format bench bench-peers bench-scale soak requirements widget pictures docs-generate clean
+.PHONY: help install tools dev test check format bench bench-peers bench-scale soak requirements widget pictures docs-generate clean
 
 help:  ## Says what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,8 @@ $(HUB): requirements-local.txt pyproject.toml
 	@$(PIP) --require-hashes --requirement requirements-local.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+tools: $(TOOLS)  ## Installs what tests and measurements need
 
 $(TOOLS): requirements-dev.txt | $(HUB)
 	@echo "Installing the tools of development (half a minute or so)"
@@ -62,7 +64,7 @@ format: $(TOOLS)  ## Formats, sorts imports, mends what lint can mend
 bench: $(HUB) $(TOOLS)  ## Measures, compares with benchmarks/baseline.json
 	@$(RUN)/python -m benchmarks
 
-bench-scale: $(HUB) $(TOOLS)  ## Measures in a database of 10 million items and 1 million people (18 GB: it asks first)
+bench-scale: $(HUB) $(TOOLS)  ## Measures in a database of 10 million items and 1 million people (11 GB: it asks first)
 	@$(RUN)/python -m benchmarks.scale $(SCALE)
 
 bench-peers: $(HUB) $(TOOLS)  ## Measures the gateway beside Nchan, ws, Starlette and Socket.IO, those that are here

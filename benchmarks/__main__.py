@@ -18,7 +18,7 @@ from benchmarks.plan import Plan
 from benchmarks.process import raise_file_limit
 from benchmarks.publisher import PublishError
 from benchmarks.report import Progress, show
-from benchmarks.results import BASELINE, RESULTS, Result, ResultError, compare, load, new_result
+from benchmarks.results import BASELINE, RESULTS, Result, ResultError, compare, load, new_result, same_sizes
 from benchmarks.websocket import SocketError
 from hub.exceptions import HubError
 
@@ -117,6 +117,9 @@ async def run(parsed: argparse.Namespace) -> int:
         base = load(parsed.baseline) if parsed.baseline.exists() or parsed.baseline != BASELINE else None
     except ResultError as error:
         print(error, file=sys.stderr)
+    if base is not None and not same_sizes(result, base):
+        print("The baseline is of a run of other sizes: nothing is compared with it.", file=sys.stderr)
+        base = None
     rows = compare(result, base)
     show(result, rows, base)
     path = parsed.output / f"{result.at.replace(':', '')}.json"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -22,36 +22,43 @@ SCALE = RESULTS / "scale.json"
 PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
 BEGIN, END = "<!-- computed by python -m benchmarks.capacity -->", "<!-- end of what is computed -->"
 DAY = 86_400
+LEAST = 2  # of each part: one may be away
 KERNEL_KIB = 4.0  # of a socket, beside what the process holds: docs/benchmarks.md
+
+
+def _given(default: Any, meaning: str, *, share: bool = False, zero: bool = True) -> Any:
+    """A field that the command takes: at least 0, or more than that; a share is at most 1."""
+    return field(default=default, metadata={"meaning": meaning, "share": share, "zero": zero})
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
     """A load. Shares are of the inbox items written in the busiest second."""
 
-    per_second: float = 100_000  # inbox items in the busiest second
-    people: int = 50_000_000
-    busiest: float = 4.0  # the busiest second over the mean one
-    connected: float = 0.04  # of the people, in the busiest hour
-    connection_minutes: float = 15.0  # until a connection ends and is made anew
-    singles: float = 0.5  # come by a publish to one person; the rest by lists of 100
-    shown: float = 0.25  # sockets that an item reaches at once
-    pushes: float = 0.10  # go on as web push
-    mails: float = 0.03  # … and as mail
-    retention_days: float = 30.0
+    per_second: float = _given(100_000, "inbox items in the busiest second", zero=False)
+    people: int = _given(50_000_000, "people who have an inbox", zero=False)
+    busiest: float = _given(4.0, "the busiest second over the mean one", zero=False)
+    connected: float = _given(0.04, "share of the people connected in the busiest hour", share=True)
+    connection_minutes: float = _given(15.0, "minutes until a connection ends and is made anew", zero=False)
+    singles: float = _given(0.5, "share that comes by a publish to one person; the rest by lists of 100", share=True)
+    shown: float = _given(0.25, "sockets that an item reaches at once, on the average")
+    pushes: float = _given(0.10, "web pushes for each item")
+    mails: float = _given(0.03, "mails for each item")
+    retention_days: float = _given(30.0, "days that items are kept", zero=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
     """What is bought. Prices are round figures of a large cloud in 2026, dollars a month: put in your own."""
 
-    cores: int = 16
-    memory_gib: float = 64.0
-    used: float = 0.6  # share of a core that is planned with
-    core_month: float = 25.0  # with its memory
-    gib_month: float = 0.10  # of a fast disk
-    copies: int = 2  # of Postgres's data: a primary and a standby
-    most_tib: float = 8.0  # of one Postgres, so that a copy of it is made within hours
+    cores: int = _given(16, "cores of a machine", zero=False)
+    memory_gib: float = _given(64.0, "GiB of memory of a machine", zero=False)
+    used: float = _given(0.6, "share of a core, and of the memory, that is planned with", share=True, zero=False)
+    sockets: int = _given(15_000, "connections of one gateway process, which has one core", zero=False)
+    core_month: float = _given(25.0, "dollars a month for a core with its memory")
+    gib_month: float = _given(0.10, "dollars a month for a GiB of a fast disk")
+    copies: int = _given(2, "copies of Postgres's data: a primary and a standby", zero=False)
+    most_tib: float = _given(8.0, "TiB of one Postgres, so that a copy of it is made within hours", zero=False)
 
 
 class Costs(NamedTuple):
@@ -136,7 +143,7 @@ def plan(demand: Demand, hardware: Hardware, costs: Costs) -> Plan:
     handshakes = connections / (demand.connection_minutes * 60)
     disk = demand.per_second / demand.busiest * DAY * demand.retention_days * costs.item_bytes / 2**40
 
-    def part(name: str, drives: str, micros: float, memory_gib: float = 0.0, least: int = 2) -> Part:
+    def part(name: str, drives: str, micros: float, memory_gib: float = 0.0, least: int = LEAST) -> Part:
         cores = micros / 1e6
         machines = max(
             least,
@@ -165,6 +172,8 @@ def plan(demand: Demand, hardware: Hardware, costs: Costs) -> Plan:
             f"{connections:,} connections, {handshakes:,.0f} handshakes/s, {shown:,.0f} frames/s",
             shown * costs.gateway + handshakes * costs.handshake + connections * costs.connection_idle,
             connections * costs.connection_kib / 2**20,
+            # Those of a process that ends come back to the others, which take 10,000 within seconds: one machine more.
+            least=max(LEAST, 1 + math.ceil(connections / (hardware.sockets * hardware.cores))),
         ),
         part(
             "worker",
@@ -241,20 +250,23 @@ def page(base: Result, scale: dict[str, Any]) -> str:
     costs, hardware = read_costs(base, scale), Hardware()
     small = replace(Demand(), per_second=1_000, people=500_000)
     large = Demand()
-    machine = base.machine
     said = ", ".join(
-        f"{field.name.replace('_', ' ')} {getattr(large, field.name):,g}"
-        for field in fields(Demand)
-        if field.name not in ("per_second", "people")
+        f"{one.name.replace('_', ' ')} {getattr(large, one.name):,g}"
+        for one in fields(Demand)
+        if one.name not in ("per_second", "people")
     )
     bought = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in asdict(hardware).items())
-    measured = (
+    assumed = f"Assumed of the load: {said}. Of what is bought: {bought}."
+    plans = [text(small, replace(hardware, cores=2, memory_gib=8), costs), text(large, hardware, costs)]
+    return "\n\n".join([_measured(base), cost_table(costs), *plans, assumed])
+
+
+def _measured(base: Result) -> str:
+    machine = base.machine
+    return (
         f"Measured on {machine['cores']} cores ({machine['cpu']}), Python {machine['python']}, at commit "
         f"{base.commit}, {base.at[:10]}:"
     )
-    assumed = f"Assumed of the load: {said}. Of what is bought: {bought}."
-    plans = [text(small, replace(hardware, cores=2, memory_gib=8), costs), text(large, hardware, costs)]
-    return "\n\n".join([measured, cost_table(costs), *plans, assumed])
 
 
 def written(document: str, computed: str) -> str:
@@ -265,19 +277,32 @@ def written(document: str, computed: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=(__doc__ or "").split("\n")[0])
-    for kind in (Demand, Hardware):
-        for field in fields(kind):
-            parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    options = [*fields(Demand), *fields(Hardware)]
+    for one in options:
+        parser.add_argument(
+            _option(one), type=type(one.default), default=one.default, metavar="N",
+            help=f"{one.metadata['meaning']} (%(default)s)",
+        )  # fmt: skip
     parser.add_argument("--write", action="store_true", help="renew docs/scaling.md")
     given = vars(parser.parse_args())
+    for one in options:
+        value = given[one.name]
+        if not 0 <= value < math.inf or (value == 0 and not one.metadata["zero"]):
+            parser.error(f"{_option(one)} is {'at least' if one.metadata['zero'] else 'more than'} 0, not {value:g}")
+        if one.metadata["share"] and value > 1:
+            parser.error(f"{_option(one)} is a share: at most 1, not {value:g}")
     base, scale = load(BASELINE), json.loads(SCALE.read_text())
     if given["write"]:
         PAGE.write_text(written(PAGE.read_text(), page(base, scale)))
         return
-    demand = Demand(**{field.name: given[field.name] for field in fields(Demand)})
-    hardware = Hardware(**{field.name: given[field.name] for field in fields(Hardware)})
+    demand = Demand(**{one.name: given[one.name] for one in fields(Demand)})
+    hardware = Hardware(**{one.name: given[one.name] for one in fields(Hardware)})
     costs = read_costs(base, scale)
-    print(cost_table(costs), text(demand, hardware, costs), sep="\n\n")
+    print(_measured(base), cost_table(costs), text(demand, hardware, costs), sep="\n\n")
+
+
+def _option(one: Field[Any]) -> str:
+    return f"--{one.name.replace('_', '-')}"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import benchmarks.tools  # noqa: F401  # before what needs them
 from benchmarks.process import cpu_seconds, family_cpu_seconds
 from hub.local.process import free_port
 from hub.local.servers import Servers, local_servers

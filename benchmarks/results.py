@@ -147,6 +147,11 @@ class Row:
     verdict: Verdict | None
 
 
+def same_sizes(now: Result, base: Result) -> bool:
+    """Whether two runs measured the same, however often."""
+    return now.plan | {"rounds": 0} == base.plan | {"rounds": 0}
+
+
 def compare(now: Result, base: Result | None) -> list[Row]:
     """The figures that `now` has, in their usual order, each with the baseline's where that has it too."""
     rows = []
@@ -158,6 +163,7 @@ def compare(now: Result, base: Result | None) -> list[Row]:
         if there is None:
             rows.append(Row(figure, here, None, None, None))
         else:
-            verdict = judge(here, there, figure.better, figure.tolerance)
+            once = now.plan["rounds"] < 2  # a range of one value says nothing
+            verdict = None if once else judge(here, there, figure.better, figure.tolerance)
             rows.append(Row(figure, here, there, change(here, there), verdict))
     return rows

@@ -8,11 +8,11 @@ the protocol. A worker's whole way: claimed, decided on, composed and rendered, 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import logging
 import multiprocessing
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -166,7 +166,11 @@ async def sending(this: Round) -> Measurement:
 
 def main() -> None:
     gc.set_threshold(*gc.get_threshold()[:2], 1_000)  # as hub.cli.process has it
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sending", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("messages", type=int, nargs="?", default=MESSAGES, help="of each channel (%(default)s)")
+    count = parser.parse_args().messages
+    if count < 1:
+        parser.error(f"there is at least 1 message, not {count}")
     for name, figures in uvloop.run(both(count)).items():
         print(f"{name}: {figures.per_second:,.0f} a second, {figures.cpu_us:.0f} µs CPU each")
 

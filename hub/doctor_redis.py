@@ -35,6 +35,9 @@ async def check_redis(url: str) -> AsyncGenerator[Finding, None]:
         took = (time.perf_counter() - started) * 1000
         await redis.publish("hub:doctor", b"")
         yield Finding("redis", State.OK, f"Answers in {took:.0f} ms.")
+        if await _is_in_a_cluster(redis):
+            detail = "Belongs to a cluster, but HUB_REDIS_URL is that of a single server: most keys are refused."
+            yield Finding("redis_cluster", State.FAIL, detail, "Write redis+cluster:// (or rediss+cluster://) in it.")
         yield await _check_memory(redis)
         yield await _check_clock(redis)
     except AWAY as error:
@@ -43,6 +46,14 @@ async def check_redis(url: str) -> AsyncGenerator[Finding, None]:
         yield Finding("redis", State.UNREACHABLE, detail, "Start Redis, or correct HUB_REDIS_URL.")
     finally:
         await redis.aclose()
+
+
+async def _is_in_a_cluster(redis: Redis) -> bool:
+    try:
+        told: Any = await redis.info("cluster")
+    except ResponseError:  # who is not shown it
+        return False
+    return bool(told.get("cluster_enabled"))
 
 
 async def _check_clock(redis: Redis) -> Finding:

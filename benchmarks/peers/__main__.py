@@ -35,20 +35,32 @@ CONTENDERS = (
     Contender("Socket.IO", channels.socket_io),
 )
 
+ROUNDS = 5
+
 
 def arguments() -> argparse.Namespace:
     names = list(loads(Load()))
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     parser.add_argument("only", nargs="*", metavar="LOAD", help=f"of {', '.join(names)}; all by default")
     parser.add_argument("--peers", help="names, comma-separated: " + ", ".join(c.name for c in CONTENDERS))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="a minute, to see that it works")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="directory of peers.json and peers.svg")
+    parser.add_argument(
+        "--output", type=Path, help="directory of peers.json and peers.svg; by default benchmarks/results for a whole "
+        "comparison, and benchmarks/results/partial for less"
+    )  # fmt: skip
     parsed = parser.parse_args()
     if unknown := set(parsed.only) - set(names):
         parser.error(f"there is no load {', '.join(unknown)}: {', '.join(names)}")
     if parsed.rounds < 1:
         parser.error("there is at least 1 round")
+    known = [contender.name for contender in CONTENDERS]
+    parsed.names = known if parsed.peers is None else [name.strip() for name in parsed.peers.split(",")]
+    if strangers := [name for name in parsed.names if name not in known]:
+        parser.error(f"there is no peer {strangers[0]!r}: {', '.join(known)}")
+    if parsed.output is None:
+        whole = not parsed.only and parsed.names == known and parsed.rounds >= ROUNDS and not parsed.quick
+        parsed.output = RESULTS if whole else RESULTS / "partial"
     return parsed
 
 
@@ -87,13 +99,15 @@ async def run(parsed: argparse.Namespace) -> int:
     if (files := raise_file_limit(wanted)) < wanted:
         print(f"only {files} open files are allowed, {wanted} are needed: raise `ulimit -n`", file=sys.stderr)
         return 1
-    names = parsed.peers.split(",") if parsed.peers else [contender.name for contender in CONTENDERS]
     found = new_comparison(parsed.rounds)
     try:
         async with fleet() as hub:
-            await compare(hub, [contender for contender in CONTENDERS if contender.name in names], parsed, found)
+            await compare(hub, [contender for contender in CONTENDERS if contender.name in parsed.names], parsed, found)
     except (FleetError, HubError) as error:
         print(error, file=sys.stderr)
+        return 1
+    if not found.figures:
+        print("\n".join(["nothing was measured", *found.failed]), file=sys.stderr)
         return 1
     print(found.table())
     found.dump(parsed.output / "peers.json")

@@ -48,6 +48,7 @@ REQUESTS = 500  # of each kind: the 99th percentile is the fifth slowest
 PUBLISH_SECONDS = 8.0
 PUBLISH_RATE = 200.0  # a second, of the latency measurement
 SAMPLE = 500  # people whose heads are checked against their rows
+CONNECTED = 5_000  # sockets open during the broadcast
 LATER = 100  # people who come after the broadcast
 FAULTS = (FleetError, PublishError, SocketError, HubError, TimeoutError, ConnectionError)
 
@@ -58,10 +59,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=sizes.people)
     parser.add_argument("--items", type=int, default=sizes.items)
     parser.add_argument("--largest", type=int, default=sizes.largest, help="items of one person")
-    parser.add_argument("--connected", type=int, default=5_000, help="sockets open during the broadcast")
+    parser.add_argument("--connected", type=int, default=CONNECTED, help="sockets open during the broadcast")
     parser.add_argument("--directory", type=Path, help="keep the database here, and use it again; by default it goes")
     parser.add_argument("--yes", action="store_true", help="seed without asking")
-    parser.add_argument("--output", type=Path, default=RESULTS / "scale.json", help="the result file")
+    parser.add_argument(
+        "--output", type=Path, help="the result file; by default benchmarks/results/scale.json for the usual sizes, "
+        "and benchmarks/results/partial/scale.json for others"
+    )  # fmt: skip
     parsed = parser.parse_args()
     parsed.empty = True
     if parsed.directory is not None:
@@ -71,6 +75,10 @@ def arguments() -> argparse.Namespace:
         parser.error("there are at least 2,000 people, and 1,000 items of one of them, which are not all")
     if not 1 <= parsed.connected <= parsed.people // 2:
         parser.error("between one and half of the people are connected")
+    if parsed.output is None:
+        usual = (sizes.people, sizes.items, sizes.largest, CONNECTED)
+        whole = (parsed.people, parsed.items, parsed.largest, parsed.connected) == usual
+        parsed.output = (RESULTS if whole else RESULTS / "partial") / "scale.json"
     return parsed
 
 

@@ -55,6 +55,13 @@ async def test_a_cluster_that_does_not_answer() -> None:
     assert "hunter2" not in repr(found)
 
 
+async def test_a_node_of_a_cluster_is_no_single_server(valkeys: ValkeyCluster) -> None:
+    found = await diagnose(valkeys.masters[0].valkey.url)
+    assert found["redis"].state is State.OK
+    assert found["redis_cluster"].state is State.FAIL
+    assert "redis+cluster://" in (found["redis_cluster"].mend or "")
+
+
 async def test_one_server_is_no_cluster(servers: Servers) -> None:
     found = await diagnose(servers.redis_url.replace("redis:", "redis+cluster:"))
     assert found["redis"].state is State.UNREACHABLE
