@@ -72,6 +72,8 @@ class Shed(Protocol):
 class _Trailers(list[tuple[bytes, bytes]]):
     """Fields after a body: read, within the bounds of a head, and told nobody (RFC 9110, section 6.5.1)."""
 
+    __slots__ = ("_fields",)
+
     def __init__(self) -> None:
         self._fields = 0
 
