@@ -45,6 +45,7 @@ log = structlog.get_logger("hub.publish")
 
 PUBLISHED = Counter("hub_notifications_accepted_total", "Notifications accepted", ["priority"])
 REFUSED = Counter("hub_notifications_refused_total", "Publishes refused because too many wait", ["priority"])
+_PUBLISHED, _REFUSED = ({name: counter.labels(name) for name in LANES} for counter in (PUBLISHED, REFUSED))  # 2 µs less
 GROUP_SIZE = Histogram("hub_publish_group_units", "Requests per group commit", buckets=(1, 2, 5, 10, 20, 32, 50, 100))
 
 # Under way at once: while one waits for the disk others compute. Publishes a second, to one person and to lists of 100:
@@ -262,7 +263,7 @@ class Publisher:
             if outcome.replayed:
                 continue
             for notification in entry.unit.notifications:
-                PUBLISHED.labels(notification.priority).inc()
+                _PUBLISHED[notification.priority].inc()
                 accepted.append(str(notification.notification_id))
                 recipients += len(notification.users)
                 woken = woken or recipients > GROUP_RECIPIENTS or not notification.direct
@@ -297,7 +298,7 @@ class Publisher:
 
 def overloaded(priority: str) -> Unavailable:
     """Why a publish of this priority is refused undone; counts it."""
-    REFUSED.labels(priority).inc()
+    _REFUSED[priority].inc()
     return Unavailable(
         "Too many requests are waiting for the database. This one was not carried out.",
         code="overloaded",
