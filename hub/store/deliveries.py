@@ -47,6 +47,7 @@ class OrderKey(NamedTuple):
         return -1 - ((self.person_id << 6) | (OUTSIDE_CHANNELS.index(self.channel) << 2) | self.lane)
 
 
+_NO_LOCKS: list[int] = []
 FIRST_KEY = OrderKey(0, "", 0)  # before all keys
 
 
@@ -206,7 +207,7 @@ async def lock_waiting(conn: Connection, limit: int, *, lanes: int = LANES) -> l
         taken.update(new)
         return list(new.values())
 
-    await conn.execute(_SQL["by_index"])
+    await conn.execute(_SQL["by_index"], _NO_LOCKS)
     await _by_shares(limit, take, lanes)
     return list(taken)
 
@@ -273,7 +274,8 @@ async def promote(conn: Connection, keys: Iterable[OrderKey]) -> None:
     """Makes the next of each key due, where nothing is at its first attempt. Call last in a transaction."""
     wanted = sorted(set(keys))
     if wanted:
-        await conn.execute(_SQL["lock_order"], sorted(key.lock for key in wanted))
+        # Who changes what is at its first attempt on somebody's channel does so after whoever did before.
+        await conn.execute(_SQL["by_index"], sorted(key.lock for key in wanted))
     while wanted:
         columns = [k.person_id for k in wanted], [k.channel for k in wanted], [k.lane for k in wanted]
         rows = await conn.fetch(_SQL["promote"], *columns)
@@ -287,7 +289,7 @@ async def promote_stranded(db: Database, after: OrderKey = FIRST_KEY, limit: int
     """
 
     async def work(conn: Connection) -> tuple[int, OrderKey]:
-        await conn.execute(_SQL["by_index"])
+        await conn.execute(_SQL["by_index"], _NO_LOCKS)
         rows = await conn.fetch(_SQL["stranded"], *after, limit)
         stranded = [key_of(row) for row in rows if row["stranded"]]
         await promote(conn, stranded)
@@ -311,7 +313,7 @@ async def claim(db: Database, channel: str, free: int, *, lease_seconds: float, 
             claimed.update((row["delivery_id"], row["attempts"]) for row in rows)
             return [row["lane"] for row in rows]
 
-        await conn.execute(_SQL["by_index"])
+        await conn.execute(_SQL["by_index"], _NO_LOCKS)
         await _by_shares(free, take)
         return claimed
 
@@ -328,7 +330,7 @@ async def decide_again(db: Database, people: Iterable[tuple[int, str]]) -> int:
     pairs = list(people)
 
     async def work(conn: Connection) -> int:
-        await conn.execute(_SQL["by_index"])
+        await conn.execute(_SQL["by_index"], _NO_LOCKS)
         status = await conn.execute(_SQL["decide_again"], [p for p, _ in pairs], [u for _, u in pairs])
         return int(status.split()[-1])
 

@@ -269,7 +269,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade() and not self._should_upgrade():
-            return  # the body is still to come; see _parse_rest
+            return  # the body is still to come; see _parse_anew
         super().on_message_complete()
         self._reading = Reading.BETWEEN
         if self._held is not None:

@@ -22,8 +22,10 @@ ON CONFLICT (notification_id, person_id, line, step, kind) DO NOTHING
 -- name: by_index
 -- For this transaction: rows are found by their indexes, in their order. A share is no number that the planner knows; it takes
 -- it for a tenth of what waits, and then prefers to read and sort all of it (27 s to the claim of a critical one).
+-- And takes the locks $1, one after the other; in a statement of its own, so that the next one sees what whoever held them
+-- has committed.
 SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
-       set_config('enable_hashjoin', 'off', true)
+       set_config('enable_hashjoin', 'off', true), (SELECT count(pg_advisory_xact_lock(w.key)) FROM unnest($1::bigint[]) AS w (key))
 
 -- name: lock_waiting
 -- Whose time has come, of each lane the longest due, at most as many as the lane's share: $1, $2, $3.
@@ -110,16 +112,10 @@ RETURNING d.delivery_id
 -- name: clock
 SELECT clock_timestamp()
 
--- name: lock_order
--- Who changes what is at its first attempt on somebody's channel, one after the other; in a statement of its own, so that
--- the next one sees what the one before has committed. What follows in this transaction is found by index (see by_index).
-SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
-       set_config('enable_hashjoin', 'off', true), (SELECT count(pg_advisory_xact_lock(w.key)) FROM unnest($1::bigint[]) AS w (key))
-
 -- name: promote
 -- The first that is queued for each (person, channel, lane), where none is at its first attempt, and where none that came
 -- before is still being decided on: by another worker, which will come here after it. Each look is a LIMIT 1 of its own, so
--- that no plan made on stale statistics reads all that is due once for each key; by index (`lock_order`), for one that
+-- that no plan made on stale statistics reads all that is due once for each key; after `by_index`, for one that
 -- reads all that waits and sorts it took 5 s in a backlog of 100,000, and critical ones waited for 14 s.
 UPDATE deliveries d SET state = 'due', due_at = clock_timestamp(),
     history = d.history || jsonb_build_array(jsonb_build_array(
