@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import FIGURES, Figure
-from benchmarks.measure import Measurement
 from benchmarks.plan import Plan
 from benchmarks.stats import Spread, Verdict, change, judge, spread
+
+if TYPE_CHECKING:
+    from benchmarks.measure import Measurement  # which takes tools that comparing and computing do not
 
 VERSION = 1  # of the file's shape; another one is not compared
 ROOT = Path(__file__).resolve().parent
