@@ -50,6 +50,43 @@ async def test_values_are_kept_for_their_time_also_nobody() -> None:
     assert await cache.get("a") == "a3"
 
 
+async def test_what_is_asked_for_is_looked_up_again_beside_those_who_use_it() -> None:
+    clock, source = Clock(), Source()
+    cache = Cache(source.load, 1.0, clock=clock)
+    await cache.get("a")
+    source.gate.clear()
+    clock.now = 0.6
+    assert [cache.peek("a"), await cache.get("a"), cache.peek("a")] == ["a1"] * 3
+    await asyncio.sleep(0)
+    assert source.asked == ["a", "a"]
+    clock.now = 1.0
+    assert cache.peek("a") is None  # never older than it may be
+    waiting = asyncio.create_task(cache.get("a"))
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert await waiting == "a2"
+    clock.now = 1.59  # as old as the question
+    assert (cache.peek("a"), source.asked) == ("a2", ["a", "a"])
+
+
+async def test_a_value_outlives_a_failed_look_beside_it_until_its_time_is_over() -> None:
+    clock, source = Clock(), Source()
+    cache = Cache(source.load, 1.0, clock=clock)
+    await cache.get("a")
+    source.error = ConnectionError("away")
+    clock.now = 0.6
+    assert await cache.get("a") == "a1"
+    for _ in range(3):
+        await asyncio.sleep(0)
+    clock.now = 0.9
+    assert await cache.get("a") == "a1"
+    await asyncio.sleep(0)
+    assert source.asked == ["a", "a", "a"]
+    clock.now = 1.0
+    with pytest.raises(ConnectionError):
+        await cache.get("a")
+
+
 async def test_all_who_ask_at_once_share_one_load_also_when_one_gives_up() -> None:
     source = Source()
     source.gate.clear()
