@@ -117,6 +117,7 @@ class Publisher:
         # A batch goes as its most urgent notification does.
         priority = min((n.priority for n in unit.notifications), default="normal", key=LANES.__getitem__)
         if self.full(priority):
+            count_refused(priority)
             raise overloaded(priority)
         lane = LANES[priority]
         loop = asyncio.get_running_loop()
@@ -199,6 +200,7 @@ class Publisher:
                 entry = queue.popleft()
                 self._waiting -= len(entry.unit.notifications)
                 if entry.since < oldest:
+                    count_refused(priority)
                     self._fail(entry.future, overloaded(priority))
                 elif not entry.future.done():
                     group.append(entry)
@@ -297,13 +299,17 @@ class Publisher:
 
 
 def overloaded(priority: str) -> Unavailable:
-    """Why a publish of this priority is refused undone; counts it."""
-    _REFUSED[priority].inc()
+    """Why a publish of this priority is refused undone."""
     return Unavailable(
         "Too many requests are waiting for the database. This one was not carried out.",
         code="overloaded",
         retry_after=RETRY_SECONDS[LANES[priority]],
     )
+
+
+def count_refused(priority: str) -> None:
+    """Counts a publish that was refused so."""
+    _REFUSED[priority].inc()
 
 
 async def write_group(writer: InboxWriter, units: Sequence[PublishUnit]) -> list[Answer | Refused]:

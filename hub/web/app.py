@@ -27,7 +27,7 @@ from hub.web.routing import Answer, Route, Router, allowed_methods
 from hub.web.whole_answer import WholeAnswer, answer_at_once
 
 REFUSALS_PER_SECOND = 20  # failed authentications an address may cause: a fleet with a wrong key, not a guesser
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _COMMON: Headers = [(b"x-content-type-options", b"nosniff")]
 _NO_STORE = (b"cache-control", b"no-store")
@@ -269,7 +269,7 @@ def request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             text: str = value.decode("latin-1")
-            if _REQUEST_ID.fullmatch(text):
+            if REQUEST_ID.fullmatch(text):
                 return text
             break
     return uuid_utils.uuid7().hex

@@ -16,23 +16,21 @@ import termios
 from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 import httptools
 import msgspec
 import structlog
 import uuid_utils
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from hub.web.asgi import Scope
 from hub.web.problems import problem_document
-from hub.web.request import BODY_LIMIT_BYTES
-from hub.web.whole_answer import WholeAnswer, is_open, write_whole
+from hub.web.usual import Usual, read_usual
 
 HEAD_SECONDS = 10.0  # from the first byte of a head, or from connecting, to its end; the HAProxy of deploy/ the same
 UNREAD_SECONDS = 60.0  # for a client to read UNREAD_BYTES of what waits for it; nginx's send_timeout is as long
 UNREAD_BYTES = 16 * 1024  # some 270 bytes a second
-HOLD_SECONDS = 1.0  # for the body of what may be refused; then it has all the time that it always has
+HOLD_SECONDS = 1.0  # for the body of what may be refused; then it is read as others are
 HEAD_BYTES = 64 * 1024  # what passes a proxy is smaller: HAProxy 16 KiB, nginx 4 × 8 KiB
 HEAD_FIELDS = 128  # as many as the parser of WebSocket handshakes takes
 
@@ -59,13 +57,18 @@ _UNREADABLE = Refusal(400, code="malformed_request", detail="This is not HTTP th
 class Shed(Protocol):
     """Refuses requests before anything else is done for them."""
 
+    line: bytes
+    """How those begin that it is asked about: method, target, HTTP/1.1, CR LF."""
+
     @property
     def busy(self) -> bool:
         """Whether anything is refused now; otherwise it is not asked."""
         ...
 
-    def __call__(self, scope: Scope, body: bytearray) -> WholeAnswer | None:
-        """The answer to a request whose body is complete, which is then sent; None: it is not refused here."""
+    def __call__(self, request: Usual) -> tuple[int, bytes] | None:
+        """The answer to a whole request, which is then sent: status, and what follows the server's own headers.
+        None: it is not refused here.
+        """
         ...
 
 
@@ -90,8 +93,8 @@ class _Trailers(list[tuple[bytes, bytes]]):
 class HttpProtocol(HttpToolsProtocol):
     """For uvicorn's `http=`. Has a timer of its own only while a head is not complete, or answers are not read.
 
-    An application may have a `shed`: while that is busy it is asked about each request that comes while none is under
-    way on its connection, once its body is complete, before there is a task for it. See Shed.
+    An application may have a `shed`: while that is busy it is asked about each usual request that comes while none is
+    under way on its connection, once its body is complete, before it is parsed. See Shed.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -106,8 +109,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None  # `cycle` is the newest, which may wait for this one
         self._unread: asyncio.TimerHandle | None = None
         self._shed: Shed | None = getattr(self.config.app, "shed", None)
-        self._in_head = False
-        self._held: Any = None  # the application for `_running`, until its body has come
+        self._held = b""  # of what may be refused, until its body has come
         self._hold: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -117,7 +119,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._drop_deadline()
         self._drop_unread()
-        self._drop_held()
+        self._take_held()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True  # uvicorn tells the newest only, and this one would write to nobody
             self._running.message_event.set()
@@ -129,12 +131,54 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return  # refused already; only the rest of it
+        self._unset_keepalive_if_required()
+        data = self._held + data
+        if not self._is_shed(data):
+            self._take_held()
+            self._read(data)
+
+    def _is_shed(self, data: bytes) -> bool:
+        """Whether nothing else is done with `data`: it is answered, or held because it may be once there is more."""
+        shed = self._shed
+        if shed is None or self._reading is not Reading.BETWEEN or not self._is_answered() or self.flow.write_paused:
+            return False
+        if not shed.busy or (request := read_usual(data, shed.line)) is None:
+            return False
+        if request.missing:
+            self._drop_deadline()
+            self._held = data
+            self._hold = self._hold or self.loop.call_later(HOLD_SECONDS, self._read_held)
+            return True
+        try:
+            answer = shed(request)
+        except Exception:
+            log.exception("http.shed_failed")
+            return False
+        if answer is None:
+            return False
+        self._drop_deadline()
+        self._take_held()
+        status, rest = answer
+        own = [name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers]
+        self.transport.write(b"".join((STATUS_LINE[status], *own, rest)))
+        self.on_response_complete()
+        return True
+
+    def _take_held(self) -> bytes:
+        held, self._held = self._held, b""
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        return held
+
+    def _read_held(self) -> None:
+        if held := self._take_held():
+            self._read(held)
+
+    def _read(self, data: bytes) -> None:
         self._chunk = len(data)
         self._beside_body += self._chunk
-        self._unset_keepalive_if_required()
         self._parse(data)
-        if self._held is not None and self._hold is None:
-            self._hold = self.loop.call_later(HOLD_SECONDS, self._start_held)
         if self._reading is Reading.HEAD:
             self._head_bytes += self._chunk
             if self._head_bytes > HEAD_BYTES:
@@ -207,6 +251,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._close()
 
     def shutdown(self) -> None:
+        self._read_held()
         super().shutdown()
         self._expect_flush()
 
@@ -233,7 +278,6 @@ class HttpProtocol(HttpToolsProtocol):
         if self._again:
             return
         super().on_message_begin()
-        self._unset_keepalive_if_required()  # armed by an answer that was written while this data was read
         self._reading = Reading.HEAD
         self._head_bytes = -self._chunk  # how much of this data is before the head is not known; less than one more
 
@@ -252,28 +296,19 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.headers) > HEAD_FIELDS or (self._chunk > HEAD_BYTES and self._measure() > HEAD_BYTES):
             self._refuse_size()
             raise ValueError(self._refusal.detail)  # the parser stops, and the refusal is sent
-        self._in_head = True
         super().on_headers_complete()
-        self._in_head = False
         if not self.parser.should_upgrade():
             self.headers = _Trailers()  # what is a header has been told
 
     def on_body(self, body: bytes) -> None:
         self._beside_body = 0
         super().on_body(body)
-        if self._held is not None:
-            if len(self.cycle.body) <= BODY_LIMIT_BYTES:
-                self.flow.resume_reading()  # nobody else will
-            else:
-                self._start_held()
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade() and not self._should_upgrade():
             return  # the body is still to come; see _parse_anew
         super().on_message_complete()
         self._reading = Reading.BETWEEN
-        if self._held is not None:
-            self._shed_or_start()
 
     # How
 
@@ -281,36 +316,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._running = cycle
         # For who writes past `send`: called before others write, and before the socket's number is somebody else's.
         cycle.when_lost = None  # type: ignore[attr-defined]
-        if self._in_head and self._shed is not None and self._shed.busy and not cycle.waiting_for_100_continue:
-            self._held = app
-        else:
-            super()._start_asgi_task(cycle, app)
-
-    def _shed_or_start(self) -> None:
-        cycle, shed = self._running, self._shed
-        if cycle is not None and shed is not None and is_open(cycle):
-            try:
-                answer = shed(cast(Scope, cycle.scope), cycle.body)
-                if answer is not None:
-                    write_whole(cycle, answer)
-            except Exception:  # the parser would make a request that cannot be read of it
-                log.exception("http.shed_failed")
-            if cycle.response_started:
-                self._drop_held()
-                return
-        self._start_held()
-
-    def _start_held(self) -> None:
-        app, cycle = self._held, self._running
-        self._drop_held()
-        if cycle is not None and not self.transport.is_closing():
-            super()._start_asgi_task(cycle, app)
-
-    def _drop_held(self) -> None:
-        self._held = None
-        if self._hold is not None:
-            self._hold.cancel()
-            self._hold = None
+        super()._start_asgi_task(cycle, app)
 
     def _tell_who_writes(self) -> None:
         told = getattr(self._running, "when_lost", None)

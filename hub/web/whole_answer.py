@@ -1,8 +1,7 @@
 """Answers of which everything is there, written in one piece past uvicorn's `send`.
 
-So a request can be answered in the turn in which it was read, without a task for it (hub.web.http, Shed), and an answer
-takes half of the 12 µs that uvicorn's `send` takes. What is written is the same. Streams, and applications behind a
-`send` of their own, are uvicorn's.
+That takes half of the 12 µs that uvicorn's `send` takes. What is written is the same. Streams, and applications behind
+a `send` of their own, are uvicorn's.
 """
 
 from __future__ import annotations
@@ -30,19 +29,10 @@ def answer_at_once(send: Send, answer: WholeAnswer) -> bool:
         RuntimeError: a header holds a control character.
     """
     exchange = getattr(send, "__self__", None)
-    if not isinstance(exchange, RequestResponseCycle) or not is_open(exchange):
+    if not isinstance(exchange, RequestResponseCycle):
         return False
-    write_whole(exchange, answer)
-    return True
-
-
-def is_open(exchange: RequestResponseCycle) -> bool:
-    """Whether an answer can be written now, to somebody who reads what came before it."""
-    return not (exchange.response_started or exchange.disconnected or exchange.flow.write_paused)
-
-
-def write_whole(exchange: RequestResponseCycle, answer: WholeAnswer) -> None:
-    """As `answer_at_once`, to an exchange that is open."""
+    if exchange.response_started or exchange.disconnected or exchange.flow.write_paused:
+        return False
     status, headers, body = answer
     headers = exchange.default_headers + headers
     if (b"connection", b"close") in headers:
@@ -64,3 +54,4 @@ def write_whole(exchange: RequestResponseCycle, answer: WholeAnswer) -> None:
     if not exchange.keep_alive:
         exchange.transport.close()
     exchange.on_response()
+    return True

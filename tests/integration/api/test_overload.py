@@ -111,9 +111,10 @@ async def test_what_is_not_plain_at_a_look_goes_the_whole_way(
         entered.clear()
         in_pieces = b'{"recipients": ["u"], "title": "t", "priority": "bulk"' + b" " * 300_000 + b"}"
         assert (await call("POST", PATH, raw=in_pieces, headers=kind)).status == 503
-        assert entered == []
         assert (await call("POST", PATH, raw=in_pieces + b" " * 300_000, headers=kind)).status == 413
-        assert len(entered) == 1
+        assert (await call("POST", PATH, body("bulk"), headers={"X-Request-Id": "no id"})).status == 503
+        assert (await call("POST", PATH, body("bulk"), headers={"Origin": "https://shop.example"})).status == 503
+        assert len(entered) == 4
         assert (await call("POST", PATH, raw=b'{"priority": "bulk"', headers=kind)).code == "malformed_json"
         deep = b'{"priority": "bulk", "x": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
         assert (await call("POST", PATH, raw=deep, headers=kind)).code == "malformed_json"
@@ -139,16 +140,26 @@ async def test_what_is_not_plain_at_a_look_goes_the_whole_way(
 
 
 @pytest.mark.usefixtures("small")
-async def test_a_refusal_that_ends_its_connection_is_counted_once_and_goes_no_further(
+async def test_a_refusal_at_a_look_is_that_of_the_whole_way_and_counted_once(
     entered: list[Request], hub: Hub, call: Caller
 ) -> None:
     async with full(hub, call, waiting=5) as waiting:
         entered.clear()
         before = publisher.REFUSED.labels("bulk")._value.get()
-        refused = await call("POST", PATH, body("bulk"), headers={"Connection": "close"})
-        assert (refused.status, refused.headers["Connection"]) == (503, "close")
-        assert publisher.REFUSED.labels("bulk")._value.get() - before == 1
+        at_a_look = await call("POST", PATH, body("bulk"), headers={"X-Request-Id": "a"})
         assert entered == []
+        whole_way = await call("POST", PATH, body("bulk"), headers={"X-Request-Id": "a", "Connection": "close"})
+        assert len(entered) == 1
+        assert publisher.REFUSED.labels("bulk")._value.get() - before == 2
+        assert at_a_look.json == whole_way.json
+        differ = {"Date", "Connection", "RateLimit-Remaining", "RateLimit-Reset"}
+        one, other = (
+            {name: value for name, value in answer.headers.items() if name.title() not in {d.title() for d in differ}}
+            for answer in (at_a_look, whole_way)
+        )
+        assert one == other
+        assert at_a_look.headers["Date"]
+        assert int(at_a_look.headers["RateLimit-Remaining"]) > 0
     await asyncio.gather(*waiting)
 
 

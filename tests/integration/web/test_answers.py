@@ -17,7 +17,8 @@ from hub.web.http import HttpProtocol
 from hub.web.request import Request
 from hub.web.response import Response, json_response
 from hub.web.routing import Reply, Route
-from hub.web.whole_answer import WholeAnswer, answer_at_once
+from hub.web.usual import Usual
+from hub.web.whole_answer import answer_at_once
 from tests.support.asgi_server import answer, listening, turns
 from tests.support.garbage import left_in_cycles
 from tests.support.gateway import until
@@ -118,16 +119,18 @@ async def test_a_header_that_would_become_two_is_not_sent(value: bytes) -> None:
 class Shedding:
     """Refuses the body `full` while it is busy; the application answers any other with itself."""
 
+    line = b"POST / HTTP/1.1\r\n"
+
     def __init__(self) -> None:
         self.busy = True
         self.asked: list[bytes] = []
         self.entered = 0
 
-    def __call__(self, scope: Scope, body: bytearray) -> WholeAnswer | None:
-        self.asked.append(bytes(body))
-        if body == b"broken":
-            raise ValueError(body)
-        return (503, [(b"content-length", b"3")], b"no\n") if body == b"full" else None
+    def __call__(self, request: Usual) -> tuple[int, bytes] | None:
+        self.asked.append(request.body)
+        if request.body == b"broken":
+            raise ValueError(request.body)
+        return (503, b"content-length: 3\r\n\r\nno\n") if request.body == b"full" else None
 
 
 class App:
@@ -162,29 +165,38 @@ async def connected(app: App) -> AsyncIterator[tuple[asyncio.StreamReader, async
 async def test_what_is_shed_reaches_no_application_and_the_connection_goes_on() -> None:
     app = App()
     async with connected(app) as (reader, writer):
-        writer.write(post(b"full") + post(b"full") + post(b"free") + post(b"full"))
-        told = [await answer(reader) for _ in range(4)]
-        # The last came while another was under way, and had its turn after it.
-        assert told == [b"503 no\n", b"503 no\n", b"200 free", b"200 full"]
-        assert app.shed.asked == [b"full", b"full", b"free"]
-        assert app.shed.entered == 2
+        told = []
+        for body in (b"full", b"full", b"free", b"full"):
+            writer.write(post(body))
+            told.append(await answer(reader))
+        assert told == [b"503 no\n", b"503 no\n", b"200 free", b"503 no\n"]
+        assert app.shed.asked == [b"full", b"full", b"free", b"full"]
+        assert app.shed.entered == 1
         app.shed.busy = False
         writer.write(post(b"full"))
         assert await answer(reader) == b"200 full"
-        assert len(app.shed.asked) == 3
+        assert len(app.shed.asked) == 4
 
 
 @pytest.mark.parametrize(
-    "last", [post(b"full", b"Connection: close"), post(b"full", version=b"1.0")], ids=["close", "1.0"]
+    ("first", "told"),
+    [
+        (post(b"full", b"Connection: close"), [b"200 full"]),
+        (post(b"full", version=b"1.0"), [b"200 full"]),
+        (post(b"full") + post(b"full"), [b"200 full", b"200 full", b"503 no\n"]),
+        (post(b"full").replace(b"POST / ", b"POST /x "), [b"200 full", b"503 no\n"]),
+    ],
+    ids=["close", "1.0", "pipelined", "elsewhere"],
 )
-async def test_what_is_shed_on_a_connection_that_ends_ends_it(last: bytes) -> None:
+async def test_what_is_not_usual_is_not_asked_about(first: bytes, told: list[bytes]) -> None:
     app = App()
     async with connected(app) as (reader, writer):
-        writer.write(last)
-        told = await reader.read()
-    assert (told[:12], told[-7:]) == (b"HTTP/1.1 503", b"\r\n\r\nno\n")
-    assert told.count(b"connection: close\r\n") == 1
-    assert (app.shed.asked, app.shed.entered) == ([b"full"], 0)
+        writer.write(first)
+        for expected in told:
+            if expected.startswith(b"503"):
+                assert app.shed.asked == []
+                writer.write(post(b"full"))
+            assert await answer(reader) == expected
 
 
 async def test_a_body_after_its_head_is_waited_for_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,18 +228,6 @@ async def test_a_shed_that_fails_refuses_nothing() -> None:
         assert await answer(reader) == b"200 broken"
 
 
-async def test_the_time_for_another_request_does_not_run_while_one_is_under_way() -> None:
-    app = App()
-    async with listening(app, ws="none", timeout_keep_alive=0) as (port, _):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(post(b"full") + post(b"later")[:-5])
-        assert await answer(reader) == b"503 no\n"
-        await turns()
-        writer.write(b"later")
-        assert await answer(reader) == b"200 later"
-        writer.close()
-
-
 async def test_connections_that_were_shed_last_leave_no_cycles() -> None:
     app = App()
     async with listening(app, ws="none") as (port, server):
@@ -235,8 +235,10 @@ async def test_connections_that_were_shed_last_leave_no_cycles() -> None:
         async def come_and_go() -> None:
             for end in (b"", post(b"free")[:-2]):  # the second leaves in the middle of a request that is held
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(post(b"full") + end)
+                writer.write(post(b"full"))
                 assert await answer(reader) == b"503 no\n"
+                writer.write(end)
+                await turns()
                 writer.close()
                 await writer.wait_closed()
             await until(lambda: not server.server_state.connections)

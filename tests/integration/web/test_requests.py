@@ -13,7 +13,8 @@ import uvicorn
 
 from hub.web.asgi import Message, Receive, Scope, Send
 from hub.web.http import HEAD_BYTES, HEAD_FIELDS, HttpProtocol
-from hub.web.whole_answer import WholeAnswer, answer_at_once
+from hub.web.usual import BODY_BYTES, Usual
+from hub.web.whole_answer import answer_at_once
 from tests.support.asgi_server import answer, listening, turns
 from tests.support.gateway import SECONDS, until
 
@@ -41,10 +42,11 @@ class Echo:
 class Shed:
     """Refuses nothing, and asks for every body."""
 
+    line = b"POST / HTTP/1.1\r\n"
     busy = True
     asked = 0
 
-    def __call__(self, scope: Scope, body: bytearray) -> WholeAnswer | None:
+    def __call__(self, request: Usual) -> tuple[int, bytes] | None:
         self.asked += 1
         return None
 
@@ -84,18 +86,6 @@ async def test_a_request_that_would_like_another_protocol_is_served_as_it_stands
         assert (await reader.read()).endswith(b"GET ")  # which ends the connection
 
 
-async def test_what_is_held_until_its_body_has_come_is_held_for_that_of_an_upgrade_too() -> None:
-    shed = Shed()
-    async with connected(Echo(shed)) as (reader, writer, _):
-        head = post(b"body", H2C).removesuffix(b"body")
-        writer.write(head)
-        await turns()
-        assert shed.asked == 0
-        writer.write(b"body")
-        assert await answer(reader) == b"200 POST body"
-        assert shed.asked == 1
-
-
 async def test_trailers_are_no_headers() -> None:
     async with connected(Echo()) as (reader, writer, _):
         writer.write(
@@ -130,16 +120,32 @@ async def test_a_body_in_small_chunks_is_taken() -> None:
         assert await answer(reader) == b"200 POST " + b"a" * 20_000
 
 
-async def test_a_large_body_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """uvicorn stops reading at 64 KiB until somebody asks for the body: while it is held nobody does."""
+async def test_what_may_be_refused_is_held_whole_and_a_larger_body_is_not_held_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("hub.web.http.HOLD_SECONDS", 1_000.0)
     shed = Shed()
     async with connected(Echo(shed)) as (reader, writer, _):
-        for size, asked in ((100_000, 1), (500_000, 2), (900_000, 2)):  # the last is more than a body may have
-            body = b"a" * size
-            writer.write(post(body))
-            assert await answer(reader) == b"200 POST " + body
+        for size, asked in ((BODY_BYTES, 1), (BODY_BYTES + 1, 1), (900_000, 1), (BODY_BYTES, 2)):
+            data = post(b"a" * size)
+            for start in range(0, len(data), 10_000):
+                writer.write(data[start : start + 10_000])
+                await turns()
+            assert await answer(reader) == b"200 POST " + b"a" * size
             assert shed.asked == asked
+
+
+async def test_what_is_held_is_served_by_a_server_that_stops() -> None:
+    async with asyncio.timeout(SECONDS), listening(Echo(Shed()), ws="none") as (port, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(b"body")[:-2])
+        await turns()
+        [connection] = cast(set[HttpProtocol], server.server_state.connections)
+        connection.shutdown()
+        writer.write(b"dy")
+        assert await answer(reader) == b"200 POST body"
+        assert await reader.read() == b""
+        writer.close()
 
 
 async def test_who_reads_no_answer_is_cut_though_little_waits(monkeypatch: pytest.MonkeyPatch) -> None:
