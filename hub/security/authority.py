@@ -39,7 +39,7 @@ class Authority:
         self._key_sets = KeySets(allow_private=settings.allow_private_jwks)
 
     def known_key(self, key: str) -> KeyRow | None:
-        """The key, if it was looked up within the last second; asks nobody."""
+        """The key, if it was looked up within the last second, without waiting."""
         row = self._keys.peek(hash_key(key))
         return row if row is not None and self._is_usable(row) else None
 

@@ -1,8 +1,9 @@
 """Look-ups that are kept for a moment: bounded, and made once however many ask at the same time.
 
-What is asked for goes on being known: past half of its time a value is looked up again beside those who use it. If all
-had to wait at its end, each second began with a crowd: under twice the load some hundred publishes a second went the
-whole way that would have been refused at a look, and with them critical ones waited for 100 ms (November 2026).
+What is asked for goes on being known: past half of its time a value is looked up again beside those who use it, but not
+what was not found: whoever guesses must not make work by being refused. If all had to wait at a value's end, each
+second began with a crowd: under twice the load some hundred publishes a second went the whole way that would have been
+refused at a look, and critical ones waited with them (November 2026).
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ class Cache(Generic[K, V]):
         self._max_entries = max_entries
         self._clock = clock
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
-        self._loading: dict[K, asyncio.Task[V]] = {}
+        self._loading: dict[K, tuple[float, asyncio.Task[V]]] = {}  # since when
 
     def peek(self, key: K) -> V | None:
-        """The value that is kept, without waiting; None is also what is not known."""
+        """The value that is kept, without waiting; None is also what is not known, for which nobody is asked."""
         entry = self._kept(key)
         return None if entry is None else entry[1]
 
@@ -51,34 +52,42 @@ class Cache(Generic[K, V]):
         entry = self._kept(key)
         if entry is not None:
             return entry[1]
-        return await asyncio.shield(self._loading.get(key) or self._start(key))
+        since, task = self._loading.get(key, (float("-inf"), None))
+        if task is None or since + self._seconds <= self._clock():  # its answer hangs, and would be too old
+            task = self._start(key)
+        return await asyncio.shield(task)
 
     def _kept(self, key: K) -> tuple[float, V] | None:
         entry = self._entries.get(key)
         if entry is None or (left := entry[0] - self._clock()) <= 0:
             return None
-        if left < self._seconds / 2 and key not in self._loading:
+        if left < self._seconds / 2 and entry[1] is not None and key not in self._loading:
             self._start(key)
         return entry
 
     def _start(self, key: K) -> asyncio.Task[V]:
-        task = self._loading[key] = asyncio.create_task(self._fill(key))
+        started = self._clock()  # an answer is as old as its question
+        task = asyncio.create_task(self._fill(key, started))
+        self._loading[key] = (started, task)
         task.add_done_callback(_hear)
         return task
 
-    async def _fill(self, key: K) -> V:
-        started = self._clock()  # an answer is as old as its question
+    async def _fill(self, key: K, started: float) -> V:
         try:
             value = await self._load(key)
-            if self._loading.get(key) is asyncio.current_task():
+            if self._is_newest(key):
                 self._entries[key] = (started + self._seconds, value)
                 self._entries.move_to_end(key)
                 if len(self._entries) > self._max_entries:
                     self._entries.popitem(last=False)
             return value
         finally:
-            if self._loading.get(key) is asyncio.current_task():
+            if self._is_newest(key):
                 del self._loading[key]
+
+    def _is_newest(self, key: K) -> bool:
+        """Whether the load under way here is the one that counts."""
+        return self._loading.get(key, (0.0, None))[1] is asyncio.current_task()
 
     def forget(self, matching: Callable[[V], bool] | None = None) -> None:
         """Drops what matches (everything by default); loads under way are not kept when they return."""

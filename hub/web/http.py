@@ -109,7 +109,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None  # `cycle` is the newest, which may wait for this one
         self._unread: asyncio.TimerHandle | None = None
         self._shed: Shed | None = getattr(self.config.app, "shed", None)
-        self._held = b""  # of what may be refused, until its body has come
+        self._held: list[bytes] = []  # of what may be refused, until its body has come
+        self._missing = 0  # bytes of it
         self._hold: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -132,9 +133,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return  # refused already; only the rest of it
         self._unset_keepalive_if_required()
-        data = self._held + data
+        if self._held:
+            self._held.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return
+            data = self._take_held()
         if not self._is_shed(data):
-            self._take_held()
             self._read(data)
 
     def _is_shed(self, data: bytes) -> bool:
@@ -146,8 +151,8 @@ class HttpProtocol(HttpToolsProtocol):
             return False
         if request.missing:
             self._drop_deadline()
-            self._held = data
-            self._hold = self._hold or self.loop.call_later(HOLD_SECONDS, self._read_held)
+            self._held, self._missing = [data], request.missing
+            self._hold = self.loop.call_later(HOLD_SECONDS, self._read_held)
             return True
         try:
             answer = shed(request)
@@ -157,7 +162,6 @@ class HttpProtocol(HttpToolsProtocol):
         if answer is None:
             return False
         self._drop_deadline()
-        self._take_held()
         status, rest = answer
         own = [name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers]
         self.transport.write(b"".join((STATUS_LINE[status], *own, rest)))
@@ -165,7 +169,7 @@ class HttpProtocol(HttpToolsProtocol):
         return True
 
     def _take_held(self) -> bytes:
-        held, self._held = self._held, b""
+        held, self._held = b"".join(self._held), []
         if self._hold is not None:
             self._hold.cancel()
             self._hold = None
@@ -192,6 +196,8 @@ class HttpProtocol(HttpToolsProtocol):
                 self.send_400_response("")
             elif self._deadline is None and self._is_answered():
                 self._set_deadline()  # for the rest of a body that nobody reads
+        elif self._deadline is None and self.timeout_keep_alive_task is None and self._is_idle():
+            self._set_deadline()  # an empty line came, after which nothing need come
 
     def _parse(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -361,6 +367,10 @@ class HttpProtocol(HttpToolsProtocol):
     def _is_answered(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever uvicorn's types say
         return cycle is None or (cycle.response_complete and not self.pipeline)
+
+    def _is_idle(self) -> bool:
+        handed_over = self.parser is None
+        return self._is_answered() and not handed_over and not self.transport.is_closing()
 
     def _measure(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

@@ -16,7 +16,7 @@ BODY_BYTES = 64 * 1024
 _FIELDS = re.compile(rb"(?:[A-Za-z0-9-]+:[ -~]*\r\n){1,64}")  # no folded lines, no control characters, no other bytes
 _LENGTH = re.compile(rb"[0-9]{1,5}")
 # What says how a body comes, or wants more than an answer.
-_UNUSUAL = (b"transfer-encoding", b"trailer", b"te", b"expect", b"upgrade", b"http2-settings")
+_UNUSUAL = (b"transfer-encoding", b"trailer", b"te", b"expect", b"upgrade", b"http2-settings", b"proxy-connection")
 
 
 class Usual(NamedTuple):

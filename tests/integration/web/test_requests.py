@@ -13,7 +13,7 @@ import uvicorn
 
 from hub.web.asgi import Message, Receive, Scope, Send
 from hub.web.http import HEAD_BYTES, HEAD_FIELDS, HttpProtocol
-from hub.web.usual import BODY_BYTES, Usual
+from hub.web.usual import BODY_BYTES, Usual, read_usual
 from hub.web.whole_answer import answer_at_once
 from tests.support.asgi_server import answer, listening, turns
 from tests.support.gateway import SECONDS, until
@@ -133,6 +133,33 @@ async def test_what_may_be_refused_is_held_whole_and_a_larger_body_is_not_held_u
                 await turns()
             assert await answer(reader) == b"200 POST " + b"a" * size
             assert shed.asked == asked
+
+
+async def test_what_comes_in_crumbs_is_not_read_anew_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def noting(data: bytes, line: bytes) -> Usual | None:
+        read.append(len(data))
+        return read_usual(data, line)
+
+    monkeypatch.setattr("hub.web.http.read_usual", noting)
+    shed = Shed()
+    async with connected(Echo(shed)) as (reader, writer, _):
+        data = post(b"a" * 100)
+        for start, end in ((0, -100), *((place, place + 1) for place in range(-100, -1)), (-1, None)):
+            writer.write(data[start:end])
+            await turns()
+        assert await answer(reader) == b"200 POST " + b"a" * 100
+        assert (read, shed.asked) == ([len(data) - 100, len(data)], 1)
+
+
+async def test_an_empty_line_keeps_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with connected(Echo()) as (reader, writer, _):
+        writer.write(post(b"body"))
+        assert await answer(reader) == b"200 POST body"
+        monkeypatch.setattr("hub.web.http.HEAD_SECONDS", 0.05)
+        writer.write(b"\r\n")
+        assert await reader.read() == b""
 
 
 async def test_what_is_held_is_served_by_a_server_that_stops() -> None:

@@ -87,6 +87,37 @@ async def test_a_value_outlives_a_failed_look_beside_it_until_its_time_is_over()
         await cache.get("a")
 
 
+async def test_what_was_not_found_is_asked_for_only_by_who_waits_for_it() -> None:
+    clock, source = Clock(), Source()
+    cache = Cache(source.load, 1.0, clock=clock)
+    await cache.get("nobody")
+    clock.now = 0.9
+    assert (cache.peek("nobody"), await cache.get("nobody")) == (None, None)
+    await asyncio.sleep(0)
+    assert source.asked == ["nobody"]
+
+
+async def test_nobody_joins_a_look_that_hangs_for_longer_than_a_value_is_kept() -> None:
+    clock, source = Clock(), Source()
+    cache = Cache(source.load, 1.0, clock=clock)
+    await cache.get("a")
+    source.gate.clear()
+    clock.now = 0.6
+    assert cache.peek("a") == "a1"
+    await asyncio.sleep(0)
+    clock.now = 1.5
+    early = asyncio.create_task(cache.get("a"))
+    await asyncio.sleep(0)
+    assert source.asked == ["a", "a"]
+    clock.now = 1.6
+    late = asyncio.create_task(cache.get("a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert (await early, await late) == ("a2", "a3")
+    assert cache.peek("a") == "a3"
+
+
 async def test_all_who_ask_at_once_share_one_load_also_when_one_gives_up() -> None:
     source = Source()
     source.gate.clear()

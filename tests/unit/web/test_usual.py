@@ -45,8 +45,8 @@ def parsed(data: bytes) -> tuple[Heard, httptools.HttpRequestParser]:
 
 
 names = st.sampled_from(
-    ["Host", "content-length", "Content-Length", "Transfer-Encoding", "Connection", "Expect", "Upgrade", "TE", "X-A",
-     "Authorization", "X_A", "", " X", "X ", "\tX", "é"]
+    ["Host", "content-length", "Content-Length", "Transfer-Encoding", "Connection",
+     "Proxy-Connection", "Expect", "Upgrade", "TE", "X-A", "Authorization", "X_A", "", " X", "X ", "\tX", "é"]
 )  # fmt: skip
 values = st.sampled_from(
     ["hub", "0", "1", "2", "+2", "2 ", "0x2", "2, 2", "02", "99999", "chunked", "close", "keep-alive", "Keep-Alive",
@@ -106,6 +106,7 @@ def test_what_clients_send_is_usual() -> None:
         ("Expect", "100-continue"),
         ("Upgrade", "h2c"),
         ("Connection", "close"),
+        ("Proxy-Connection", "close"),
         ("Content-Length", "2"),  # once more
         ("Trailer", "Digest"),
         ("TE", "trailers"),
