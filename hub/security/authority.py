@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hub.config import Settings
     from hub.store.database import Database
 
-KEPT_SECONDS = 1.0  # how long a revoked key or a changed project may still count; also 1 query a second and key
+KEPT_SECONDS = 1.0  # how long a revoked key or a changed project may still count; also 2 queries a second and key
 DEV_KEY = "hk_dev"
 _KEY_FORM = re.compile(r"hk_[A-Za-z0-9_-]{43}", re.ASCII)
 

@@ -91,7 +91,8 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """For uvicorn's `http=`. Has a timer of its own only while a head is not complete, or answers are not read.
+    """For uvicorn's `http=`. Has a timer of its own only while a head, or what is held, is not complete, after an empty
+    line, and while answers are not read.
 
     An application may have a `shed`: while that is busy it is asked about each usual request that comes while none is
     under way on its connection, once its body is complete, before it is parsed. See Shed.
@@ -369,8 +370,7 @@ class HttpProtocol(HttpToolsProtocol):
         return cycle is None or (cycle.response_complete and not self.pipeline)
 
     def _is_idle(self) -> bool:
-        handed_over = self.parser is None
-        return self._is_answered() and not handed_over and not self.transport.is_closing()
+        return self._is_answered() and not self.transport.is_closing() and self.parser is not None  # or handed over
 
     def _measure(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

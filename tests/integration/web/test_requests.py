@@ -162,6 +162,32 @@ async def test_an_empty_line_keeps_no_connection_open(monkeypatch: pytest.Monkey
         assert await reader.read() == b""
 
 
+async def test_a_connection_that_was_handed_over_has_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_over: list[HttpProtocol] = []
+    hand_over = HttpProtocol.handle_websocket_upgrade
+
+    def noting(self: HttpProtocol) -> None:
+        handed_over.append(self)
+        hand_over(self)
+
+    async def accepting(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    monkeypatch.setattr(HttpProtocol, "handle_websocket_upgrade", noting)
+    async with asyncio.timeout(SECONDS), listening(accepting, ws="websockets-sansio") as (port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        [connection] = handed_over
+        assert connection._deadline is None
+        writer.close()
+
+
 async def test_what_is_held_is_served_by_a_server_that_stops() -> None:
     async with asyncio.timeout(SECONDS), listening(Echo(Shed()), ws="none") as (port, server):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

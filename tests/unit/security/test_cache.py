@@ -35,6 +35,14 @@ class Source:
         return None if key == "nobody" else f"{key}{number}"
 
 
+async def keeping(key: str) -> tuple[Clock, Source, Cache[str, str | None]]:
+    """A cache of one second that looked a key up at its clock's 0."""
+    clock, source = Clock(), Source()
+    cache = Cache(source.load, 1.0, clock=clock)
+    await cache.get(key)
+    return clock, source, cache
+
+
 async def test_values_are_kept_for_their_time_also_nobody() -> None:
     clock, source = Clock(), Source()
     cache = Cache(source.load, 1.0, clock=clock)
@@ -51,9 +59,7 @@ async def test_values_are_kept_for_their_time_also_nobody() -> None:
 
 
 async def test_what_is_asked_for_is_looked_up_again_beside_those_who_use_it() -> None:
-    clock, source = Clock(), Source()
-    cache = Cache(source.load, 1.0, clock=clock)
-    await cache.get("a")
+    clock, source, cache = await keeping("a")
     source.gate.clear()
     clock.now = 0.6
     assert [cache.peek("a"), await cache.get("a"), cache.peek("a")] == ["a1"] * 3
@@ -70,9 +76,7 @@ async def test_what_is_asked_for_is_looked_up_again_beside_those_who_use_it() ->
 
 
 async def test_a_value_outlives_a_failed_look_beside_it_until_its_time_is_over() -> None:
-    clock, source = Clock(), Source()
-    cache = Cache(source.load, 1.0, clock=clock)
-    await cache.get("a")
+    clock, source, cache = await keeping("a")
     source.error = ConnectionError("away")
     clock.now = 0.6
     assert await cache.get("a") == "a1"
@@ -88,9 +92,7 @@ async def test_a_value_outlives_a_failed_look_beside_it_until_its_time_is_over()
 
 
 async def test_what_was_not_found_is_asked_for_only_by_who_waits_for_it() -> None:
-    clock, source = Clock(), Source()
-    cache = Cache(source.load, 1.0, clock=clock)
-    await cache.get("nobody")
+    clock, source, cache = await keeping("nobody")
     clock.now = 0.9
     assert (cache.peek("nobody"), await cache.get("nobody")) == (None, None)
     await asyncio.sleep(0)
@@ -98,9 +100,7 @@ async def test_what_was_not_found_is_asked_for_only_by_who_waits_for_it() -> Non
 
 
 async def test_nobody_joins_a_look_that_hangs_for_longer_than_a_value_is_kept() -> None:
-    clock, source = Clock(), Source()
-    cache = Cache(source.load, 1.0, clock=clock)
-    await cache.get("a")
+    clock, source, cache = await keeping("a")
     source.gate.clear()
     clock.now = 0.6
     assert cache.peek("a") == "a1"
