@@ -7,7 +7,7 @@ Three queues, by priority: critical overtakes what waits, and is the last to be 
 and is refused first. (Accepted as jobs, which a worker carries out one by one, bulk cost more than it saved: after ten
 minutes of too much the hub did not come to rest at 60 % of what it takes.)
 
-    publish() → queue → group: keys → people → heads → notifications, items, heads, outbox at once → COMMIT → answers
+    publish() → queue → group: keys → heads → notifications, items, heads, deliveries, outbox at once → COMMIT → answers
 
 A group that fails is run again one by one, so that a bad request fails alone. Dying before COMMIT: no answer was given
 and nothing stands. Dying after it: a retry with the same Idempotency-Key finds the stored answer.
@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
@@ -366,20 +366,35 @@ async def deliver_to_users(
 ) -> int:
     """Delivers to people by name, made where missing, with what is told beside their ids; how many were new."""
     keys = dict.fromkeys((n.project_id, user) for n, users in wanted for user in users)
-    people = await ensure_people(writer.conn, list(keys))
-    told: dict[int, dict[str, Any]] = {}
+    told: dict[tuple[int, str], dict[str, Any]] = {}
     for notification, users in wanted:
         for user in users:
             fields = {name: value for name in PERSON_FIELDS if (value := notification.users[user].get(name))}
             if fields:
-                told.setdefault(people[notification.project_id, user]["person_id"], {}).update(fields)
-    if told:
-        await notifications.update_people(writer.conn, told)
+                told.setdefault((notification.project_id, user), {}).update(fields)
+    # What is told is stored before the heads are read. Where nothing is, and all are known, it takes one statement.
+    heads = {} if told else await writer.lock_users(keys)
+    if heads:
+        reached = [(n, heads.get((n.project_id, user))) for n, users in wanted for user in users]
+        recipients = [Recipient(n, head.person.person_id) for n, head in reached if head is not None]
+    else:
+        people = await ensure_people(writer.conn, list(keys))
+        await notifications.update_people(writer.conn, _news(people, told))
+        named = [(n, user, people[n.project_id, user]) for n, users in wanted for user in users]
+        recipients = await with_delegates(writer, named)
     await notifications.resolve_actors(writer.conn, [n for n, _ in wanted])
-    named = [(n, user, people[n.project_id, user]) for n, users in wanted for user in users]
-    recipients = await with_delegates(writer, named)
     await lock_current(writer, [recipient.person_id for recipient in recipients])
     return (await deliver(writer, recipients, repeated=repeated)).recipients
+
+
+def _news(
+    people: Mapping[tuple[int, str], Any], told: Mapping[tuple[int, str], Mapping[str, Any]]
+) -> dict[int, Mapping[str, Any]]:
+    """What is told and not stored yet, by person. Many tell the same with each publish."""
+    rows = ((people[key], fields) for key, fields in told.items())
+    return {
+        row["person_id"]: fields for row, fields in rows if any(row[name] != value for name, value in fields.items())
+    }
 
 
 async def with_delegates(writer: InboxWriter, named: Sequence[tuple[Notification, str, Any]]) -> list[Recipient]:

@@ -8,7 +8,7 @@ Dying before COMMIT leaves nothing; dying after it leaves the outbox row, and an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from hub.publish.rulebook import Rulebook
 from hub.publish.templatebook import Templatebook
 from hub.store import deliveries, outbox
 from hub.store.database import Connection
-from hub.store.heads import LockedHead, lock_heads, save_heads
+from hub.store.heads import LockedHead, lock_heads, lock_heads_of, save_heads
 from hub.store.ids import uuid7
 from hub.store.together import Write, write_together
 
@@ -56,6 +56,12 @@ class InboxWriter:
         if new:
             self.heads.update(await lock_heads(self.conn, new))
         return [self.heads[person_id] for person_id in wanted if person_id in self.heads]
+
+    async def lock_users(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], LockedHead]:
+        """Heads of users by (project_id, user), all locked, or none (`lock_heads_of`)."""
+        found = await lock_heads_of(self.conn, keys)
+        self.heads = found | self.heads  # what was locked before may have changed here
+        return {(head.person.project_id, head.person.user): self.heads[person_id] for person_id, head in found.items()}
 
     def later(self, write: Write) -> None:
         """Carries out a write together with others, before the transaction ends; until then nothing may need it."""
@@ -117,8 +123,11 @@ class InboxWriter:
             self.later(save_heads(changed))
             if told is not None:
                 self.later(outbox.insert(told.outbox_id, [[head.person.person_id, head.rev] for head in changed]))
+        planned = self.dispatcher.rows
+        if planned:
+            self.later(deliveries.insert_deliveries(planned))
         await self.flush()
-        await deliveries.insert(self.conn, self.dispatcher.rows)
+        await deliveries.tell(self.conn, planned)
         return told
 
 

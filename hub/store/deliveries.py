@@ -21,6 +21,7 @@ from hub.model.policy import OUTSIDE_CHANNELS, Condition, Step
 from hub.model.reason import Reason
 from hub.store.database import Connection, Database
 from hub.store.sql import load
+from hub.store.together import Write, write_together
 from hub.store.webhooks import tell_of_deliveries
 
 _SQL = load("deliveries")
@@ -173,21 +174,30 @@ def _columns(rows: Sequence[msgspec.Struct], struct: type[msgspec.Struct]) -> li
     return [[getattr(row, name) for row in rows] for name in struct.__struct_fields__]
 
 
-async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
-    """Stores deliveries, one statement; what a person already has of a notification's step is left out."""
-    if not rows:
-        return
+def insert_deliveries(rows: Sequence[NewDelivery]) -> Write:
+    """Stores deliveries; what a person already has of a notification's step is left out. `tell` comes after it."""
     shared = list({id(row.shared): row.shared for row in rows}.values())
     place = {id(one): number for number, one in enumerate(shared, 1)}
-    await conn.execute(
-        _SQL["insert_deliveries"],
+    values = (
         [row.delivery_id for row in rows],
         [row.person_id for row in rows],
         [row.position for row in rows],
         [place[id(row.shared)] for row in rows],
         *_columns(shared, Shared),
     )
+    return Write(_SQL["insert_deliveries"], values)
+
+
+async def tell(conn: Connection, rows: Sequence[NewDelivery]) -> None:
+    """Tells endpoints of those that ended as they were stored; no statement where none did."""
     await tell_of_deliveries(conn, {row.delivery_id: row.shared.state for row in rows})
+
+
+async def insert(conn: Connection, rows: Sequence[NewDelivery]) -> None:
+    """Stores deliveries, and tells of them."""
+    if rows:
+        await write_together(conn, [insert_deliveries(rows)])
+        await tell(conn, rows)
 
 
 async def lock_waiting(conn: Connection, limit: int, *, lanes: int = LANES) -> list[UUID]:

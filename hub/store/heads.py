@@ -6,7 +6,7 @@ saves the head, all in one transaction. Lock order of the whole hub: idempotency
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from hub.model.cursor import Cursor
 from hub.model.person import Person
 from hub.model.routing import Addressee
 from hub.model.times import truncate
-from hub.store.arrays import array
+from hub.store.arrays import array, names
 from hub.store.database import Connection
 from hub.store.people import addressee
 from hub.store.sql import load
@@ -53,14 +53,27 @@ class LockedHead(msgspec.Struct):
 
 async def lock_heads(conn: Connection, person_ids: Iterable[int]) -> dict[int, LockedHead]:
     """Locks heads in key order until the transaction ends; people without one are missing from the answer."""
-    rows: Any = await conn.fetch(_SQL["lock_heads"], array(sorted(set(person_ids))))
+    return _locked(await conn.fetch(_SQL["lock_heads"], array(sorted(set(person_ids)))))
+
+
+async def lock_heads_of(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[int, LockedHead]:
+    """As `lock_heads`, by (project_id, user), each once: one round trip instead of that of finding them and another.
+
+    Locks all of them or none, where one has no inbox yet or has named a delegate. Who is deleted while this waits is
+    missing from the answer.
+    """
+    projects, users = array(project_id for project_id, _ in keys), names([user for _, user in keys])
+    return _locked(await conn.fetch(_SQL["lock_heads_of"], projects, users, len(keys)))
+
+
+def _locked(rows: Sequence[Any]) -> dict[int, LockedHead]:
     if not rows:
         return {}
     now = truncate(max(row["now"] for row in rows))  # one for all, so that what is made of it is made once
-    return {row["person_id"]: _locked(now, *row) for row in rows}
+    return {row["person_id"]: _head(now, *row) for row in rows}
 
 
-def _locked(
+def _head(
     now: datetime,
     person_id: int,
     project_id: int,
@@ -80,7 +93,7 @@ def _locked(
     broadcast_seq: int,
     _locked_at: datetime,
 ) -> LockedHead:
-    """The head of a row of `lock_heads`, by its columns' places: by name it took as long as reading it."""
+    """The head of a locked row, by its columns' places: by name it took as long as reading it."""
     return LockedHead(
         Person(person_id, project_id, user),
         locale,

@@ -10,4 +10,4 @@ WHERE t.project_id = $1 AND t.topic = $2
 ORDER BY s.person_id LIMIT $3
 
 -- name: first_of_everyone
-SELECT user_id FROM people WHERE project_id = $1 ORDER BY person_id LIMIT $2
+SELECT user_id FROM people WHERE project_id = $1 AND person_id > 0 ORDER BY person_id LIMIT $2

@@ -7,13 +7,34 @@ SELECT h.person_id, p.project_id, p.user_id, p.locale, p.timezone, p.preferences
 FROM inbox_heads h
 JOIN people p ON p.person_id = h.person_id
 JOIN projects j ON j.project_id = p.project_id
-WHERE h.person_id = ANY($1::text::bigint[])
+WHERE h.person_id = ANY((SELECT $1::text)::bigint[])
 ORDER BY h.person_id
 FOR UPDATE OF h
 
+-- name: lock_heads_of
+-- As lock_heads, by project and user; of $3 different ones all or none: whoever is missing is made before any is locked.
+WITH named AS MATERIALIZED (
+    SELECT p.person_id, j.project_id, p.user_id, p.locale, p.timezone, p.preferences, p.email, p.phone, p.push,
+           j.epoch, j.broadcast_seq
+    FROM unnest((SELECT $1::text)::int[], string_to_array((SELECT $2::text), E'\x1f')) AS w (project_id, user_id)
+    JOIN projects j ON j.project_id = w.project_id
+    CROSS JOIN LATERAL (
+        SELECT person_id, user_id, locale, timezone, preferences, email, phone, push FROM people
+        WHERE project_id = w.project_id AND user_id = w.user_id OFFSET 0
+    ) p
+    CROSS JOIN LATERAL (SELECT FROM inbox_heads WHERE person_id = p.person_id OFFSET 0) there
+    WHERE p.preferences ->> 'delegate' IS NULL
+)
+SELECT n.person_id, n.project_id, n.user_id, n.locale, n.timezone, n.preferences::text AS preferences, n.email, n.phone, n.push,
+       h.epoch # n.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.broadcast_upto, n.broadcast_seq, clock_timestamp() AS now
+FROM (SELECT * FROM named WHERE (SELECT count(*) FROM named) = $3 ORDER BY person_id) n
+CROSS JOIN LATERAL (SELECT * FROM inbox_heads WHERE person_id = n.person_id FOR UPDATE) h
+
 -- name: save_heads
-UPDATE inbox_heads h
-SET rev = w.rev, unseen = w.unseen, unread = w.unread, total = w.total, broadcast_upto = w.broadcast_upto
+-- All are there, and locked; so nothing is inserted. An UPDATE would join, and a join is planned by how many there are.
+INSERT INTO inbox_heads AS h (person_id, rev, unseen, unread, total, broadcast_upto)
+SELECT *
 FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::int[], $4::text::int[], $5::text::int[], $6::text::bigint[])
-    AS w (person_id, rev, unseen, unread, total, broadcast_upto)
-WHERE h.person_id = w.person_id
+ON CONFLICT (person_id) DO UPDATE
+SET rev = excluded.rev, unseen = excluded.unseen, unread = excluded.unread, total = excluded.total,
+    broadcast_upto = excluded.broadcast_upto

@@ -31,10 +31,14 @@ ORDER BY p.person_id
 ON CONFLICT (person_id) DO NOTHING
 
 -- name: find_people
-SELECT p.person_id, p.project_id, p.user_id, p.name, p.locale, p.timezone, p.avatar_url, p.preferences ->> 'delegate' AS delegate,
+SELECT p.person_id, p.project_id, p.user_id, p.name, p.email, p.phone, p.locale, p.timezone, p.avatar_url,
+       p.preferences ->> 'delegate' AS delegate,
        h.person_id IS NOT NULL AS has_head
-FROM unnest($1::text::int[], string_to_array($2::text, E'\x1f')) AS w (project_id, user_id)
-JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
+FROM unnest((SELECT $1::text)::int[], string_to_array((SELECT $2::text), E'\x1f')) AS w (project_id, user_id)
+CROSS JOIN LATERAL (
+    SELECT person_id, project_id, user_id, name, email, phone, locale, timezone, avatar_url, preferences FROM people
+    WHERE project_id = w.project_id AND user_id = w.user_id OFFSET 0
+) p
 LEFT JOIN inbox_heads h ON h.person_id = p.person_id
 
 -- name: read_heads
@@ -43,14 +47,14 @@ SELECT h.person_id, h.epoch # j.epoch AS epoch, h.rev, h.unseen, h.unread, h.tot
 FROM inbox_heads h
 JOIN people p ON p.person_id = h.person_id
 JOIN projects j ON j.project_id = p.project_id
-WHERE h.person_id = ANY($1::bigint[])
+WHERE h.person_id = ANY((SELECT $1::bigint[])::bigint[])
 
 -- name: find_heads
 -- Each person is looked up by themselves: a plan made while there were few would go through the project's (70 ms).
 SELECT p.project_id, p.user_id,
        h.person_id, h.epoch # j.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.delivered_rev, h.floor_rev,
        h.broadcast_upto < j.broadcast_seq AS pending_broadcasts, p.tokens_revoked_at
-FROM unnest($1::text::int[], string_to_array($2::text, E'\x1f')) AS w (project_id, user_id)
+FROM unnest((SELECT $1::text)::int[], string_to_array((SELECT $2::text), E'\x1f')) AS w (project_id, user_id)
 CROSS JOIN LATERAL (
     SELECT project_id, user_id, person_id, tokens_revoked_at FROM people
     WHERE project_id = w.project_id AND user_id = w.user_id OFFSET 0

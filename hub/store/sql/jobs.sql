@@ -52,8 +52,9 @@ WHERE t.project_id = $1 AND t.topic = $2 AND s.person_id > $3
 ORDER BY s.person_id LIMIT $4
 
 -- name: everyone
+-- `person_id > 0` as the index says it.
 SELECT person_id, user_id, timezone, preferences ->> 'delegate' AS delegate FROM people
-WHERE project_id = $1 AND person_id <= $2 AND person_id > $3
+WHERE project_id = $1 AND person_id > 0 AND person_id <= $2 AND person_id > $3
 ORDER BY person_id LIMIT $4
 
 -- name: zones

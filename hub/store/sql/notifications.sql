@@ -90,7 +90,7 @@ JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
 -- name: count_recipients
 -- Of a broadcast: who was there when it was accepted, and who got it beside that by name or topic.
 UPDATE notifications n SET recipients =
-    (SELECT count(*) FROM people p WHERE p.project_id = n.project_id AND p.person_id <= n.people_upto)
+    (SELECT count(*) FROM people p WHERE p.project_id = n.project_id AND p.person_id > 0 AND p.person_id <= n.people_upto)
     + (SELECT count(*) FROM inbox_items i WHERE i.notification_id = n.notification_id AND i.person_id > n.people_upto)
 WHERE n.notification_id = $1
 

@@ -177,14 +177,14 @@ async def test_deleting_somebody_takes_what_is_being_planned(
     await put_category(hub, project_id, "both", ladder=ladder)
     await publish(hub, project_id, recipients=["ada"], title="1", category="both")
     reached, go_on = asyncio.Event(), asyncio.Event()
-    insert = deliveries.insert
+    tell = deliveries.tell
 
     async def slow(conn: Connection, planned: Any) -> None:
-        await insert(conn, planned)
+        await tell(conn, planned)
         reached.set()
         await go_on.wait()
 
-    monkeypatch.setattr(deliveries, "insert", slow)
+    monkeypatch.setattr(deliveries, "tell", slow)
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.decide())
         await reached.wait()

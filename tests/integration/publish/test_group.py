@@ -309,7 +309,8 @@ async def test_five_processes_publish_and_tell_of_the_same_people_at_once(
     def recipients(turn: int) -> list[Any]:
         shifted = names[turn % 12 :] + names[: turn % 12]
         told = [{"id": name, "name": f"{name} by {turn}"} for name in shifted]
-        return told if turn % 2 else [*reversed(told)]
+        plain: list[Any] = [*reversed(shifted)]
+        return [told, [*reversed(told)], plain][turn % 3]
 
     async with AsyncExitStack() as stack:
         others = [await stack.enter_async_context(open_hub(settings, role=role)) for role in "bcde"]
@@ -374,3 +375,16 @@ async def test_a_process_that_dies_between_commit_and_answer_has_published_once(
     assert msgspec.json.decode(again.body)["id"] == item["notification_id"]
     await hub.db.execute("UPDATE outbox SET created_at = now() - interval '3 seconds'")
     assert await reannounce(hub) == 1
+
+
+async def test_what_is_told_of_people_again_waits_for_nobody_who_changes_them(hub: Hub, project_id: int) -> None:
+    """Many tell the same with each publish: it is compared, and nothing is locked."""
+    ada = {"id": "ada", "name": "Ada", "email": "ada@example.com"}
+    await publish(hub, project_id, recipients=[ada], title="1")
+    async with hub.db.acquire() as conn, conn.transaction():
+        await conn.execute("SELECT 1 FROM people WHERE user_id = 'ada' FOR NO KEY UPDATE")
+        await asyncio.wait_for(publish(hub, project_id, recipients=[ada], title="2"), 10)
+    await publish(hub, project_id, recipients=[ada | {"email": "ada@new.example"}], title="3")
+    row = await hub.db.fetchrow("SELECT name, email FROM people WHERE user_id = 'ada'")
+    assert row is not None
+    assert tuple(row) == ("Ada", "ada@new.example")
