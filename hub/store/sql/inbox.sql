@@ -26,7 +26,7 @@ SELECT p.person_id, COALESCE(
      WHERE b.project_id = p.project_id AND b.people_upto >= p.person_id ORDER BY b.broadcast_seq LIMIT 1),
     j.broadcast_seq)
 FROM people p JOIN projects j ON j.project_id = p.project_id
-WHERE p.person_id = ANY($1::bigint[])
+WHERE p.person_id = ANY((SELECT $1::bigint[])::bigint[])
 ORDER BY p.person_id
 ON CONFLICT (person_id) DO NOTHING
 

@@ -84,8 +84,11 @@ FOR SHARE
 
 -- name: find_actors
 SELECT p.project_id, p.user_id, p.name, p.avatar_url
-FROM unnest($1::int[], $2::text[]) AS w (project_id, user_id)
-JOIN people p ON p.project_id = w.project_id AND p.user_id = w.user_id
+FROM unnest((SELECT $1::int[]), (SELECT $2::text[])) AS w (project_id, user_id)
+CROSS JOIN LATERAL (
+    SELECT project_id, user_id, name, avatar_url FROM people
+    WHERE project_id = w.project_id AND user_id = w.user_id OFFSET 0
+) p
 
 -- name: count_recipients
 -- Of a broadcast: who was there when it was accepted, and who got it beside that by name or topic.
