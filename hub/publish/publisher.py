@@ -34,6 +34,7 @@ from hub.publish.deliver import Recipient, deliver
 from hub.publish.writer import InboxWriter, change_inboxes
 from hub.store import idempotency, jobs, notifications
 from hub.store.database import GONE
+from hub.store.heads import LockedHead
 from hub.store.idempotency import Answer, IdempotencyKey
 from hub.store.ids import uuid7
 from hub.store.inbox import ensure_people
@@ -372,17 +373,23 @@ async def deliver_to_users(
             fields = {name: value for name in PERSON_FIELDS if (value := notification.users[user].get(name))}
             if fields:
                 told.setdefault((notification.project_id, user), {}).update(fields)
-    # What is told is stored before the heads are read. Where nothing is, and all are known, it takes one statement.
-    heads = {} if told else await writer.lock_users(keys)
-    if heads:
+    # What is told is stored before actors and heads are read. Where nothing is, and all are known, heads take one
+    # statement.
+    acted = [n for n, _ in wanted]
+    heads: Mapping[tuple[int, str], LockedHead] | None = None
+    if not told:
+        await notifications.resolve_actors(writer.conn, acted)
+        heads = await writer.lock_users(keys)
+    if heads is not None:
         reached = [(n, heads.get((n.project_id, user))) for n, users in wanted for user in users]
         recipients = [Recipient(n, head.person.person_id) for n, head in reached if head is not None]
     else:
         people = await ensure_people(writer.conn, list(keys))
-        await notifications.update_people(writer.conn, _news(people, told))
+        if told:
+            await notifications.update_people(writer.conn, _news(people, told))
+            await notifications.resolve_actors(writer.conn, acted)
         named = [(n, user, people[n.project_id, user]) for n, users in wanted for user in users]
         recipients = await with_delegates(writer, named)
-    await notifications.resolve_actors(writer.conn, [n for n, _ in wanted])
     await lock_current(writer, [recipient.person_id for recipient in recipients])
     return (await deliver(writer, recipients, repeated=repeated)).recipients
 

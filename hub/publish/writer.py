@@ -57,11 +57,13 @@ class InboxWriter:
             self.heads.update(await lock_heads(self.conn, new))
         return [self.heads[person_id] for person_id in wanted if person_id in self.heads]
 
-    async def lock_users(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], LockedHead]:
-        """Heads of users by (project_id, user), all locked, or none (`lock_heads_of`)."""
+    async def lock_users(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], LockedHead] | None:
+        """Heads of users by (project_id, user), where all can be locked at once (`lock_heads_of`); before any other."""
         found = await lock_heads_of(self.conn, keys)
-        self.heads = found | self.heads  # what was locked before may have changed here
-        return {(head.person.project_id, head.person.user): self.heads[person_id] for person_id, head in found.items()}
+        if found is None:
+            return None
+        self.heads.update(found)
+        return {(head.person.project_id, head.person.user): head for head in found.values()}
 
     def later(self, write: Write) -> None:
         """Carries out a write together with others, before the transaction ends; until then nothing may need it."""

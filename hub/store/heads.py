@@ -56,14 +56,17 @@ async def lock_heads(conn: Connection, person_ids: Iterable[int]) -> dict[int, L
     return _locked(await conn.fetch(_SQL["lock_heads"], array(sorted(set(person_ids)))))
 
 
-async def lock_heads_of(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[int, LockedHead]:
+async def lock_heads_of(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[int, LockedHead] | None:
     """As `lock_heads`, by (project_id, user), each once: one round trip instead of that of finding them and another.
 
-    Locks all of them or none, where one has no inbox yet or has named a delegate. Who is deleted while this waits is
+    None, and nothing is locked, where one has no inbox yet or has named a delegate. Who is deleted while this waits is
     missing from the answer.
     """
+    if not keys:
+        return {}
     projects, users = array(project_id for project_id, _ in keys), names([user for _, user in keys])
-    return _locked(await conn.fetch(_SQL["lock_heads_of"], projects, users, len(keys)))
+    rows: Any = await conn.fetch(_SQL["lock_heads_of"], projects, users, len(keys))
+    return _locked([row for row in rows if row["rev"] is not None]) if rows else None
 
 
 def _locked(rows: Sequence[Any]) -> dict[int, LockedHead]:

@@ -80,12 +80,14 @@ async def list_people(db: Database, project_id: int, *, after: str | None, limit
 
 async def delete_person(conn: Connection, project_id: int, user: str) -> bool:
     """Removes a person with inbox, subscriptions and everything else, and voids their tokens; whether there was one."""
-    person_id = await conn.fetchval(_SQL["lock_to_delete"], project_id, user)
-    gone = await conn.fetchrow(_SQL["delete_person"], project_id, user) is not None
-    if person_id is not None:  # after the head, which a publish may hold that is about to write some
-        await deliveries.delete_of_person(conn, person_id)
-        await events.delete_of_person(conn, person_id)
-    return gone
+    await conn.execute(_SQL["lock_to_delete"], project_id, user)
+    person_id = await conn.fetchval(_SQL["delete_person"], project_id, user)  # perhaps one who came since
+    if person_id is None:
+        return False
+    # After the head, which a publish may hold that is about to write some.
+    await deliveries.delete_of_person(conn, person_id)
+    await events.delete_of_person(conn, person_id)
+    return True
 
 
 async def revoke_tokens(db: Database, project_id: int, user: str) -> None:

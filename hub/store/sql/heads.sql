@@ -1,18 +1,25 @@
 -- Heads, locked in a statement of their own and in key order: in one statement with the reads that follow, a waiter would
--- go on with its old snapshot and miss a sibling that committed meanwhile (facts.md, "Traps").
+-- go on with its old snapshot and miss a sibling that committed meanwhile (facts.md, "Traps"). Each is looked up by itself:
+-- as a join, planned while there were three, they read all 100,000 of later.
 
 -- name: lock_heads
-SELECT h.person_id, p.project_id, p.user_id, p.locale, p.timezone, p.preferences::text AS preferences, p.email, p.phone, p.push,
-       h.epoch # j.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.broadcast_upto, j.broadcast_seq, clock_timestamp() AS now
-FROM inbox_heads h
-JOIN people p ON p.person_id = h.person_id
-JOIN projects j ON j.project_id = p.project_id
-WHERE h.person_id = ANY((SELECT $1::text)::bigint[])
-ORDER BY h.person_id
-FOR UPDATE OF h
+SELECT n.person_id, n.project_id, n.user_id, n.locale, n.timezone, n.preferences::text AS preferences, n.email, n.phone, n.push,
+       h.epoch # n.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.broadcast_upto, n.broadcast_seq, clock_timestamp() AS now
+FROM (
+    SELECT p.*, j.epoch, j.broadcast_seq
+    FROM unnest((SELECT $1::text)::bigint[]) AS w (person_id)
+    CROSS JOIN LATERAL (
+        SELECT person_id, project_id, user_id, locale, timezone, preferences, email, phone, push FROM people
+        WHERE person_id = w.person_id OFFSET 0
+    ) p
+    JOIN projects j ON j.project_id = p.project_id
+    ORDER BY w.person_id
+) n
+CROSS JOIN LATERAL (SELECT * FROM inbox_heads WHERE person_id = n.person_id FOR UPDATE) h
 
 -- name: lock_heads_of
 -- As lock_heads, by project and user; of $3 different ones all or none: whoever is missing is made before any is locked.
+-- Who was deleted while this waited has a row without a rev.
 WITH named AS MATERIALIZED (
     SELECT p.person_id, j.project_id, p.user_id, p.locale, p.timezone, p.preferences, p.email, p.phone, p.push,
            j.epoch, j.broadcast_seq
@@ -28,7 +35,7 @@ WITH named AS MATERIALIZED (
 SELECT n.person_id, n.project_id, n.user_id, n.locale, n.timezone, n.preferences::text AS preferences, n.email, n.phone, n.push,
        h.epoch # n.epoch AS epoch, h.rev, h.unseen, h.unread, h.total, h.broadcast_upto, n.broadcast_seq, clock_timestamp() AS now
 FROM (SELECT * FROM named WHERE (SELECT count(*) FROM named) = $3 ORDER BY person_id) n
-CROSS JOIN LATERAL (SELECT * FROM inbox_heads WHERE person_id = n.person_id FOR UPDATE) h
+LEFT JOIN LATERAL (SELECT * FROM inbox_heads WHERE person_id = n.person_id FOR UPDATE) h ON true
 
 -- name: save_heads
 -- All are there, and locked; so nothing is inserted. An UPDATE would join, and a join is planned by how many there are.

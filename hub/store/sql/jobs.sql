@@ -52,10 +52,10 @@ WHERE t.project_id = $1 AND t.topic = $2 AND s.person_id > $3
 ORDER BY s.person_id LIMIT $4
 
 -- name: everyone
--- `person_id > 0` as the index says it.
+-- `person_id > 0` as the index says it. Compared as a row: any plan follows the index, and none goes through other projects.
 SELECT person_id, user_id, timezone, preferences ->> 'delegate' AS delegate FROM people
-WHERE project_id = $1 AND person_id > 0 AND person_id <= $2 AND person_id > $3
-ORDER BY person_id LIMIT $4
+WHERE person_id > 0 AND (project_id, person_id) > ($1, $3) AND (project_id, person_id) <= ($1, $2)
+ORDER BY project_id, person_id LIMIT $4
 
 -- name: zones
 SELECT user_id, timezone FROM people WHERE project_id = $1 AND user_id = ANY($2::text[])

@@ -27,13 +27,13 @@ SELECT person_id FROM people WHERE project_id = $1 AND user_id = $2 FOR UPDATE
 -- name: delete_person
 -- What stays for a day is the name: tokens that were issued before must not open a new inbox under it.
 WITH gone AS (
-    DELETE FROM people WHERE project_id = $1 AND user_id = $2 RETURNING project_id, user_id
+    DELETE FROM people WHERE project_id = $1 AND user_id = $2 RETURNING person_id, project_id, user_id
 ), kept AS (
     INSERT INTO deleted_people (project_id, user_id, deleted_at)
     SELECT project_id, user_id, clock_timestamp() FROM gone
     ON CONFLICT (project_id, user_id) DO UPDATE SET deleted_at = excluded.deleted_at
 )
-SELECT user_id FROM gone
+SELECT person_id FROM gone
 
 -- name: revoke_tokens
 -- Also for somebody who was never stored: tokens are issued to anybody.
