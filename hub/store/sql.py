@@ -4,7 +4,7 @@ Lines from one name to the next are one statement; a name is used once per file.
 
 A value that stands in a statement as `(SELECT $1)` is hidden from the planner. Postgres keeps a plan only where it
 looks no dearer than those made for the values: of an array it counts on ten elements then, so that what is asked about
-one person was planned anew each time, which took 40 % of its CPU at 500 publishes a second (November 2026).
+one person was planned anew each time, which took half of its CPU at 200 publishes a second (November 2026).
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ async def test_people_are_looked_up_one_by_one_also_by_plans_that_were_made_whil
 async def test_what_is_asked_about_one_person_is_not_planned_again_each_time(
     hub: Hub, settings: Settings, project_id: int
 ) -> None:
-    """Planning took 40 % of Postgres's time at 500 publishes a second."""
+    """Planning took half of Postgres's time at 200 publishes a second."""
     person_id = (await open_inbox(hub.db, project_id, "ada")).person_id
     async with open_hub(settings.model_copy(update={"pool_size": 1}), role="test") as one:
         for number in range(20):
