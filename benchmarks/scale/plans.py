@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from hub.store.arrays import array, names
+from hub.store.heads import LOCK_BY_ID, LOCK_BY_USER
 from hub.store.inbox import InboxQuery, page_cursor, page_statement
 from hub.store.sql import load
 
@@ -83,9 +84,7 @@ async def statements(
     conn: asyncpg.Connection[asyncpg.Record], largest: int, some: Sequence[int], users: Sequence[str]
 ) -> list[Statement]:
     """Of the hot paths and of jobs, for the largest inbox and some others."""
-    inbox, heads, items, notifications, jobs = (
-        load(noun) for noun in ("inbox", "heads", "items", "notifications", "jobs")
-    )
+    inbox, items, notifications, jobs = (load(noun) for noun in ("inbox", "items", "notifications", "jobs"))
     rev = await conn.fetchval("SELECT rev FROM inbox_heads WHERE person_id = $1", largest)
     project = await conn.fetchval("SELECT project_id FROM people WHERE person_id = $1", largest)
     upto = await conn.fetchval("SELECT max(person_id) FROM people")
@@ -110,7 +109,8 @@ async def statements(
         Statement("read_heads, 500 people", inbox["read_heads"], [list(some)]),
         Statement("record_delivered, 500 people", inbox["record_delivered"], [list(some), [1] * len(some)]),
         Statement("find_people, 100 names", inbox["find_people"], [array([project] * 100), names(users[:100])]),
-        Statement("lock_heads, 500 people", heads["lock_heads"], [array(some)]),
+        Statement("lock_heads, 500 people", LOCK_BY_ID, [array(some)]),
+        Statement("lock_heads_of, 100 names", LOCK_BY_USER, [array([project] * 100), names(users[:100]), 100]),
         Statement("find_delivered, 500 people", items["find_delivered"], [[newest], list(some)]),
         Statement("find_duplicates, 100 keys", items["find_duplicates"], [list(some[:100]), ["key"] * 100]),
         Statement("find_collapsible, 100 keys", items["find_collapsible"], [list(some[:100]), ["key"] * 100]),

@@ -32,7 +32,7 @@ from hub.model.routing import Addressee, Order, Rules, climb, in_app_skip, layer
 from hub.publish.capping import cap_state, caps_of
 from hub.publish.dispatch import FRESH, lines_for, order_of, skipped_for_all
 from hub.publish.gather import digest_key
-from hub.store import digests, explain, suppressions
+from hub.store import digests, explain, jobs, suppressions
 from hub.store.caps import counted
 from hub.store.database import Connection
 from hub.store.deliveries import clock
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hub.runtime import Hub
 
 MAX_PEOPLE = 100  # that one call explains: of a list, a topic or everyone the first ones, beside their delegates
+LAST_PERSON = 2**63 - 1
 _LAYERS = {
     Reason.NO_PROVIDER: Layer.HUB.value,
     Reason.CHANNEL_NOT_REQUESTED: Layer.NOTIFICATION.value,
@@ -101,7 +102,8 @@ async def _audience(conn: Connection, notification: Notification) -> list[str]:
         found = await explain.first_of_topic(conn, notification.project_id, topic, MAX_PEOPLE + 1)
         users.update(dict.fromkeys(user for user in found if user != actor))
     if notification.everyone:
-        users.update(dict.fromkeys(await explain.first_of_everyone(conn, notification.project_id, MAX_PEOPLE)))
+        rows = await jobs.everyone(conn, notification.project_id, LAST_PERSON, 0, MAX_PEOPLE)
+        users.update(dict.fromkeys(row["user_id"] for row in rows))
     return list(users)[:MAX_PEOPLE]
 
 

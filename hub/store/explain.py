@@ -20,8 +20,3 @@ async def read_people(conn: Connection, project_id: int, users: Sequence[str]) -
 async def first_of_topic(conn: Connection, project_id: int, topic: str, limit: int) -> list[str]:
     """The first subscribers of a topic."""
     return [row["user_id"] for row in await conn.fetch(_SQL["first_of_topic"], project_id, topic, limit)]
-
-
-async def first_of_everyone(conn: Connection, project_id: int, limit: int) -> list[str]:
-    """The first people of a project."""
-    return [row["user_id"] for row in await conn.fetch(_SQL["first_of_everyone"], project_id, limit)]

@@ -24,6 +24,7 @@ from hub.store.sql import load
 from hub.store.together import Write
 
 _SQL = load("heads")
+LOCK_BY_ID, LOCK_BY_USER = (_SQL["lock"].replace("{named}", _SQL[name]) for name in ("named_by_id", "named_by_user"))
 
 
 class LockedHead(msgspec.Struct):
@@ -53,7 +54,7 @@ class LockedHead(msgspec.Struct):
 
 async def lock_heads(conn: Connection, person_ids: Iterable[int]) -> dict[int, LockedHead]:
     """Locks heads in key order until the transaction ends; people without one are missing from the answer."""
-    return _locked(await conn.fetch(_SQL["lock_heads"], array(sorted(set(person_ids)))))
+    return _locked(await conn.fetch(LOCK_BY_ID, array(sorted(set(person_ids)))))
 
 
 async def lock_heads_of(conn: Connection, keys: Collection[tuple[int, str]]) -> dict[int, LockedHead] | None:
@@ -65,15 +66,15 @@ async def lock_heads_of(conn: Connection, keys: Collection[tuple[int, str]]) -> 
     if not keys:
         return {}
     projects, users = array(project_id for project_id, _ in keys), names([user for _, user in keys])
-    rows: Any = await conn.fetch(_SQL["lock_heads_of"], projects, users, len(keys))
-    return _locked([row for row in rows if row["rev"] is not None]) if rows else None
+    rows = await conn.fetch(LOCK_BY_USER, projects, users, len(keys))
+    return _locked(rows) if rows else None
 
 
 def _locked(rows: Sequence[Any]) -> dict[int, LockedHead]:
     if not rows:
         return {}
     now = truncate(max(row["now"] for row in rows))  # one for all, so that what is made of it is made once
-    return {row["person_id"]: _head(now, *row) for row in rows}
+    return {row["person_id"]: _head(now, *row) for row in rows if row["rev"] is not None}
 
 
 def _head(

@@ -1,6 +1,8 @@
-"""What Postgres has counted."""
+"""What Postgres has counted, and who waits for whom there."""
 
 from __future__ import annotations
+
+import asyncio
 
 from hub.store.database import Database
 
@@ -14,3 +16,10 @@ async def rows_read(db: Database, table: str = "deliveries") -> int:
     )
     assert row is not None
     return int(row["read"])
+
+
+async def somebody_waits(db: Database) -> None:
+    """Returns once somebody waits for a lock, which nobody announces; within 30 s."""
+    async with asyncio.timeout(30):
+        while not await db.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)

@@ -8,6 +8,3 @@ JOIN topic_subscribers s ON s.topic_id = t.topic_id
 JOIN people p ON p.person_id = s.person_id
 WHERE t.project_id = $1 AND t.topic = $2
 ORDER BY s.person_id LIMIT $3
-
--- name: first_of_everyone
-SELECT user_id FROM people WHERE project_id = $1 AND person_id > 0 ORDER BY person_id LIMIT $2

@@ -23,6 +23,7 @@ from tests.integration.deliveries.test_ladder import act, prefer
 from tests.integration.deliveries.test_queue import PUSH, Scripted, many, use
 from tests.support.deliveries import Steps, make_sandbox, put_category, rows, sender, sent
 from tests.support.publishing import publish
+from tests.support.statistics import somebody_waits
 
 ALWAYS = {"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "00:00"}
 
@@ -192,8 +193,7 @@ async def test_deleting_somebody_takes_what_is_being_planned(
         group.create_task(publish(hub, project_id, recipients=["ada"], title="2", category="both"))
         await reached.wait()
         deleting = group.create_task(hub.db.transaction(lambda c: people.delete_person(c, project_id, "ada")))
-        while not await hub.db.fetch("SELECT 1 FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.01)
+        await somebody_waits(hub.db)
         go_on.set()
     assert deleting.result()
     assert await hub.db.fetch("SELECT 1 FROM deliveries") == []

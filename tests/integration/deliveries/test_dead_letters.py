@@ -24,6 +24,7 @@ from tests.integration.deliveries.test_queue import PUSH, Scripted, many, use
 from tests.support.api_server import Caller, serve_api
 from tests.support.deliveries import Steps, put_category, rows, states
 from tests.support.hub_dev import Outcome, run_hub
+from tests.support.statistics import somebody_waits
 
 GONE = Rejected("410 the subscription is gone")
 
@@ -151,9 +152,7 @@ async def test_what_another_call_has_just_taken_is_left_to_it(
     async def work(conn: Connection) -> asyncio.Task[int]:
         assert len(await settle_dead(conn, "purge", Choice(project_id), await begin(hub.db), None, 2)) == 2
         other = asyncio.create_task(replay(call, state="dead"))
-        async with asyncio.timeout(30):
-            while not await hub.db.fetch("SELECT FROM pg_locks WHERE NOT granted"):
-                await asyncio.sleep(0.01)
+        await somebody_waits(hub.db)
         return other
 
     other = await hub.db.transaction(work)

@@ -24,6 +24,7 @@ from hub.store.inbox import open_inbox, read_changes
 from hub.store.notifications import update_people
 from hub.store.people import delete_person, tokens_revoked_at
 from tests.support.publishing import inbox, page_of, publish
+from tests.support.statistics import somebody_waits
 
 
 @pytest.fixture
@@ -194,9 +195,7 @@ async def test_deleting_takes_person_and_head_in_the_order_of_publishing(hub: Hu
     async with hub.db.acquire() as conn, conn.transaction():
         await update_people(conn, {person_id: {"name": "Ada"}})
         deleting = asyncio.create_task(hub.db.transaction(lambda other: delete_person(other, project_id, "u")))
-        async with asyncio.timeout(20):
-            while not await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                await asyncio.sleep(0.01)
+        await somebody_waits(hub.db)
         assert list(await lock_heads(conn, [person_id])) == [person_id]
     assert await deleting
 
